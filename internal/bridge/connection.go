@@ -1,0 +1,60 @@
+package bridge
+
+import "time"
+
+// Rules are the sharing rules an operator may switch. A rule that is off also
+// turns off matching in its direction. All are on by default.
+type Rules struct {
+	ParticipantCreated bool // a new participant makes a contact
+	ParticipantUpdated bool // an update of an unmapped participant makes a contact
+	ContactCreated     bool // a new contact makes a participant
+	ContactUpdated     bool // an update of an unmapped contact makes a participant
+}
+
+// DefaultRules has every rule on.
+var DefaultRules = Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactCreated: true, ContactUpdated: true}
+
+// ConnectionStatus says whether a connection's work may go on.
+type ConnectionStatus string
+
+const (
+	StatusActive       ConnectionStatus = "active"
+	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses our credentials; work waits and is retried
+)
+
+// Connection joins one HubSpot portal to one Advocate tenant. It carries no
+// credentials: those stay sealed in the store until a client is built.
+type Connection struct {
+	ID       string
+	PortalID int64
+	Tenant   string
+	Program  string // id of the connected program
+
+	Rules           Rules
+	SharePIIUpdates bool // send name and email of mapped contacts too; off by default
+
+	// ContactIDField is the participant's custom field that holds our contact id.
+	ContactIDField string
+
+	Status       ConnectionStatus
+	StatusReason string // which vendor refused, in words for the operator
+	CreatedAt    time.Time
+}
+
+// Mapping pairs a HubSpot contact with an Advocate participant.
+//
+// After the first match the pair is held together by the ids alone: the two
+// records may drift apart in name and email, and that is allowed. Writing
+// other ids onto the contact is how an operator re-maps it. Several contacts
+// may share one participant.
+type Mapping struct {
+	ConnectionID string
+	ContactID    string
+	AccountID    string
+	UserID       string
+}
+
+// Identity returns the participant's side of the mapping.
+func (m Mapping) Identity() Identity {
+	return Identity{AccountID: m.AccountID, UserID: m.UserID}
+}

@@ -1,0 +1,149 @@
+package bridge
+
+import "time"
+
+// State is where a contact stands with us, kept beside the write ledger and
+// shown to operators.
+type State string
+
+const (
+	StateNew           State = ""               // never looked at
+	StateMapped        State = "mapped"         // in step with its participant
+	StateAwaitingEmail State = "awaiting_email" // cannot become a participant before it has an email
+	StateNotShared     State = "not_shared"     // a sharing rule keeps it out
+	StateParked        State = "parked"         // needs a person; see the parked item
+	StateDoNotTrack    State = "do_not_track"   // Advocate refuses the person for good
+	StateErased        State = "erased"         // under one of our tombstones
+	StateMissing       State = "missing"        // HubSpot told us of it, but shows no such contact
+)
+
+// Action is what one look at a contact asks us to do.
+type Action string
+
+const (
+	Nothing           Action = "nothing"
+	AwaitContact      Action = "await_contact"      // HubSpot does not show it yet: look again
+	AwaitEmail        Action = "await_email"        // wait, visibly, until an email arrives
+	CreateParticipant Action = "create_participant" // or match the one Advocate already has
+	UpdateParticipant Action = "update_participant" // send changed inputs, put back what is missing
+	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
+	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
+)
+
+// Reason says why, in a word that logs, the UI and the CLI share.
+type Reason string
+
+const (
+	ReasonErased         Reason = "erased"
+	ReasonNotReadable    Reason = "not_readable"
+	ReasonNoEmail        Reason = "no_email"
+	ReasonContactCreated Reason = "contact_created"
+	ReasonContactUpdated Reason = "contact_updated"
+	ReasonRuleOff        Reason = "rule_off"
+	ReasonInStep         Reason = "in_step"
+	ReasonInputsChanged  Reason = "inputs_changed"
+	ReasonFieldsMissing  Reason = "fields_missing"
+	ReasonIDsEdited      Reason = "ids_edited"
+	ReasonIDsGiven       Reason = "ids_given"
+	ReasonHalfPair       Reason = "half_pair"
+	ReasonNothingHeard   Reason = "nothing_heard"
+)
+
+// ContactSnapshot is everything a decision about one contact rests on.
+type ContactSnapshot struct {
+	Contact   *Contact // as HubSpot shows it now; nil: not shown
+	Hints     Hints
+	Mapping   *Mapping // as we stored it; nil: unmapped
+	Tombstone bool     // this person was erased
+	Rules     Rules
+
+	// AwaitedAsNew: the contact was new when we began to wait for its email,
+	// so the rule for new contacts still is the one that counts.
+	AwaitedAsNew bool
+	// Sent: the inputs that Advocate last accepted from this contact equal
+	// what it would be sent now.
+	Sent bool
+}
+
+// ContactDecision is an action with its reason.
+type ContactDecision struct {
+	Action Action
+	Reason Reason
+}
+
+// initialValues is how long after a contact's creation a property change still
+// counts as part of it. HubSpot reports initial values as changes with the
+// creation's own time (observed, not promised), so a second is ample.
+const initialValues = time.Second
+
+// DecideContact says what one look at a contact asks of us. The order of the
+// cases is the order of precedence: a tombstone beats everything, ids written
+// on the contact beat the email, the stored mapping beats the sharing rules.
+func DecideContact(s ContactSnapshot) ContactDecision {
+	switch {
+	case s.Tombstone:
+		return ContactDecision{Nothing, ReasonErased}
+	case s.Contact == nil || s.Contact.Archived:
+		return ContactDecision{AwaitContact, ReasonNotReadable}
+	case s.Mapping != nil:
+		return decideMapped(s)
+	default:
+		return decideUnmapped(s)
+	}
+}
+
+func decideMapped(s ContactSnapshot) ContactDecision {
+	named, known := s.Contact.Identity(), s.Mapping.Identity()
+	switch {
+	case named == known && s.Sent:
+		return ContactDecision{Nothing, ReasonInStep}
+	case named == known:
+		return ContactDecision{UpdateParticipant, ReasonInputsChanged}
+	case named.Empty():
+		// Our write-back never arrived, or somebody wiped it: the stored
+		// mapping holds and is put back.
+		return ContactDecision{UpdateParticipant, ReasonFieldsMissing}
+	case named.AccountID != known.AccountID && named.UserID != known.UserID && named.Complete():
+		return ContactDecision{MapByIDs, ReasonIDsEdited}
+	default:
+		return ContactDecision{ParkHalfPair, ReasonHalfPair}
+	}
+}
+
+func decideUnmapped(s ContactSnapshot) ContactDecision {
+	named := s.Contact.Identity()
+	if named.Complete() {
+		return ContactDecision{MapByIDs, ReasonIDsGiven}
+	}
+	if !named.Empty() {
+		return ContactDecision{ParkHalfPair, ReasonHalfPair}
+	}
+	reason, allowed := sharing(s)
+	switch {
+	case !allowed:
+		return ContactDecision{Nothing, reason}
+	case s.Contact.Email() == "":
+		return ContactDecision{AwaitEmail, ReasonNoEmail}
+	default:
+		return ContactDecision{CreateParticipant, reason}
+	}
+}
+
+// sharing tells whether the rules let an unmapped contact become a
+// participant, and by which of the two it came.
+func sharing(s ContactSnapshot) (Reason, bool) {
+	initial := s.Contact.CreatedAt.Add(initialValues)
+	created := s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
+		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial)
+	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero()
+	switch {
+	case created && s.Rules.ContactCreated:
+		return ReasonContactCreated, true
+	case updated && s.Rules.ContactUpdated:
+		return ReasonContactUpdated, true
+	case created || updated:
+		return ReasonRuleOff, false
+	default:
+		return ReasonNothingHeard, false
+	}
+}

@@ -1,0 +1,32 @@
+package bridge
+
+import "time"
+
+// Hints are what HubSpot told us about one contact: that something happened,
+// and when it last did. They never carry values: the record as it is now
+// decides, so duplicates, disorder and delay of webhooks do no harm. Zero
+// times mean "not heard".
+type Hints struct {
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"` // latest change of an update trigger by somebody else than us
+	ResyncAt  time.Time `json:"resync_at,omitzero"`  // an operator asked
+}
+
+// Empty reports that nothing was heard.
+func (h Hints) Empty() bool { return h == Hints{} }
+
+// Merge folds two sets of hints into one. The order does not matter.
+func (h Hints) Merge(other Hints) Hints {
+	return Hints{
+		CreatedAt: latest(h.CreatedAt, other.CreatedAt),
+		UpdatedAt: latest(h.UpdatedAt, other.UpdatedAt),
+		ResyncAt:  latest(h.ResyncAt, other.ResyncAt),
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
