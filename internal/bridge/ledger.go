@@ -1,0 +1,50 @@
+package bridge
+
+import "time"
+
+// Ledger is what we remember of one contact besides its mapping: the last
+// decision, and keyed hashes of what each side last took from us. It decides
+// "nothing to do" and recognises our own echo, and holds no personal data.
+type Ledger struct {
+	State  State
+	Reason Reason // of the last decision
+
+	AwaitedAsNew bool   // began to wait for an email while new
+	SentHash     []byte // hash of the ParticipantChange that Advocate last accepted; nil: none yet
+	WrittenHash  []byte // hash of the SharedProperties that HubSpot last took; nil: none yet
+
+	DecidedAt time.Time
+}
+
+// Cause names why an item is parked; the words are shared by SQL, logs and CLI.
+type Cause string
+
+const (
+	CauseRefusedByAdvocate Cause = "refused_by_advocate" // a value was rejected
+	CauseRefusedByHubSpot  Cause = "refused_by_hubspot"  // a value was rejected
+	CauseHalfPair          Cause = "half_pair"           // only one of the two ids was edited
+	CauseUnknownPair       Cause = "unknown_pair"        // the ids name no participant
+	CauseAmbiguousEmail    Cause = "ambiguous_email"     // several participants have the email
+	CauseTakenParticipant  Cause = "taken_participant"   // the participant belongs to another contact
+	CauseTakenContact      Cause = "taken_contact"       // the contact belongs to another participant
+	CauseCodeDropped       Cause = "code_dropped"        // the referred-by code was refused and left out
+	CauseCookieDropped     Cause = "cookie_dropped"      // the referral cookie was refused and left out
+	CauseUnreachable       Cause = "unreachable"         // a vendor failed for longer than we retry
+	CauseNotReadable       Cause = "not_readable"        // HubSpot told of a contact it never showed
+)
+
+// ParkedItem is work that cannot succeed without a person. Its subject is a
+// contact, or a participant that has no contact yet.
+type ParkedItem struct {
+	ID           int64
+	ConnectionID string
+	ContactID    string // empty: the subject is the participant below
+	AccountID    string
+	UserID       string
+
+	Cause  Cause
+	Advice string // what the operator can do
+	Words  string // the vendor's, with the person's own data redacted
+
+	ParkedAt time.Time
+}

@@ -1,0 +1,35 @@
+package workflows
+
+// Names that are written into histories, schedules and client calls. They are
+// never renamed.
+const (
+	// TaskQueue carries workflows and live activities.
+	TaskQueue = "advocate-sync"
+	// BulkTaskQueue carries the set path's activities, so that a stalled
+	// report or mass sync cannot take the slots of live work.
+	BulkTaskQueue = "advocate-sync-bulk"
+
+	ContactLifecycleName = "ContactLifecycle"
+	ReportSyncName       = "ReportSync"
+
+	// SignalHints carries bridge.Hints to a ContactLifecycle.
+	SignalHints = "hints"
+)
+
+// ContactLifecycleID is the workflow id of one contact's life.
+func ContactLifecycleID(connectionID, contactID string) string {
+	return "contact/" + connectionID + "/" + contactID
+}
+
+// ReportSyncID is the id of a connection's report schedule and the prefix of
+// its runs.
+func ReportSyncID(connectionID string) string {
+	return "report-sync/" + connectionID
+}
+
+// ContactLifecycleInput starts one contact's life, and carries it over
+// continue-as-new.
+type ContactLifecycleInput struct {
+	ConnectionID string `json:"connection_id"`
+	ContactID    string `json:"contact_id"`
+}
