@@ -1,5 +1,11 @@
 package workflows
 
+import (
+	"go.temporal.io/sdk/temporal"
+
+	"advocatesync/internal/bridge"
+)
+
 // Names that are written into histories, schedules and client calls. They are
 // never renamed.
 const (
@@ -27,9 +33,19 @@ func ReportSyncID(connectionID string) string {
 	return "report-sync/" + connectionID
 }
 
+// Search attributes, registered with the namespace before the first start.
+var (
+	SearchConnectionID = temporal.NewSearchAttributeKeyKeyword("ConnectionId")
+	SearchContactID    = temporal.NewSearchAttributeKeyKeyword("ContactId")
+)
+
 // ContactLifecycleInput starts one contact's life, and carries it over
 // continue-as-new.
 type ContactLifecycleInput struct {
 	ConnectionID string `json:"connection_id"`
 	ContactID    string `json:"contact_id"`
+
+	// Carried over continue-as-new only.
+	Hints bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
+	Looks int          `json:"looks,omitempty"` // times HubSpot did not show the contact
 }
