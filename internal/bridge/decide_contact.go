@@ -35,6 +35,7 @@ type Reason string
 
 const (
 	ReasonErased         Reason = "erased"
+	ReasonDoNotTrack     Reason = "do_not_track"
 	ReasonNotReadable    Reason = "not_readable"
 	ReasonNoEmail        Reason = "no_email"
 	ReasonContactCreated Reason = "contact_created"
@@ -60,6 +61,8 @@ type ContactSnapshot struct {
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
 	// so the rule for new contacts still is the one that counts.
 	AwaitedAsNew bool
+	// DoNotTrack: Advocate refused this very person for good.
+	DoNotTrack bool
 	// Sent: the inputs that Advocate last accepted from this contact equal
 	// what it would be sent now.
 	Sent bool
@@ -85,6 +88,8 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 		return ContactDecision{Nothing, ReasonErased}
 	case s.Contact == nil || s.Contact.Archived:
 		return ContactDecision{AwaitContact, ReasonNotReadable}
+	case s.DoNotTrack:
+		return ContactDecision{Nothing, ReasonDoNotTrack}
 	case s.Mapping != nil:
 		return decideMapped(s)
 	default:
