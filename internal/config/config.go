@@ -1,0 +1,150 @@
+// Package config reads the environment into structs, once, before anything
+// starts. Every mistake is reported at the same time, by the variable's name
+// and with what to do about it; a value is only quoted where it cannot be a
+// secret. An empty variable counts as unset, and white space around a value is
+// dropped, because secrets kept in files tend to end with a line break.
+//
+// Temporal's own variables are not read here but by the SDK's envconfig.
+package config
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Common is what every process of ours needs.
+type Common struct {
+	DatabaseURL   Secret // may hold a password
+	EncryptionKey Key    // seals credentials at rest and keys our hashes
+
+	HubSpot         HubSpot
+	AdvocateBaseURL string // without a trailing slash
+	ImpactBaseURL   string // without a trailing slash
+
+	ReportSyncInterval time.Duration // how often each connection's report is asked for
+	DeletionHold       time.Duration // how long a deletion waits for what may belong to it
+
+	Log Log
+}
+
+// HubSpot says where HubSpot is and which app of its developer account we are.
+type HubSpot struct {
+	BaseURL      string // without a trailing slash
+	AppID        int64  // 0: not given, so our own writes cannot be told by their source
+	ClientID     string
+	ClientSecret Secret // also the key of webhook signatures
+	RatePer10s   int    // calls one portal grants us in any 10 seconds
+}
+
+// Worker is the configuration of the Temporal worker.
+type Worker struct {
+	Common
+	ListenAddr string // health and metrics
+}
+
+// Starter is the configuration of "starter serve".
+type Starter struct {
+	Common
+	PublicURL  string // how HubSpot and browsers reach us, without a trailing slash
+	ListenAddr string
+	AdminToken Secret // bearer token of the admin API
+}
+
+// LoadCommand reads what one-off commands need: no public address, no app.
+func LoadCommand(getenv func(string) string) (Common, error) {
+	r := reader{getenv: getenv}
+	c := r.common()
+	return c, r.err()
+}
+
+// LoadWorker reads what the worker needs.
+func LoadWorker(getenv func(string) string) (Worker, error) {
+	r := reader{getenv: getenv}
+	w := Worker{
+		Common:     r.common(),
+		ListenAddr: r.listenAddr("WORKER_LISTEN_ADDR", ":8081"),
+	}
+	return w, r.err()
+}
+
+// LoadStarter reads what "starter serve" needs. Beyond the common part it asks
+// for the app's id and client secret: without them no webhook could be
+// verified and our own writes would come back as somebody else's.
+func LoadStarter(getenv func(string) string) (Starter, error) {
+	r := reader{getenv: getenv}
+	s := Starter{
+		Common:     r.common(),
+		PublicURL:  r.baseURL("PUBLIC_URL", "http://localhost:8080"),
+		ListenAddr: r.listenAddr("LISTEN_ADDR", ":8080"),
+		AdminToken: r.adminToken(),
+	}
+	r.require("HUBSPOT_APP_ID", "the app's id as its page in HubSpot's developer account shows it")
+	r.require("HUBSPOT_CLIENT_SECRET", "the app's client secret; HubSpot signs webhooks with it")
+	return s, r.err()
+}
+
+func (r *reader) common() Common {
+	return Common{
+		DatabaseURL:   r.databaseURL(),
+		EncryptionKey: r.encryptionKey(),
+		HubSpot: HubSpot{
+			BaseURL:      r.baseURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
+			AppID:        r.appID(),
+			ClientID:     r.get("HUBSPOT_CLIENT_ID"),
+			ClientSecret: Secret(r.get("HUBSPOT_CLIENT_SECRET")),
+			// HubSpot grants 100 to 250 by plan; more is for stand-ins.
+			RatePer10s: r.integer("HUBSPOT_RATE_PER_10S", 110, 1, 100_000),
+		},
+		AdvocateBaseURL:    r.baseURL("ADVOCATE_BASE_URL", "https://app.referralsaasquatch.com"),
+		ImpactBaseURL:      r.baseURL("IMPACT_BASE_URL", "https://api.impact.com"),
+		ReportSyncInterval: r.duration("REPORT_SYNC_INTERVAL", time.Minute, time.Second, 24*time.Hour),
+		DeletionHold:       r.duration("DELETION_HOLD", time.Minute, 0, time.Hour),
+		Log: Log{
+			JSON:  r.choice("LOG_FORMAT", "text", "json") == "json",
+			Level: r.logLevel(),
+		},
+	}
+}
+
+func (r *reader) databaseURL() Secret {
+	const name = "DATABASE_URL"
+	const example = "such as postgres://user:password@localhost:5432/advocatesync"
+	if !r.require(name, "the PostgreSQL database to use, "+example) {
+		return ""
+	}
+	value := r.get(name)
+	scheme, _, isURL := strings.Cut(value, "://")
+	switch {
+	case isURL && scheme != "postgres" && scheme != "postgresql":
+		r.mistake(name, "is not a PostgreSQL URL; write one %s", example)
+	case !isURL && !strings.Contains(value, "="):
+		r.mistake(name, "has no scheme; write a URL %s", example)
+	}
+	return Secret(value)
+}
+
+func (r *reader) appID() int64 {
+	const name = "HUBSPOT_APP_ID"
+	value := r.get(name)
+	if value == "" {
+		return 0
+	}
+	id, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || id <= 0 {
+		r.mistake(name, "must be the app's number, digits only")
+	}
+	return id
+}
+
+func (r *reader) adminToken() Secret {
+	const name, shortest = "ADMIN_TOKEN", 16
+	if !r.require(name, "the bearer token of the admin API; make one with: openssl rand -hex 32") {
+		return ""
+	}
+	value := r.get(name)
+	if len(value) < shortest {
+		r.mistake(name, "is shorter than %d characters; make one with: openssl rand -hex 32", shortest)
+	}
+	return Secret(value)
+}

@@ -1,0 +1,188 @@
+package config_test
+
+import (
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"advocatesync/internal/config"
+)
+
+// required is the least environment that every process accepts.
+var required = map[string]string{
+	"DATABASE_URL":          "postgres://sync:pw@db:5432/advocatesync",
+	"ENCRYPTION_KEY":        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+	"ADMIN_TOKEN":           "0123456789abcdef",
+	"HUBSPOT_APP_ID":        "3300221",
+	"HUBSPOT_CLIENT_SECRET": "client-secret",
+}
+
+// with returns required with the changes laid over it.
+func with(changes map[string]string) func(string) string {
+	env := maps.Clone(required)
+	maps.Copy(env, changes)
+	return func(name string) string { return env[name] }
+}
+
+func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
+	t.Parallel()
+	common := config.Common{
+		DatabaseURL:   "postgres://sync:pw@db:5432/advocatesync",
+		EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
+		HubSpot: config.HubSpot{
+			BaseURL: "https://api.hubapi.com", AppID: 3300221, ClientSecret: "client-secret", RatePer10s: 110,
+		},
+		AdvocateBaseURL:    "https://app.referralsaasquatch.com",
+		ImpactBaseURL:      "https://api.impact.com",
+		ReportSyncInterval: time.Minute,
+		DeletionHold:       time.Minute,
+	}
+
+	command, err := config.LoadCommand(with(nil))
+	if diff := cmp.Diff(common, command); err != nil || diff != "" {
+		t.Errorf("LoadCommand: %v (-want +got)\n%s", err, diff)
+	}
+	worker, err := config.LoadWorker(with(nil))
+	if diff := cmp.Diff(config.Worker{Common: common, ListenAddr: ":8081"}, worker); err != nil || diff != "" {
+		t.Errorf("LoadWorker: %v (-want +got)\n%s", err, diff)
+	}
+	starter, err := config.LoadStarter(with(nil))
+	want := config.Starter{
+		Common: common, PublicURL: "http://localhost:8080", ListenAddr: ":8080", AdminToken: "0123456789abcdef",
+	}
+	if diff := cmp.Diff(want, starter); err != nil || diff != "" {
+		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
+	}
+}
+
+func TestLoadStarter_takesEveryVariable(t *testing.T) {
+	t.Parallel()
+	got, err := config.LoadStarter(with(map[string]string{
+		"DATABASE_URL":          "host=/run/postgresql dbname=sync",
+		"ENCRYPTION_KEY":        " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
+		"ADMIN_TOKEN":           "a token of some length\n",
+		"PUBLIC_URL":            "https://sync.example.test/advocate/",
+		"LISTEN_ADDR":           "127.0.0.1:0",
+		"HUBSPOT_BASE_URL":      "http://127.0.0.1:9001/",
+		"ADVOCATE_BASE_URL":     "http://127.0.0.1:9002",
+		"IMPACT_BASE_URL":       "http://127.0.0.1:9003",
+		"HUBSPOT_APP_ID":        "12345678901",
+		"HUBSPOT_CLIENT_ID":     "id",
+		"HUBSPOT_CLIENT_SECRET": "other",
+		"HUBSPOT_RATE_PER_10S":  "190",
+		"REPORT_SYNC_INTERVAL":  "2s",
+		"DELETION_HOLD":         "0s",
+		"LOG_FORMAT":            "json",
+		"LOG_LEVEL":             "debug",
+	}))
+	want := config.Starter{
+		Common: config.Common{
+			DatabaseURL:   "host=/run/postgresql dbname=sync",
+			EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
+			HubSpot: config.HubSpot{
+				BaseURL: "http://127.0.0.1:9001", AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
+			},
+			AdvocateBaseURL:    "http://127.0.0.1:9002",
+			ImpactBaseURL:      "http://127.0.0.1:9003",
+			ReportSyncInterval: 2 * time.Second,
+			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
+		},
+		PublicURL: "https://sync.example.test/advocate", ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
+	}
+}
+
+func TestLoadStarter_saysWhatToDo(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		name, value string
+		want        string // part of the message
+	}{
+		"database missing":                  {"DATABASE_URL", "", "is not set"},
+		"blank counts as unset":             {"DATABASE_URL", " \n", "is not set"},
+		"database of another make":          {"DATABASE_URL", "mysql://u:pw-x@h/db", "not a PostgreSQL URL"},
+		"database without scheme":           {"DATABASE_URL", "localhost:5432", "has no scheme"},
+		"key missing":                       {"ENCRYPTION_KEY", "", "openssl rand -base64 32"},
+		"key not base64":                    {"ENCRYPTION_KEY", "pw-x!", "is not base64"},
+		"key in hex is too long":            {"ENCRYPTION_KEY", strings.Repeat("0f", 32), "48 bytes instead of 32"},
+		"admin token missing":               {"ADMIN_TOKEN", "", "is not set"},
+		"admin token easily guessed":        {"ADMIN_TOKEN", "pw-x", "shorter than 16"},
+		"app id missing":                    {"HUBSPOT_APP_ID", "", "is not set"},
+		"app id is not a number":            {"HUBSPOT_APP_ID", "my-app", "digits only"},
+		"app id is negative":                {"HUBSPOT_APP_ID", "-1", "digits only"},
+		"client secret missing":             {"HUBSPOT_CLIENT_SECRET", "", "is not set"},
+		"rate of zero":                      {"HUBSPOT_RATE_PER_10S", "0", "from 1 to 100000"},
+		"rate with a unit":                  {"HUBSPOT_RATE_PER_10S", "110/10s", "whole number"},
+		"public URL without scheme":         {"PUBLIC_URL", "sync.example.test", "needs http:// or https://"},
+		"public URL is only host and port":  {"PUBLIC_URL", "localhost:8080", "needs http:// or https://"},
+		"public URL with query":             {"PUBLIC_URL", "https://sync.example.test/?a=1", "remove everything from the ?"},
+		"public URL with empty query":       {"PUBLIC_URL", "https://sync.example.test?", "remove everything from the ?"},
+		"public URL with fragment":          {"PUBLIC_URL", "https://sync.example.test/#", "remove everything from the ?"},
+		"vendor URL with credentials":       {"HUBSPOT_BASE_URL", "https://u:pw-x@api.example.test", "must not carry"},
+		"vendor URL that does not parse":    {"ADVOCATE_BASE_URL", "https://exa mple", "is not a URL"},
+		"vendor URL without host":           {"IMPACT_BASE_URL", "https:///v1", "and a host"},
+		"listening port without colon":      {"LISTEN_ADDR", "8080", "host:port, or :8080"},
+		"listening port too high":           {"LISTEN_ADDR", ":80800", "0 to 65535"},
+		"interval without unit":             {"REPORT_SYNC_INTERVAL", "60", "60s for seconds"},
+		"interval too short":                {"REPORT_SYNC_INTERVAL", "200ms", "from 1s to 24h0m0s"},
+		"interval in words":                 {"REPORT_SYNC_INTERVAL", "a minute", "such as 30s"},
+		"hold is negative":                  {"DELETION_HOLD", "-1s", "from 0s to 1h0m0s"},
+		"log format of another kind":        {"LOG_FORMAT", "xml", "one of: text, json"},
+		"log level of another kind":         {"LOG_LEVEL", "verbose", "one of: info, debug, warn, error"},
+		"trailing slashes hide no mistakes": {"HUBSPOT_BASE_URL", "api.example.test/", "needs http:// or https://"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadStarter(with(map[string]string{tt.name: tt.value}))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			msg := err.Error()
+			if !strings.Contains(msg, tt.name) || !strings.Contains(msg, tt.want) {
+				t.Errorf("message %q, want %s and %q in it", msg, tt.name, tt.want)
+			}
+			if strings.Contains(msg, "pw-x") {
+				t.Errorf("message %q quotes the value", msg)
+			}
+			if got := strings.Count(msg, "\n"); got != 1 {
+				t.Errorf("message %q has %d mistakes, want 1", msg, got)
+			}
+		})
+	}
+}
+
+func TestLoad_reportsAllMistakesTogether(t *testing.T) {
+	t.Parallel()
+	_, err := config.LoadStarter(func(name string) string {
+		return map[string]string{"PUBLIC_URL": "nowhere", "DELETION_HOLD": "60"}[name]
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, name := range []string{"DATABASE_URL", "ENCRYPTION_KEY", "PUBLIC_URL", "DELETION_HOLD",
+		"ADMIN_TOKEN", "HUBSPOT_APP_ID", "HUBSPOT_CLIENT_SECRET"} {
+		if strings.Count(err.Error(), "\n  "+name+" ") != 1 {
+			t.Errorf("message does not have one line for %s:\n%v", name, err)
+		}
+	}
+}
+
+func TestLoad_asksOnlyForWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	getenv := with(map[string]string{
+		"ADMIN_TOKEN": "", "HUBSPOT_APP_ID": "", "HUBSPOT_CLIENT_SECRET": "", "PUBLIC_URL": "nonsense",
+	})
+	if _, err := config.LoadWorker(getenv); err != nil {
+		t.Errorf("LoadWorker: %v", err)
+	}
+	if _, err := config.LoadCommand(getenv); err != nil {
+		t.Errorf("LoadCommand: %v", err)
+	}
+}

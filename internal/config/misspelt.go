@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// names lists every variable that this program reads itself, also those that
+// the connect command takes in place of its flags.
+func names() []string {
+	return []string{
+		"ADMIN_TOKEN", "ADVOCATE_API_KEY", "ADVOCATE_API_USER", "ADVOCATE_BASE_URL", "ADVOCATE_PROGRAM_ID",
+		"ADVOCATE_TENANT_ALIAS", "DATABASE_URL", "DELETION_HOLD", "ENCRYPTION_KEY", "HUBSPOT_ACCESS_TOKEN",
+		"HUBSPOT_APP_ID", "HUBSPOT_BASE_URL", "HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET", "HUBSPOT_RATE_PER_10S",
+		"IMPACT_ACCOUNT_SID", "IMPACT_AUTH_TOKEN", "IMPACT_BASE_URL", "LISTEN_ADDR", "LOG_FORMAT", "LOG_LEVEL",
+		"PUBLIC_URL", "REPORT_SYNC_INTERVAL", "WORKER_LISTEN_ADDR",
+	}
+}
+
+// Misspelt looks through an environment ("NAME=value", as os.Environ returns
+// it) for names that are nearly one of ours, which would otherwise leave a
+// default in place unnoticed. Each sentence of the answer is a warning, not a
+// mistake: the variable may belong to somebody else.
+func Misspelt(environ []string) []string {
+	var warnings []string
+	known := names()
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.Contains(known, name) {
+			continue
+		}
+		for _, ours := range known {
+			if distance(name, ours) <= 2 {
+				warnings = append(warnings, fmt.Sprintf("%s is not a variable of ours; did you mean %s?", name, ours))
+			}
+		}
+	}
+	return warnings
+}
+
+// distance counts the letters to insert, remove or replace to get from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
