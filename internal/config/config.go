@@ -8,6 +8,7 @@
 package config
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,8 @@ type Common struct {
 	EncryptionKey Key    // seals credentials at rest and keys our hashes
 
 	HubSpot         HubSpot
-	AdvocateBaseURL string // without a trailing slash
-	ImpactBaseURL   string // without a trailing slash
+	AdvocateBaseURL *url.URL // without a trailing slash
+	ImpactBaseURL   *url.URL // without a trailing slash
 
 	ReportSyncInterval time.Duration // how often each connection's report is asked for
 	DeletionHold       time.Duration // how long a deletion waits for what may belong to it
@@ -30,8 +31,8 @@ type Common struct {
 
 // HubSpot says where HubSpot is and which app of its developer account we are.
 type HubSpot struct {
-	BaseURL      string // without a trailing slash
-	AppID        int64  // 0: not given, so our own writes cannot be told by their source
+	BaseURL      *url.URL // without a trailing slash
+	AppID        int64    // 0: not given, so our own writes cannot be told by their source
 	ClientID     string
 	ClientSecret Secret // also the key of webhook signatures
 	RatePer10s   int    // calls one portal grants us in any 10 seconds
@@ -75,7 +76,7 @@ func LoadStarter(getenv func(string) string) (Starter, error) {
 	r := reader{getenv: getenv}
 	s := Starter{
 		Common:     r.common(),
-		PublicURL:  r.baseURL("PUBLIC_URL", "http://localhost:8080"),
+		PublicURL:  r.baseURL("PUBLIC_URL", "http://localhost:8080").String(),
 		ListenAddr: r.listenAddr("LISTEN_ADDR", ":8080"),
 		AdminToken: r.adminToken(),
 	}

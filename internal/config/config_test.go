@@ -3,6 +3,7 @@ package config_test
 import (
 	"log/slog"
 	"maps"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -28,16 +29,22 @@ func with(changes map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
+// address is the URL of a host that ends without a slash.
+func address(raw string) *url.URL {
+	scheme, host, _ := strings.Cut(raw, "://")
+	return &url.URL{Scheme: scheme, Host: host}
+}
+
 func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 	t.Parallel()
 	common := config.Common{
 		DatabaseURL:   "postgres://sync:pw@db:5432/advocatesync",
 		EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
 		HubSpot: config.HubSpot{
-			BaseURL: "https://api.hubapi.com", AppID: 3300221, ClientSecret: "client-secret", RatePer10s: 110,
+			BaseURL: address("https://api.hubapi.com"), AppID: 3300221, ClientSecret: "client-secret", RatePer10s: 110,
 		},
-		AdvocateBaseURL:    "https://app.referralsaasquatch.com",
-		ImpactBaseURL:      "https://api.impact.com",
+		AdvocateBaseURL:    address("https://app.referralsaasquatch.com"),
+		ImpactBaseURL:      address("https://api.impact.com"),
 		ReportSyncInterval: time.Minute,
 		DeletionHold:       time.Minute,
 	}
@@ -84,10 +91,10 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			DatabaseURL:   "host=/run/postgresql dbname=sync",
 			EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
 			HubSpot: config.HubSpot{
-				BaseURL: "http://127.0.0.1:9001", AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
+				BaseURL: address("http://127.0.0.1:9001"), AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
 			},
-			AdvocateBaseURL:    "http://127.0.0.1:9002",
-			ImpactBaseURL:      "http://127.0.0.1:9003",
+			AdvocateBaseURL:    address("http://127.0.0.1:9002"),
+			ImpactBaseURL:      address("http://127.0.0.1:9003"),
 			ReportSyncInterval: 2 * time.Second,
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},

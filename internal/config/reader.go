@@ -44,15 +44,17 @@ func (r *reader) require(name, what string) bool {
 
 // baseURL reads the address that paths are appended to. A trailing slash says
 // the same as none, so it is dropped rather than refused.
-func (r *reader) baseURL(name, fallback string) string {
+func (r *reader) baseURL(name, fallback string) *url.URL {
 	value := r.get(name)
 	if value == "" {
-		return fallback
+		value = fallback
 	}
-	u, err := url.Parse(value)
-	switch {
-	case err != nil:
+	u, err := url.Parse(strings.TrimRight(value, "/"))
+	if err != nil {
 		r.mistake(name, "is not a URL; write one such as %s", fallback)
+		return &url.URL{}
+	}
+	switch {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		r.mistake(name, "needs http:// or https:// and a host, such as %s", fallback)
 	case u.User != nil:
@@ -60,7 +62,7 @@ func (r *reader) baseURL(name, fallback string) string {
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#"):
 		r.mistake(name, "must end with the host or a path: remove everything from the ? or # on")
 	}
-	return strings.TrimRight(value, "/")
+	return u
 }
 
 func (r *reader) listenAddr(name, fallback string) string {
