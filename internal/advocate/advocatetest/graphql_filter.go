@@ -1,0 +1,110 @@
+package advocatetest
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+type userFilter struct {
+	And               *[]userFilter `graphql:"AND"`
+	Or                *[]userFilter `graphql:"OR"`
+	IDEq              *string       `graphql:"id_eq"`
+	AccountIDEq       *string       `graphql:"accountId_eq"`
+	FirstNameEq       *string       `graphql:"firstName_eq"`
+	LastNameEq        *string       `graphql:"lastName_eq"`
+	EmailEq           *string       `graphql:"email_eq"`
+	EmailExists       *bool         `graphql:"email_exists"`
+	LocaleEq          *string       `graphql:"locale_eq"`
+	DateBlockedExists *bool         `graphql:"dateBlocked_exists"`
+	CustomFields      *node         `graphql:"customFields"`
+	SegmentsEq        *string       `graphql:"segments_eq"`
+}
+
+// candidates narrows a search by email through the index; anything else reads
+// everybody. It needs host.mu.
+func (t *Tenant) candidates(f *userFilter) iter.Seq[*user] {
+	emails, ok := f.emails()
+	if !ok {
+		return t.people.all()
+	}
+	var found []*user
+	for _, email := range emails {
+		for u := range t.people.withEmail(email) {
+			if !slices.Contains(found, u) {
+				found = append(found, u)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *user) int { return int(a.pos) - int(b.pos) })
+	return slices.Values(found)
+}
+
+// emails lists the emails a match must have one of, if the filter asks so.
+func (f *userFilter) emails() ([]string, bool) {
+	if f == nil {
+		return nil, false
+	}
+	if f.EmailEq != nil {
+		return []string{*f.EmailEq}, true
+	}
+	if f.Or == nil {
+		return nil, false
+	}
+	var out []string
+	for _, branch := range *f.Or {
+		emails, ok := branch.emails()
+		if !ok {
+			return nil, false
+		}
+		out = append(out, emails...)
+	}
+	return out, true
+}
+
+// matches joins all conditions with AND. Emails compare as they are written,
+// unless the knob folds their case.
+func (f *userFilter) matches(t *Tenant, u *user, k Knobs) bool {
+	if f == nil {
+		return true
+	}
+	equal := func(want *string, have string) bool { return want == nil || *want == have }
+	exists := func(want *bool, have bool) bool { return want == nil || *want == have }
+	email := f.EmailEq == nil || *f.EmailEq == u.email || k.FoldEmail && strings.EqualFold(*f.EmailEq, u.email)
+	d := u.detail()
+	return email &&
+		(f.IDEq == nil || t.canonical(*f.IDEq) == u.id) &&
+		(f.AccountIDEq == nil || t.canonical(*f.AccountIDEq) == u.accountID) &&
+		equal(f.FirstNameEq, u.firstName) && equal(f.LastNameEq, u.lastName) && equal(f.LocaleEq, d.locale) &&
+		exists(f.EmailExists, u.email != "") && exists(f.DateBlockedExists, d.blocked != 0) &&
+		(f.SegmentsEq == nil || slices.Contains(d.segments, *f.SegmentsEq)) &&
+		f.matchesCustom(d) && f.matchesNested(t, u, k)
+}
+
+func (f *userFilter) matchesCustom(d *details) bool {
+	if f.CustomFields == nil {
+		return true
+	}
+	wanted, ok := f.CustomFields.v.(map[string]any)
+	if !ok {
+		return false
+	}
+	have := customMap(d)
+	for key, value := range wanted {
+		if have[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *userFilter) matchesNested(t *Tenant, u *user, k Knobs) bool {
+	if f.And != nil {
+		for _, branch := range *f.And {
+			if !branch.matches(t, u, k) {
+				return false
+			}
+		}
+	}
+	return f.Or == nil || slices.ContainsFunc(*f.Or, func(branch userFilter) bool { return branch.matches(t, u, k) })
+}

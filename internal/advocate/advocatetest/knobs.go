@@ -1,0 +1,82 @@
+package advocatetest
+
+import (
+	"fmt"
+	"maps"
+	"time"
+)
+
+// Span is a duration that reads "1m30s" in JSON.
+type Span time.Duration
+
+// MarshalText writes the span as time.Duration prints it.
+func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("advocatetest: %w", err)
+	}
+	*s = Span(d)
+	return nil
+}
+
+// Knobs are the behaviours that the vendor does not publish, or that a test
+// wants to provoke. They hold for the whole host.
+type Knobs struct {
+	ClockOffset   Span `json:"clock_offset"`   // server clock minus ours
+	ExportDelay   Span `json:"export_delay"`   // time from creation to completion
+	VisibilityLag Span `json:"visibility_lag"` // how late a write shows in an export
+	LinkLifetime  Span `json:"link_lifetime"`  // how long a signed download link works
+
+	DirectDownload bool   `json:"direct_download"` // 200 with the CSV instead of 303 to a signed link
+	ColumnSeed     uint64 `json:"column_seed"`     // shuffles the CSV's columns; 0 keeps the vendor sample's order
+	StatsColumns   bool   `json:"stats_columns"`   // stats.* columns even where not asked for
+
+	RSStatus           map[string]int `json:"rs_status"`            // HTTP status per rsCode, over the defaults
+	ReplaceOnPut       bool           `json:"replace_on_put"`       // omitted top-level fields are cleared
+	IgnoreUnknownCodes bool           `json:"ignore_unknown_codes"` // instead of RS034
+	FoldEmail          bool           `json:"fold_email"`           // email_eq ignores case
+	KeepCodesOnUpsert  bool           `json:"keep_codes_on_upsert"` // referralCodes of existing users are ignored
+	EraseAbsent        bool           `json:"erase_absent"`         // doNotTrack deletion of an absent user is remembered
+	MaxPage            int            `json:"max_page"`             // largest limit of a GraphQL list
+	MaxInFlight        int            `json:"max_in_flight"`        // more concurrent calls get 429; 0 means any number
+
+	WebhookRetry    Span `json:"webhook_retry"`    // wait between attempts; the vendor's is an hour
+	WebhookAttempts int  `json:"webhook_attempts"` // the vendor's is 72
+	WebhookTwice    bool `json:"webhook_twice"`    // every delivery is sent twice
+	WebhookJitter   Span `json:"webhook_jitter"`   // deliveries wait a random time up to this, so they arrive in disorder
+
+	// PublicURL is the address under which callers reach the host; download
+	// links use it. Empty means the address the request came to.
+	PublicURL string `json:"public_url"`
+}
+
+func defaultKnobs() Knobs {
+	return Knobs{
+		ExportDelay:     Span(50 * time.Millisecond),
+		LinkLifetime:    Span(5 * time.Minute),
+		ColumnSeed:      1,
+		MaxPage:         100,
+		WebhookRetry:    Span(time.Hour),
+		WebhookAttempts: 72,
+	}
+}
+
+// Knobs returns the current settings.
+func (h *Host) Knobs() Knobs {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	k := h.knobs
+	k.RSStatus = maps.Clone(k.RSStatus)
+	return k
+}
+
+// Tune changes the settings; what is decided afterwards obeys them.
+func (h *Host) Tune(change func(*Knobs)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.knobs.RSStatus = maps.Clone(h.knobs.RSStatus)
+	change(&h.knobs)
+}
