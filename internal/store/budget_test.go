@@ -1,0 +1,238 @@
+package store_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// simulation is one portal's budget under a clock that only moves when a caller
+// waits.
+type simulation struct {
+	opts   store.BudgetOptions
+	tokens store.Tokens
+	now    time.Time
+	grants []time.Time
+}
+
+func simulate(opts store.BudgetOptions) *simulation {
+	return &simulation{opts: store.WithDefaults(opts), now: at(0)}
+}
+
+func (s *simulation) ask(lane bridge.Lane) bridge.Grant {
+	g := store.Decide(s.opts, &s.tokens, s.now, lane)
+	if g.OK {
+		s.grants = append(s.grants, s.now)
+	}
+	return g
+}
+
+// take asks until it is granted, coming back late by lag each time.
+func (s *simulation) take(lane bridge.Lane, lag time.Duration) {
+	for {
+		g := s.ask(lane)
+		if g.OK {
+			return
+		}
+		s.now = s.now.Add(g.Wait + lag)
+	}
+}
+
+// fullest returns the most grants in any span of time.
+func fullest(grants []time.Time, span time.Duration) int {
+	most, first := 0, 0
+	for i, at := range grants {
+		for at.Sub(grants[first]) > span {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+func TestBudget_bulkAloneUsesTheWindow(t *testing.T) {
+	t.Parallel()
+	for name, lag := range map[string]time.Duration{
+		"callers on time": 0,
+		"callers late":    3 * time.Millisecond,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := simulate(store.BudgetOptions{})
+			const windows = 30
+			for s.now.Before(at(0).Add(windows * s.opts.Window)) {
+				s.take(bridge.LaneBulk, lag)
+			}
+			if got, want := len(s.grants), windows*s.opts.Limit*95/100; got < want {
+				t.Errorf("%d calls in %d windows, want at least %d", got, windows, want)
+			}
+			if got := fullest(s.grants, s.opts.Window); got > s.opts.Limit-s.opts.Reserve {
+				t.Errorf("%d calls in one window", got)
+			}
+			for i := range s.grants[1:] {
+				if gap := s.grants[i+1].Sub(s.grants[i]); gap > s.opts.Window/50 {
+					t.Fatalf("a stall of %v after %d calls", gap, i+1)
+				}
+			}
+		})
+	}
+}
+
+func TestBudget_liveFillsTheWindowAndNoMore(t *testing.T) {
+	t.Parallel()
+	s := simulate(store.BudgetOptions{})
+	for left := 109; left >= 0; left-- {
+		if g := s.ask(bridge.LaneLive); !g.OK || g.Left != left || g.Limit != 110 {
+			t.Fatalf("grant %+v, want one with %d left", g, left)
+		}
+		s.now = s.now.Add(time.Millisecond)
+	}
+	g := s.ask(bridge.LaneLive)
+	if want := 10250*time.Millisecond - 110*time.Millisecond; g.OK || g.Wait != want {
+		t.Fatalf("answer %+v to the 111th call, want a wait of %v", g, want)
+	}
+	s.now = s.now.Add(g.Wait)
+	if g = s.ask(bridge.LaneLive); !g.OK {
+		t.Errorf("refused after the wait: %+v", g)
+	}
+}
+
+func TestBudget_bulkLeavesAReserve(t *testing.T) {
+	t.Parallel()
+	s := simulate(store.BudgetOptions{Limit: 10})
+	for range 8 {
+		s.take(bridge.LaneBulk, 0)
+	}
+	if s.ask(bridge.LaneBulk).OK {
+		t.Error("bulk took of the reserve")
+	}
+	for range 2 {
+		if !s.ask(bridge.LaneLive).OK {
+			t.Error("the reserve is not there for live work")
+		}
+	}
+	if s.ask(bridge.LaneLive).OK {
+		t.Error("more calls than the window takes")
+	}
+}
+
+func TestBudget_nextTokenGoesToLive(t *testing.T) {
+	t.Parallel()
+	s := simulate(store.BudgetOptions{Limit: 10})
+	for range 10 {
+		s.take(bridge.LaneLive, 0)
+	}
+	refused := s.ask(bridge.LaneLive)
+	s.now = s.now.Add(refused.Wait)
+	bulk := s.ask(bridge.LaneBulk) // bulk is there first
+	if bulk.OK {
+		t.Fatal("bulk took the token that live waits for")
+	}
+	if !s.ask(bridge.LaneLive).OK {
+		t.Error("live does not get its token")
+	}
+	s.now = s.now.Add(bulk.Wait)
+	if !s.ask(bridge.LaneBulk).OK {
+		t.Error("bulk is held after live was served")
+	}
+}
+
+func TestBudget_clockSetBackDoesNotStall(t *testing.T) {
+	t.Parallel()
+	s := simulate(store.BudgetOptions{Limit: 10})
+	for range 5 {
+		s.take(bridge.LaneBulk, 0)
+	}
+	s.now = s.now.Add(-time.Hour)
+	if g := s.ask(bridge.LaneBulk); g.Wait > 2*time.Second {
+		t.Errorf("bulk waits %v", g.Wait)
+	}
+	s.now = s.now.Add(s.opts.Window + s.opts.Margin)
+	if g := s.ask(bridge.LaneLive); g.Left != 9 {
+		t.Errorf("grants from the future still count: %+v", g)
+	}
+}
+
+// The rules above, on the real row and clock with many callers at once.
+func TestBudget_holdsAmongConcurrentCallers(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	const portal = 7
+	opts := store.BudgetOptions{Limit: 20, Window: 400 * time.Millisecond, Margin: 20 * time.Millisecond}
+	budget := store.NewBudget(d.Store, opts)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*opts.Window)
+	defer cancel()
+
+	// The trigger keeps every grant time, also those the budget has forgotten.
+	d.exec(t, "CREATE TABLE granted_ever (granted_at timestamptz NOT NULL)")
+	d.exec(t, `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO granted_ever SELECT g FROM unnest(new.granted) g WHERE NOT g = ANY (old.granted); RETURN new; END $$`)
+	d.exec(t, "CREATE TRIGGER keep BEFORE UPDATE ON budget FOR EACH ROW EXECUTE FUNCTION keep()")
+
+	var (
+		callers sync.WaitGroup
+		mu      sync.Mutex
+		granted = map[bridge.Lane]int{}
+	)
+	for i := range 6 {
+		lane := []bridge.Lane{bridge.LaneLive, bridge.LaneBulk}[i%2]
+		callers.Go(func() {
+			for ctx.Err() == nil {
+				g, err := budget.Acquire(context.WithoutCancel(ctx), portal, lane)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if g.OK {
+					mu.Lock()
+					granted[lane]++
+					mu.Unlock()
+					continue
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(g.Wait):
+				}
+			}
+		})
+	}
+	callers.Wait()
+
+	var times []time.Time
+	must(t, d.side.QueryRow(t.Context(), "SELECT array_agg(granted_at ORDER BY granted_at) FROM granted_ever").Scan(&times))
+	if got := granted[bridge.LaneLive] + granted[bridge.LaneBulk]; got != len(times) || got < 2*opts.Limit {
+		t.Errorf("%d grants given, %d recorded", got, len(times))
+	}
+	if got := fullest(times, opts.Window); got > opts.Limit {
+		t.Errorf("%d calls in one window of %d", got, opts.Limit)
+	}
+	if granted[bridge.LaneLive] <= granted[bridge.LaneBulk] {
+		t.Errorf("live does not come first: %v", granted)
+	}
+}
+
+func TestBudget_pauseHoldsEveryone(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	budget := store.NewBudget(d.Store, store.BudgetOptions{})
+	must(t, budget.Pause(t.Context(), 7, time.Hour))
+	must(t, budget.Pause(t.Context(), 7, time.Minute)) // the longer one stays
+	for _, lane := range []bridge.Lane{bridge.LaneLive, bridge.LaneBulk} {
+		g, err := budget.Acquire(t.Context(), 7, lane)
+		must(t, err)
+		if g.OK || g.Wait < 59*time.Minute {
+			t.Errorf("%s: %+v during a pause of an hour", lane, g)
+		}
+	}
+	if g, err := budget.Acquire(t.Context(), 8, bridge.LaneLive); err != nil || !g.OK {
+		t.Errorf("another portal is held as well: %+v, %v", g, err)
+	}
+	d.exec(t, "UPDATE budget SET paused_until = now(), live_waiting_until = now() WHERE portal_id = 7")
+	if g, err := budget.Acquire(t.Context(), 7, bridge.LaneBulk); err != nil || !g.OK {
+		t.Errorf("held after the pause: %+v, %v", g, err)
+	}
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// DefaultContactIDField is the participant's custom field for the contact id
+// where a connection names none.
+const DefaultContactIDField = "hubspot_contact_id"
+
+const connectionColumns = `id, portal_id, tenant, program,
+       rule_participant_created, rule_participant_updated, rule_contact_created, rule_contact_updated,
+       share_pii_updates, contact_id_field, status, status_reason, created_at`
+
+func scanConnection(row pgx.CollectableRow) (bridge.Connection, error) {
+	var c bridge.Connection
+	err := row.Scan(&c.ID, &c.PortalID, &c.Tenant, &c.Program,
+		&c.Rules.ParticipantCreated, &c.Rules.ParticipantUpdated, &c.Rules.ContactCreated, &c.Rules.ContactUpdated,
+		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.CreatedAt)
+	return c, err
+}
+
+const insertConnection = `
+INSERT INTO connection (id, portal_id, tenant, program,
+       rule_participant_created, rule_participant_updated, rule_contact_created, rule_contact_updated,
+       share_pii_updates, contact_id_field, credentials)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (portal_id) DO NOTHING
+RETURNING ` + connectionColumns
+
+const updateConnection = `
+UPDATE connection
+   SET tenant = $2, program = $3, contact_id_field = coalesce(nullif($4, ''), contact_id_field),
+       status = 'active', status_reason = '', updated_at = now()
+ WHERE id = $1
+RETURNING ` + connectionColumns
+
+// SaveConnection stores a connection under its portal. A new one gets an id and
+// keeps the rules of c, so pass bridge.DefaultRules where nobody chose any. For
+// a portal that is connected already it replaces tenant, program and
+// credentials, makes the connection active again and keeps id, rules and
+// watermark; the credentials' revision grows only if they differ.
+func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
+	var saved bridge.Connection
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var err error
+		saved, err = s.createConnection(ctx, tx, c, cred)
+		if errors.Is(err, pgx.ErrNoRows) { // the portal is connected
+			saved, err = s.reconnect(ctx, tx, c, cred)
+		}
+		return err
+	})
+	return saved, wrap(err, "save_connection of portal %d", c.PortalID)
+}
+
+func (s *Store) createConnection(ctx context.Context, tx pgx.Tx, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
+	id := "c" + strings.ToLower(rand.Text()[:9])
+	sealed, err := s.sealCredentials(id, cred)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	field := c.ContactIDField
+	if field == "" {
+		field = DefaultContactIDField
+	}
+	rows, err := tx.Query(ctx, insertConnection, id, c.PortalID, c.Tenant, c.Program,
+		c.Rules.ParticipantCreated, c.Rules.ParticipantUpdated, c.Rules.ContactCreated, c.Rules.ContactUpdated,
+		c.SharePIIUpdates, field, sealed)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanConnection)
+}
+
+func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
+	var id string
+	if err := tx.QueryRow(ctx, "SELECT id FROM connection WHERE portal_id = $1 FOR UPDATE", c.PortalID).Scan(&id); err != nil {
+		return bridge.Connection{}, err
+	}
+	if err := s.replaceCredentials(ctx, tx, id, cred); err != nil {
+		return bridge.Connection{}, err
+	}
+	rows, err := tx.Query(ctx, updateConnection, id, c.Tenant, c.Program, c.ContactIDField)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanConnection)
+}
+
+// Connection returns one connection, or a not_found error.
+func (s *Store) Connection(ctx context.Context, id string) (bridge.Connection, error) {
+	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE id = $1", id)
+	return c, wrap(err, "connection %s", id)
+}
+
+// ConnectionByPortal returns the connection of a HubSpot portal, or a not_found
+// error.
+func (s *Store) ConnectionByPortal(ctx context.Context, portalID int64) (bridge.Connection, error) {
+	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE portal_id = $1", portalID)
+	return c, wrap(err, "connection of portal %d", portalID)
+}
+
+func (s *Store) oneConnection(ctx context.Context, query string, key any) (bridge.Connection, error) {
+	rows, err := s.pool.Query(ctx, query, key)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanConnection)
+}
+
+// Connections returns all connections, the oldest first.
+func (s *Store) Connections(ctx context.Context) ([]bridge.Connection, error) {
+	rows, err := s.pool.Query(ctx, "SELECT "+connectionColumns+" FROM connection ORDER BY created_at, id")
+	if err != nil {
+		return nil, wrap(err, "connections")
+	}
+	all, err := pgx.CollectRows(rows, scanConnection)
+	return all, wrap(err, "connections")
+}
+
+// SetRules replaces a connection's sharing rules. What was decided before stays.
+func (s *Store) SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error {
+	return s.updateOne(ctx, "set_rules of "+id, `
+UPDATE connection
+   SET rule_participant_created = $2, rule_participant_updated = $3,
+       rule_contact_created = $4, rule_contact_updated = $5, share_pii_updates = $6, updated_at = now()
+ WHERE id = $1`, id, rules.ParticipantCreated, rules.ParticipantUpdated, rules.ContactCreated, rules.ContactUpdated, sharePII)
+}
+
+// SetStatus records whether a connection's work may go on, and why not, in
+// words for the operator and free of personal data.
+func (s *Store) SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error {
+	return s.updateOne(ctx, "set_status of "+id, `
+UPDATE connection SET status = $2, status_reason = $3, updated_at = now() WHERE id = $1`, id, status, reason)
+}
+
+// updateOne runs a statement that must find its row.
+func (s *Store) updateOne(ctx context.Context, operation, statement string, args ...any) error {
+	tag, err := s.pool.Exec(ctx, statement, args...)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = pgx.ErrNoRows
+	}
+	return wrap(err, "%s", operation)
+}

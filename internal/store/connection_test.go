@@ -1,0 +1,156 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+func TestSaveConnection_newOneKeepsWhatItWasGiven(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	given := bridge.Connection{PortalID: 42, Tenant: "acme", Program: "p1",
+		Rules: bridge.Rules{ContactCreated: true}, SharePIIUpdates: true, ContactIDField: "crm_id"}
+
+	saved, err := d.SaveConnection(t.Context(), given, secrets)
+	must(t, err)
+	want := given
+	want.ID, want.CreatedAt, want.Status = saved.ID, saved.CreatedAt, bridge.StatusActive
+	if diff := cmp.Diff(want, saved); diff != "" {
+		t.Error(diff)
+	}
+	if len(saved.ID) != 10 || saved.ID[0] != 'c' {
+		t.Errorf("id %q", saved.ID)
+	}
+	for name, read := range map[string]func() (bridge.Connection, error){
+		"by id":     func() (bridge.Connection, error) { return d.Connection(t.Context(), saved.ID) },
+		"by portal": func() (bridge.Connection, error) { return d.ConnectionByPortal(t.Context(), 42) },
+	} {
+		got, err := read()
+		must(t, err)
+		if diff := cmp.Diff(saved, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	all, err := d.Connections(t.Context())
+	must(t, err)
+	if diff := cmp.Diff([]bridge.Connection{d.conn, saved}, all); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSaveConnection_againKeepsIDRulesAndField(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	must(t, d.SetRules(t.Context(), d.conn.ID, bridge.Rules{ContactUpdated: true}, true))
+	must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "HubSpot refuses the token"))
+
+	got, err := d.SaveConnection(t.Context(),
+		bridge.Connection{PortalID: d.conn.PortalID, Tenant: "other", Program: "p2", Rules: bridge.DefaultRules}, secrets)
+	must(t, err)
+	want := d.conn
+	want.Tenant, want.Program = "other", "p2"
+	want.Rules, want.SharePIIUpdates = bridge.Rules{ContactUpdated: true}, true
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCredentials_revisionGrowsOnlyWithAChange(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	changed := secrets
+	changed.HubSpotToken = "pat-2"
+	for _, step := range []struct {
+		save     store.Credentials
+		revision int
+	}{{secrets, 1}, {changed, 2}, {changed, 2}, {secrets, 3}} {
+		_, err := d.SaveConnection(t.Context(), d.conn, step.save)
+		must(t, err)
+		got, revision, err := d.Credentials(t.Context(), d.conn.ID)
+		must(t, err)
+		if got != step.save || revision != step.revision {
+			t.Errorf("revision %d, want %d; same credentials: %t", revision, step.revision, got == step.save)
+		}
+	}
+}
+
+func TestCredentials_areNotReadableInTheDatabase(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	if n := d.count(t, "SELECT count(*) FROM connection WHERE position('pat-1'::bytea IN credentials) > 0"); n != 0 {
+		t.Error("the token is stored as it is")
+	}
+	// Moved to another connection, they do not open.
+	other := connect(t, d.Store, 77)
+	d.exec(t, "UPDATE connection SET credentials = (SELECT credentials FROM connection WHERE id = $1) WHERE id = $2", d.conn.ID, other.ID)
+	if _, _, err := d.Credentials(t.Context(), other.ID); err == nil {
+		t.Error("opened credentials of another connection")
+	}
+}
+
+func TestCredentials_neverPrint(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	fmt.Fprintf(&out, "%v %+v %#v %s", secrets, secrets, secrets, struct{ C store.Credentials }{secrets})
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("connected", "credentials", secrets)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("connected", "credentials", secrets)
+	if strings.Contains(out.String(), "pat-1") || strings.Contains(out.String(), "LIVE_1") {
+		t.Errorf("printed: %s", out.String())
+	}
+	if text, err := json.Marshal(secrets); err == nil {
+		t.Errorf("marshalled: %s", text)
+	}
+}
+
+func TestConnection_unknownIsNotFound(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	_, err := d.Connection(t.Context(), "cnobody")
+	wantKind(t, err, bridge.NotFound)
+	_, err = d.ConnectionByPortal(t.Context(), 5)
+	wantKind(t, err, bridge.NotFound)
+	_, _, err = d.Credentials(t.Context(), "cnobody")
+	wantKind(t, err, bridge.NotFound)
+	wantKind(t, d.SetRules(t.Context(), "cnobody", bridge.DefaultRules, false), bridge.NotFound)
+	wantKind(t, d.SetStatus(t.Context(), "cnobody", bridge.StatusActive, ""), bridge.NotFound)
+}
+
+func TestSaveConnection_atOnceMakesOneConnection(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ids := make(chan string)
+	const callers = 8
+	for range callers {
+		go func() {
+			c, err := d.SaveConnection(t.Context(), bridge.Connection{PortalID: 9, Tenant: "acme", Program: "p1"}, secrets)
+			if err != nil {
+				t.Error(err)
+			}
+			ids <- c.ID
+		}()
+	}
+	first := <-ids
+	for range callers - 1 {
+		if id := <-ids; id != first {
+			t.Errorf("two connections for one portal: %s and %s", first, id)
+		}
+	}
+}
+
+func TestSaveConnection_refusalTellsNoValues(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	_, err := d.SaveConnection(t.Context(), bridge.Connection{PortalID: -1, Tenant: "acme-secret", Program: "p1"}, secrets)
+	wantKind(t, err, bridge.Invalid)
+	if err != nil && strings.Contains(err.Error(), "acme-secret") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"advocatesync/internal/bridge"
+)
+
+// wrap translates a driver's error, here and nowhere else. The operation, a
+// format with ids only, names what failed. PostgreSQL's own message and detail
+// are left out, because they may quote a row.
+func wrap(err error, operation string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	if _, own := errors.AsType[*bridge.Error](err); own {
+		return err // translated already
+	}
+	op := "store." + fmt.Sprintf(operation, args...)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return &bridge.Error{Kind: bridge.NotFound, Op: op}
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return &bridge.Error{Kind: kindOf(pg.Code), Op: op, Code: pg.Code, Err: place(pg)}
+	}
+	kind := bridge.Unknown
+	if _, network := errors.AsType[net.Error](err); network {
+		kind = bridge.Unavailable
+	}
+	return &bridge.Error{Kind: kind, Op: op, Err: err}
+}
+
+// kindOf reads the class of an SQLSTATE (PostgreSQL docs, appendix A).
+func kindOf(code string) bridge.Kind {
+	switch {
+	case code == "23503": // foreign key: the connection or the run is gone
+		return bridge.NotFound
+	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"): // value out of range, constraint
+		return bridge.Invalid
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "40"), strings.HasPrefix(code, "53"),
+		strings.HasPrefix(code, "57"): // connection, rolled back, out of resources, shutting down
+		return bridge.Unavailable
+	default:
+		return bridge.Unknown
+	}
+}
+
+func place(pg *pgconn.PgError) error {
+	switch {
+	case pg.ConstraintName != "":
+		return errors.New("constraint " + pg.ConstraintName)
+	case pg.ColumnName != "":
+		return errors.New("column " + pg.TableName + "." + pg.ColumnName)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"advocatesync/internal/bridge"
+)
+
+// EventKind is what HubSpot says happened to a contact.
+type EventKind string
+
+const (
+	EventCreated EventKind = "created"
+	EventUpdated EventKind = "updated"
+)
+
+// Event is one webhook event about a contact, without any value.
+type Event struct {
+	ConnectionID string
+	ContactID    string
+	Kind         EventKind
+	Property     string // the property that changed; empty for a creation
+	OccurredAt   time.Time
+	DedupeKey    string // the same for every delivery of one event; unique within a connection
+	Echo         bool   // our own write coming back: recorded, never relayed
+}
+
+func (e Event) hints() bridge.Hints {
+	if e.Kind == EventCreated {
+		return bridge.Hints{CreatedAt: e.OccurredAt}
+	}
+	return bridge.Hints{UpdatedAt: e.OccurredAt}
+}
+
+// Two deliveries of one batch may arrive at once. Inserting in the order of the
+// unique key lets the second wait for the first instead of deadlocking with it.
+const insertEvents = `
+INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo, relayed_at)
+SELECT e.connection_id, e.contact_id, e.kind, e.property, e.occurred_at, e.dedupe_key, e.echo, CASE WHEN e.echo THEN now() END
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::boolean[])
+    AS e (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
+ ORDER BY e.connection_id, e.dedupe_key
+ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
+
+// AppendEvents makes events durable, all or none, and returns how many were not
+// known yet. A duplicate is success.
+func (s *Store) AppendEvents(ctx context.Context, events []Event) (int, error) {
+	var (
+		n           = len(events)
+		connections = make([]string, n)
+		contacts    = make([]string, n)
+		kinds       = make([]string, n)
+		properties  = make([]string, n)
+		occurred    = make([]time.Time, n)
+		keys        = make([]string, n)
+		echoes      = make([]bool, n)
+	)
+	for i, e := range events {
+		connections[i], contacts[i], kinds[i], properties[i] = e.ConnectionID, e.ContactID, string(e.Kind), e.Property
+		occurred[i], keys[i], echoes[i] = e.OccurredAt, e.DedupeKey, e.Echo
+	}
+	tag, err := s.pool.Exec(ctx, insertEvents, connections, contacts, kinds, properties, occurred, keys, echoes)
+	return int(tag.RowsAffected()), wrap(err, "append_events")
+}
+
+// PurgeInbox deletes the events that were relayed before a time. From then on a
+// duplicate of them counts as new.
+func (s *Store) PurgeInbox(ctx context.Context, olderThan time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM inbox WHERE relayed_at < $1", olderThan)
+	return tag.RowsAffected(), wrap(err, "purge_inbox")
+}
+
+// InboxLag returns how long the oldest event has been waiting for its relay; 0
+// means that none is waiting.
+func (s *Store) InboxLag(ctx context.Context) (time.Duration, error) {
+	var lag time.Duration
+	err := s.pool.QueryRow(ctx, `
+SELECT coalesce(clock_timestamp() - min(received_at), interval '0') FROM inbox WHERE relayed_at IS NULL`).Scan(&lag)
+	return lag, wrap(err, "inbox_lag")
+}

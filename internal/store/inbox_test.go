@@ -1,0 +1,277 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+func (d database) event(contact string, kind store.EventKind, second int) store.Event {
+	return store.Event{ConnectionID: d.conn.ID, ContactID: contact, Kind: kind, OccurredAt: at(second),
+		DedupeKey: fmt.Sprintf("%s/%s/%d", contact, kind, second)}
+}
+
+func (d database) mustAppend(t *testing.T, events ...store.Event) {
+	t.Helper()
+	n, err := d.AppendEvents(t.Context(), events)
+	must(t, err)
+	if n != len(events) {
+		t.Fatalf("%d events are new, want %d", n, len(events))
+	}
+}
+
+// all accepts every contact and keeps what it was handed.
+type all struct{ got []store.ContactHints }
+
+func (a *all) send(_ context.Context, batch []store.ContactHints) []error {
+	a.got = append(a.got, batch...)
+	return make([]error, len(batch))
+}
+
+func TestAppendEvents_duplicatesCountOnce(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	other := d
+	other.conn = connect(t, d.Store, 2002)
+	a, b := d.event("101", store.EventCreated, 1), d.event("102", store.EventCreated, 2)
+
+	for _, step := range []struct {
+		events []store.Event
+		want   int
+	}{
+		{nil, 0},
+		{[]store.Event{a, a}, 1},
+		{[]store.Event{b, a}, 1},
+		{[]store.Event{a, b}, 0},
+		{[]store.Event{other.event("101", store.EventCreated, 1)}, 1}, // of another portal
+	} {
+		n, err := d.AppendEvents(t.Context(), step.events)
+		must(t, err)
+		if n != step.want {
+			t.Errorf("%d new of %v, want %d", n, step.events, step.want)
+		}
+	}
+}
+
+func TestAppendEvents_allOrNone(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	stray := d.event("102", store.EventCreated, 1)
+	stray.ConnectionID = "caaaaaaaaa"
+	_, err := d.AppendEvents(t.Context(), []store.Event{d.event("101", store.EventCreated, 1), stray})
+	wantKind(t, err, bridge.NotFound)
+	if n := d.count(t, "SELECT count(*) FROM inbox"); n != 0 {
+		t.Errorf("%d events stored", n)
+	}
+}
+
+func TestAppendEvents_deliveredTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	var forward, backward []store.Event
+	for i := range 100 {
+		forward = append(forward, d.event(fmt.Sprint(i), store.EventUpdated, i))
+		backward = append([]store.Event{forward[i]}, backward...)
+	}
+	const deliveries = 8
+	inserted := make(chan int)
+	for i := range deliveries {
+		go func() {
+			n, err := d.AppendEvents(t.Context(), [][]store.Event{forward, backward}[i%2])
+			if err != nil {
+				t.Error(err)
+			}
+			inserted <- n
+		}()
+	}
+	sum := 0
+	for range deliveries {
+		sum += <-inserted
+	}
+	if sum != 100 {
+		t.Errorf("%d events counted as new, want 100", sum)
+	}
+}
+
+func TestRelayHints_foldsPerContact(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	echo := d.event("103", store.EventUpdated, 9)
+	echo.Echo = true
+	d.mustAppend(t, d.event("101", store.EventUpdated, 5), d.event("101", store.EventCreated, 1),
+		d.event("102", store.EventUpdated, 3), d.event("101", store.EventUpdated, 4), echo)
+
+	var sent all
+	relayed, err := d.RelayHints(t.Context(), 100, sent.send)
+	must(t, err)
+	if relayed != 2 {
+		t.Errorf("relayed %d contacts, want 2", relayed)
+	}
+	want := []store.ContactHints{
+		{ConnectionID: d.conn.ID, ContactID: "101", Hints: bridge.Hints{CreatedAt: at(1), UpdatedAt: at(5)}},
+		{ConnectionID: d.conn.ID, ContactID: "102", Hints: bridge.Hints{UpdatedAt: at(3)}},
+	}
+	if diff := cmp.Diff(want, sent.got, byContact); diff != "" {
+		t.Error(diff)
+	}
+	if relayed, err = d.RelayHints(t.Context(), 100, sent.send); err != nil || relayed != 0 {
+		t.Errorf("relayed again: %d, %v", relayed, err)
+	}
+}
+
+var byContact = cmpopts.SortSlices(func(a, b store.ContactHints) bool { return a.ContactID < b.ContactID })
+
+func TestRelayHints_oldestFirstUpToTheLimit(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	for i := range 5 {
+		d.mustAppend(t, d.event(fmt.Sprint(i), store.EventCreated, 10-i)) // what counts is when we heard
+	}
+	for _, want := range [][]string{{"0", "1"}, {"2", "3"}, {"4"}, nil} {
+		var sent all
+		_, err := d.RelayHints(t.Context(), 2, sent.send)
+		must(t, err)
+		var got []string
+		for _, c := range sent.got {
+			got = append(got, c.ContactID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestRelayHints_poisonedContactStepsBack(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("bad", store.EventCreated, 1), d.event("good", store.EventCreated, 2))
+	refuseBad := func(_ context.Context, batch []store.ContactHints) []error {
+		errs := make([]error, len(batch))
+		for i, c := range batch {
+			if c.ContactID == "bad" {
+				errs[i] = errors.New("refused")
+			}
+		}
+		return errs
+	}
+	if relayed, err := d.RelayHints(t.Context(), 100, refuseBad); err != nil || relayed != 1 {
+		t.Fatalf("relayed %d, %v; want 1", relayed, err)
+	}
+	var sent all
+	d.mustAppend(t, d.event("new", store.EventCreated, 3))
+	_, err := d.RelayHints(t.Context(), 1, sent.send)
+	must(t, err)
+	if len(sent.got) != 1 || sent.got[0].ContactID != "new" {
+		t.Errorf("the poisoned contact blocks: relayed %v", sent.got)
+	}
+	if n := d.count(t, "SELECT attempts FROM inbox WHERE contact_id = 'bad' AND not_before > received_at + interval '0.9 second'"); n != 1 {
+		t.Errorf("%d attempts", n)
+	}
+
+	d.exec(t, "UPDATE inbox SET not_before = now() WHERE contact_id = 'bad'") // its time has come
+	sent = all{}
+	if relayed, err := d.RelayHints(t.Context(), 100, sent.send); err != nil || relayed != 1 {
+		t.Errorf("relayed %d, %v; want 1", relayed, err)
+	}
+}
+
+func TestRelayHints_twoRelaysShareTheWork(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1), d.event("102", store.EventCreated, 2))
+
+	var inner all
+	_, err := d.RelayHints(t.Context(), 1, func(ctx context.Context, batch []store.ContactHints) []error {
+		// While this one sends 101, another relay gets everything but 101.
+		if _, err := d.RelayHints(ctx, 100, inner.send); err != nil {
+			t.Error(err)
+		}
+		return make([]error, len(batch))
+	})
+	must(t, err)
+	if len(inner.got) != 1 || inner.got[0].ContactID != "102" {
+		t.Errorf("the second relay got %v", inner.got)
+	}
+	if n := d.count(t, "SELECT count(*) FROM inbox WHERE relayed_at IS NULL"); n != 0 {
+		t.Errorf("%d events left", n)
+	}
+}
+
+func TestRelayHints_crashWhileSendingSendsAgain(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := d.RelayHints(ctx, 100, func(_ context.Context, batch []store.ContactHints) []error {
+		cancel() // the process ends after the signal, before the mark
+		return make([]error, len(batch))
+	})
+	if err == nil {
+		t.Fatal("marked after the end")
+	}
+	var sent all
+	if relayed, err := d.RelayHints(t.Context(), 100, sent.send); err != nil || relayed != 1 {
+		t.Errorf("relayed %d, %v; want 1", relayed, err)
+	}
+}
+
+func TestRelayHints_refusesResultsThatDoNotMatch(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1))
+	_, err := d.RelayHints(t.Context(), 100, func(context.Context, []store.ContactHints) []error { return nil })
+	if err == nil {
+		t.Error("took no results for success")
+	}
+}
+
+func TestInboxLag(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	lag := func() time.Duration {
+		got, err := d.InboxLag(t.Context())
+		must(t, err)
+		return got
+	}
+	if got := lag(); got != 0 {
+		t.Errorf("empty inbox lags %v", got)
+	}
+	d.mustAppend(t, d.event("101", store.EventCreated, 1))
+	d.exec(t, "UPDATE inbox SET received_at = now() - interval '1 hour'")
+	d.mustAppend(t, d.event("102", store.EventCreated, 1))
+	if got := lag(); got < time.Hour || got > 2*time.Hour {
+		t.Errorf("lag %v, want about an hour", got)
+	}
+	_, err := d.RelayHints(t.Context(), 100, new(all).send)
+	must(t, err)
+	if got := lag(); got != 0 {
+		t.Errorf("relayed inbox lags %v", got)
+	}
+}
+
+func TestPurgeInbox_leavesWhatIsWaiting(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1))
+	_, err := d.RelayHints(t.Context(), 100, new(all).send)
+	must(t, err)
+	d.mustAppend(t, d.event("102", store.EventCreated, 1))
+
+	if n, err := d.PurgeInbox(t.Context(), time.Now().Add(-time.Hour)); err != nil || n != 0 {
+		t.Errorf("purged %d young events, %v", n, err)
+	}
+	if n, err := d.PurgeInbox(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 1 {
+		t.Errorf("purged %d events, %v; want 1", n, err)
+	}
+	if n := d.count(t, "SELECT count(*) FROM inbox WHERE contact_id = '102'"); n != 1 {
+		t.Error("the waiting event is gone")
+	}
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// Outcome says how a parked item ended.
+type Outcome string
+
+const (
+	OutcomeResolved  Outcome = "resolved"  // what was in the way is gone
+	OutcomeRetried   Outcome = "retried"   // an operator had it tried again
+	OutcomeDiscarded Outcome = "discarded" // an operator gave it up
+)
+
+const insertParked = `
+INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, cause, advice, words)
+VALUES ($1, $2, $3, $4, $5, $6, $7) `
+
+const refreshParked = ` DO UPDATE
+   SET account_id = excluded.account_id, user_id = excluded.user_id, advice = excluded.advice, words = excluded.words
+RETURNING id`
+
+const parkContact = insertParked +
+	"ON CONFLICT (connection_id, contact_id, cause) WHERE closed_at IS NULL AND contact_id <> ''" + refreshParked
+
+const parkParticipant = insertParked +
+	"ON CONFLICT (connection_id, account_id, user_id, cause) WHERE closed_at IS NULL AND contact_id = ''" + refreshParked
+
+// parking returns the statement that opens an item, or refreshes the open one
+// of the same subject and cause, and its arguments.
+func parking(item bridge.ParkedItem) (string, []any) {
+	statement := parkContact
+	if item.ContactID == "" {
+		statement = parkParticipant
+	}
+	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID,
+		item.Cause, item.Advice, storable(item.Words)}
+}
+
+func park(ctx context.Context, q queryer, item bridge.ParkedItem) (id int64, err error) {
+	statement, args := parking(item)
+	err = q.QueryRow(ctx, statement, args...).Scan(&id)
+	return id, err
+}
+
+// storable drops the bytes that PostgreSQL does not take as text: NUL, and what
+// is not UTF-8. Vendors pass on what people typed.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "")
+}
+
+// Park keeps an item for a person to look at and returns its id. While an item
+// of the same subject and cause is open, that one is refreshed instead; it
+// keeps its id and the time it was parked first.
+func (s *Store) Park(ctx context.Context, item bridge.ParkedItem) (int64, error) {
+	id, err := park(ctx, s.pool, item)
+	return id, wrap(err, "park %s in %s", item.Cause, item.ConnectionID)
+}
+
+const parkedColumns = "id, connection_id, contact_id, account_id, user_id, cause, advice, words, parked_at"
+
+func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
+	var p bridge.ParkedItem
+	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.Cause, &p.Advice, &p.Words, &p.ParkedAt)
+	return p, err
+}
+
+// ParkedItems returns a connection's open items, the oldest first.
+func (s *Store) ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT `+parkedColumns+` FROM parked_item WHERE connection_id = $1 AND closed_at IS NULL ORDER BY id`, connectionID)
+	if err != nil {
+		return nil, wrap(err, "parked_items of %s", connectionID)
+	}
+	items, err := pgx.CollectRows(rows, scanParked)
+	return items, wrap(err, "parked_items of %s", connectionID)
+}
+
+// ParkedItem returns an open item, or a not_found error.
+func (s *Store) ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, error) {
+	rows, err := s.pool.Query(ctx, "SELECT "+parkedColumns+" FROM parked_item WHERE id = $1 AND closed_at IS NULL", id)
+	if err != nil {
+		return bridge.ParkedItem{}, wrap(err, "parked_item %d", id)
+	}
+	item, err := pgx.CollectExactlyOneRow(rows, scanParked)
+	return item, wrap(err, "parked_item %d", id)
+}
+
+// CloseParked ends an item. One that has ended already keeps its outcome, which
+// is success; an unknown id is a not_found error.
+func (s *Store) CloseParked(ctx context.Context, id int64, outcome Outcome) error {
+	return s.updateOne(ctx, "close_parked", `
+UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1`, id, outcome)
+}

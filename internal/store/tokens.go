@@ -1,0 +1,72 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"advocatesync/internal/bridge"
+)
+
+// tokens is what the budget remembers of one portal.
+type tokens struct {
+	granted          []time.Time // within the window, ascending
+	pausedUntil      time.Time
+	liveWaitingUntil time.Time // a live caller was refused and is about to ask again
+	bulkNextAt       time.Time // when bulk work is due its next call
+}
+
+// decide answers one request and takes down what follows from the answer.
+func (o BudgetOptions) decide(t *tokens, now time.Time, lane bridge.Lane) bridge.Grant {
+	o.forget(t, now)
+	free := max(0, o.Limit-len(t.granted))
+	if ready := o.readyAt(t, lane); ready.After(now) {
+		if lane == bridge.LaneLive {
+			// A pace longer than its wait: it needs a moment to come back.
+			t.liveWaitingUntil = latest(t.liveWaitingUntil, ready.Add(o.pace()))
+		}
+		return bridge.Grant{Wait: ready.Sub(now), Left: free, Limit: o.Limit}
+	}
+	t.granted = append(t.granted, now)
+	if lane == bridge.LaneBulk {
+		// Counted from when the call was due, not from now, or the delays of
+		// the callers would add up; but what was missed long ago is gone.
+		t.bulkNextAt = latest(t.bulkNextAt, now.Add(-o.pace())).Add(o.pace())
+	}
+	return bridge.Grant{OK: true, Left: free - 1, Limit: o.Limit}
+}
+
+// readyAt is the earliest time at which a lane may have a call.
+func (o BudgetOptions) readyAt(t *tokens, lane bridge.Lane) time.Time {
+	ready, capacity := t.pausedUntil, o.Limit
+	if lane == bridge.LaneBulk {
+		ready, capacity = latest(ready, t.bulkNextAt, t.liveWaitingUntil), o.bulkCapacity()
+	}
+	if excess := len(t.granted) - capacity; excess >= 0 { // until enough of the oldest have left
+		ready = latest(ready, t.granted[excess].Add(o.span()))
+	}
+	return ready
+}
+
+// forget drops the grants that left the window. A clock that was set back must
+// not make the portal wait for the time to come round again.
+func (o BudgetOptions) forget(t *tokens, now time.Time) {
+	for i := len(t.granted) - 1; i >= 0 && t.granted[i].After(now); i-- {
+		t.granted[i] = now
+	}
+	if due := now.Add(o.pace()); t.bulkNextAt.After(due) {
+		t.bulkNextAt = due
+	}
+	start := now.Add(-o.span())
+	t.granted = slices.DeleteFunc(t.granted, func(at time.Time) bool { return !at.After(start) })
+}
+
+// span is how long a grant counts.
+func (o BudgetOptions) span() time.Duration { return o.Window + o.Margin }
+
+func (o BudgetOptions) bulkCapacity() int { return max(1, o.Limit-o.Reserve) }
+
+// pace spreads bulk calls over the window, so that in a full window a call comes
+// free every 95 ms or so and live work never waits for a whole burst to age.
+func (o BudgetOptions) pace() time.Duration { return o.span() / time.Duration(o.bulkCapacity()) }
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
