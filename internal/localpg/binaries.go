@@ -70,7 +70,7 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = regexp.MustCompile(`\d+`)
 
 // newestFirst returns the directories that match, highest version first.
 func newestFirst(patterns []string) []string {

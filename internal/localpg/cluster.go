@@ -59,6 +59,13 @@ type Cluster struct {
 	process *process // nil while the cluster is down
 }
 
+// Installed returns nil if Start can find PostgreSQL on this machine, and
+// otherwise ErrNotInstalled with the command that installs it.
+func Installed() error {
+	_, err := find(os.Getenv("PATH"), knownDirs)
+	return err
+}
+
 // Start makes the cluster, unless Dir holds one, and returns once it accepts
 // connections. The error is ErrNotInstalled, with the command that helps, on a
 // machine without PostgreSQL. Stop must be called on the cluster returned.

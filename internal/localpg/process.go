@@ -81,8 +81,7 @@ func environment() []string {
 
 // command is the server, ready to be started.
 func (c *Cluster) command(log *os.File) *exec.Cmd {
-	// Not bound to a context: the server must outlive the call that starts it.
-	cmd := exec.Command(c.server, c.arguments()...)
+	cmd := exec.Command(c.server, c.arguments()...) //nolint:noctx // must outlive the call that starts it
 	cmd.Dir, cmd.Env = c.home.dir, environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = c.account.attributes()

@@ -1,6 +1,7 @@
 package temporalserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +35,7 @@ type ports struct {
 
 // reserve takes hold of every port the server will listen on. All are held at
 // once, so that no two parts are given the same free one.
-func reserve(opts Options) (*ports, error) {
+func reserve(ctx context.Context, opts Options) (*ports, error) {
 	p := new(ports)
 	wanted := []struct {
 		port   *port
@@ -54,7 +55,7 @@ func reserve(opts Options) (*ports, error) {
 		}{&p.ui, opts.UIPort, "web UI"})
 	}
 	for _, w := range wanted {
-		if err := w.port.hold(w.number); err != nil {
+		if err := w.port.hold(ctx, w.number); err != nil {
 			p.release()
 			return nil, fmt.Errorf("port for the %s: %w", w.what, err)
 		}
@@ -62,8 +63,9 @@ func reserve(opts Options) (*ports, error) {
 	return p, nil
 }
 
-func (p *port) hold(number int) error {
-	ln, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(number)))
+func (p *port) hold(ctx context.Context, number int) error {
+	var listen net.ListenConfig
+	ln, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(number)))
 	if err != nil {
 		return err
 	}

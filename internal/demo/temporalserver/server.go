@@ -75,7 +75,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context, opts Options) error {
-	ports, err := reserve(opts)
+	ports, err := reserve(ctx, opts)
 	if err != nil {
 		return err
 	}
