@@ -1,0 +1,127 @@
+// Package advocate is a client of the impact.com Advocate (SaaSquatch) API. A
+// Client makes one attempt per call and never waits: retrying is the caller's
+// business. Every failure is a *bridge.Error.
+package advocate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"advocatesync/internal/bridge"
+)
+
+// DefaultContactIDField is the participant's custom field that holds the HubSpot
+// contact id, unless a connection says otherwise.
+const DefaultContactIDField = "hubspot_contact_id"
+
+// Config says which tenant a client works for.
+type Config struct {
+	BaseURL *url.URL // the Advocate host, without a trailing slash
+	Tenant  string   // tenant alias
+
+	// User and Key are the two halves of HTTP Basic. SaaSquatch-style keys come
+	// with an empty user; impact.com's are account SID and auth token.
+	User string
+	Key  string
+
+	// ContactIDField is a custom field key of at most 64 letters, digits and
+	// underscores; empty means DefaultContactIDField.
+	ContactIDField string
+
+	// Now tells how far away the moments are that the vendor names for the next
+	// call; nil means the wall clock.
+	Now func() time.Time
+}
+
+// Client calls Advocate for one tenant. It is safe for concurrent use.
+type Client struct {
+	base      string // up to and including the tenant
+	secure    bool   // the host is reached by TLS, so files must be too
+	user, key string
+	field     string
+	now       func() time.Time
+	api       *http.Client // never follows redirects: they would carry our key along
+	files     *http.Client // without the overall timeout, which long downloads outlast
+}
+
+// New builds a client over h, whose timeout covers each call but not the
+// download of export files; those end with their context.
+func New(cfg Config, h *http.Client) *Client {
+	api, files := *h, *h
+	api.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	files.CheckRedirect = api.CheckRedirect
+	files.Timeout = 0
+	c := &Client{
+		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + "/api/v1/" + url.PathEscape(cfg.Tenant),
+		secure: cfg.BaseURL.Scheme == "https",
+		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: &api, files: &files,
+	}
+	if c.field == "" {
+		c.field = DefaultContactIDField
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	return c
+}
+
+// maxAnswer bounds a JSON answer; the largest one asked for is a page of 100.
+const maxAnswer = 8 << 20
+
+// do sends one call below the tenant and decodes its answer into out, unless out
+// is nil. Segments of the path must be escaped.
+func (c *Client) do(ctx context.Context, op, method, path string, in, out any) error {
+	resp, err := c.send(ctx, c.api, op, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return unreachable(op, err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return c.refused(op, resp, body)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return unreadable(op, resp.StatusCode)
+	}
+	return nil
+}
+
+// send makes the request and returns whatever answer comes.
+func (c *Client) send(ctx context.Context, client *http.Client, op, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return nil, &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("the request is no JSON")}
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("the address cannot be built")}
+	}
+	req.SetBasicAuth(c.user, c.key)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "advocatesync")
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, unreachable(op, err)
+	}
+	return resp, nil
+}

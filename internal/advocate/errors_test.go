@@ -1,0 +1,168 @@
+package advocate_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"advocatesync/internal/advocate"
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+)
+
+func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fault advocatetest.Fault
+		want  bridge.Kind
+	}{
+		"do not track, whatever the status": {advocatetest.Fault{Status: 500, RSCode: "RS050"}, bridge.DoNotTrack},
+		"a bad cookie":                      {advocatetest.Fault{Status: 400, RSCode: "RS052"}, bridge.BadCookie},
+		"a bad code":                        {advocatetest.Fault{Status: 404, RSCode: "RS034"}, bridge.BadCode},
+		"no such user":                      {advocatetest.Fault{Status: 400, RSCode: "RS042"}, bridge.NotFound},
+		"no such account":                   {advocatetest.Fault{Status: 400, RSCode: "RS041"}, bridge.NotFound},
+		"a rejected email":                  {advocatetest.Fault{Status: 500, RSCode: "RS023"}, bridge.Invalid},
+		"a full account":                    {advocatetest.Fault{Status: 403, RSCode: "RS013"}, bridge.Invalid},
+		"an internal fault with 400":        {advocatetest.Fault{Status: 400, RSCode: "RS016"}, bridge.Unavailable},
+		"a failing program rule":            {advocatetest.Fault{Status: 400, RSCode: "RS049"}, bridge.Unavailable},
+		"a rate limit with 400":             {advocatetest.Fault{Status: 400, RSCode: "RS033"}, bridge.Throttled},
+		"missing credentials with 404":      {advocatetest.Fault{Status: 404, RSCode: "RS045"}, bridge.Unauthorized},
+		"a deleted tenant":                  {advocatetest.Fault{Status: 404, RSCode: "RS031"}, bridge.Unauthorized},
+		"an existing user":                  {advocatetest.Fault{Status: 400, RSCode: "RS048"}, bridge.Conflict},
+		"an unknown code":                   {advocatetest.Fault{Status: 400, RSCode: "RS999"}, bridge.Invalid},
+		"not found":                         {advocatetest.Fault{Status: 404}, bridge.NotFound},
+		"conflict":                          {advocatetest.Fault{Status: 409}, bridge.Conflict},
+		"too many requests":                 {advocatetest.Fault{Status: 429}, bridge.Throttled},
+		"request timeout":                   {advocatetest.Fault{Status: 408}, bridge.Unavailable},
+		"internal server error":             {advocatetest.Fault{Status: 500}, bridge.Unavailable},
+		"bad gateway":                       {advocatetest.Fault{Status: 502}, bridge.Unavailable},
+		"unauthorized":                      {advocatetest.Fault{Status: 401}, bridge.Unauthorized},
+		"forbidden":                         {advocatetest.Fault{Status: 403}, bridge.Unauthorized},
+		"payment required":                  {advocatetest.Fault{Status: 402}, bridge.Invalid},
+		"a redirect out of nowhere":         {advocatetest.Fault{Status: 302}, bridge.Unavailable},
+		"a connection closed before":        {advocatetest.Fault{DropBefore: true}, bridge.Unavailable},
+		"a connection closed after":         {advocatetest.Fault{DropAfter: true}, bridge.Unavailable},
+		"an answer that breaks off":         {advocatetest.Fault{CutAfter: 20}, bridge.Unavailable},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := advocatetest.New(t)
+			s.Order(tt.fault)
+			_, err := client(t, s).Upsert(t.Context(), change(ada), program)
+			var e *bridge.Error
+			if !errors.As(err, &e) || e.Kind != tt.want {
+				t.Fatalf("got %v, want %s", err, tt.want)
+			}
+			if e.Op != "advocate.upsert_participant" || e.Status != tt.fault.Status && tt.fault.Status != 0 || e.Code != tt.fault.RSCode {
+				t.Errorf("got %+v", e)
+			}
+			if n := s.Calls(advocatetest.RouteUpsert); n != 1 {
+				t.Errorf("%d attempts for one call", n)
+			}
+		})
+	}
+}
+
+func TestErrors_ofTheTenantMeanCredentials(t *testing.T) {
+	t.Parallel()
+	s := advocatetest.New(t)
+	for name, change := range map[string]func(*advocate.Config){
+		"a wrong key":       func(c *advocate.Config) { c.Key = "LIVE_other" },
+		"an unknown tenant": func(c *advocate.Config) { c.Tenant = "nobody" },
+	} {
+		if _, err := client(t, s, change).Programs(t.Context()); bridge.KindOf(err) != bridge.Unauthorized {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestErrors_sayHowLongToStayAway(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		header map[string]string
+		want   time.Duration
+	}{
+		"seconds":                    {map[string]string{"Retry-After": "7"}, 7 * time.Second},
+		"parts of seconds":           {map[string]string{"Retry-After": "0.5"}, 500 * time.Millisecond},
+		"a date":                     {map[string]string{"Retry-After": now.Add(90 * time.Second).Format(http.TimeFormat)}, 90 * time.Second},
+		"a date that has passed":     {map[string]string{"Retry-After": now.Add(-time.Hour).Format(http.TimeFormat)}, 0},
+		"a reset in seconds":         {map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, 30 * time.Second},
+		"a reset as an epoch":        {map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1772366460"}, time.Minute},
+		"a reset while some remain":  {map[string]string{"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "30"}, 0},
+		"retry-after before a reset": {map[string]string{"Retry-After": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, time.Second},
+		"nothing":                    {nil, 0},
+		"nonsense":                   {map[string]string{"Retry-After": "soon", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "later"}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				for name, value := range tt.header {
+					w.Header().Set(name, value)
+				}
+				w.WriteHeader(http.StatusTooManyRequests)
+			}))
+			t.Cleanup(srv.Close)
+			base, err := url.Parse(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := advocate.New(advocate.Config{BaseURL: base, Tenant: "t", Now: func() time.Time { return now }}, srv.Client())
+			_, err = c.Export(t.Context(), "x")
+			var e *bridge.Error
+			if !errors.As(err, &e) || e.Kind != bridge.Throttled || e.RetryAfter != tt.want {
+				t.Errorf("got %+v, want %s", e, tt.want)
+			}
+		})
+	}
+}
+
+func TestErrors_ofGraphQLComeWithStatus200(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		body string
+		want bridge.Kind
+		code string
+	}{
+		"an error of the API":            {`{"data":null,"errors":[{"message":"m"}],"extensions":{"apiError":{"message":"m","statusCode":403,"rsCode":"RS050"}}}`, bridge.DoNotTrack, "RS050"},
+		"an error of the API, by field":  {`{"data":null,"errors":[{"message":"m","extensions":{"apiError":{"message":"m","statusCode":500,"rsCode":null}}}]}`, bridge.Unavailable, ""},
+		"a request that was refused":     {`{"errors":[{"message":"Unknown field"}]}`, bridge.Invalid, "GRAPHQL"},
+		"a failure half-way":             {`{"data":{"programs":null},"errors":[{"message":"boom"}]}`, bridge.Unavailable, "GRAPHQL"},
+		"an answer that is no JSON":      {`<html>`, bridge.Unavailable, ""},
+		"an answer of another structure": {`{"data":{"programs":[]}}`, bridge.Unavailable, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(tt.body))
+			}))
+			t.Cleanup(srv.Close)
+			base, err := url.Parse(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = advocate.New(advocate.Config{BaseURL: base, Tenant: "t"}, srv.Client()).Programs(t.Context())
+			var e *bridge.Error
+			if !errors.As(err, &e) || e.Kind != tt.want || e.Code != tt.code {
+				t.Errorf("got %+v, want %s %s", e, tt.want, tt.code)
+			}
+		})
+	}
+}
+
+func TestErrors_letACancelledContextShow(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := client(t, advocatetest.New(t)).Programs(ctx)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

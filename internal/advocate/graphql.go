@@ -1,0 +1,180 @@
+package advocate
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"advocatesync/internal/bridge"
+)
+
+// graphQL runs one operation. The vendor answers 200 even where it failed: an
+// error of its own is under extensions.apiError, anything else has a message
+// only.
+func (c *Client) graphQL(ctx context.Context, op, query string, variables map[string]any, out any) error {
+	type extensions struct {
+		APIError *apiError `json:"apiError"`
+	}
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []struct {
+			Message    string     `json:"message"`
+			Extensions extensions `json:"extensions"`
+		} `json:"errors"`
+		Extensions extensions `json:"extensions"`
+	}
+	in := map[string]any{"query": query, "variables": variables}
+	if err := c.do(ctx, op, http.MethodPost, "/graphql", in, &answer); err != nil {
+		return err
+	}
+	if len(answer.Errors) == 0 && answer.Extensions.APIError == nil {
+		if json.Unmarshal(answer.Data, out) != nil {
+			return unreadable(op, http.StatusOK)
+		}
+		return nil
+	}
+	found := answer.Extensions.APIError
+	words := ""
+	for _, e := range answer.Errors {
+		if found == nil {
+			found = e.Extensions.APIError
+		}
+		if words == "" {
+			words = e.Message
+		}
+	}
+	if found != nil {
+		return vendorError(op, found.StatusCode, *found)
+	}
+	// GraphQL specification, "Response format": without data the request itself
+	// was refused; with data, even null, something failed on the way.
+	kind := bridge.Unavailable
+	if answer.Data == nil {
+		kind = bridge.Invalid
+	}
+	return &bridge.Error{Kind: kind, Op: op, Status: http.StatusOK, Code: "GRAPHQL", Words: words}
+}
+
+const participantFields = `
+fragment participant on User {
+  id accountId email firstName lastName dateCreated customFields
+  referralCode(programId: $program)
+  direct: shareLink(programId: $program, shareMedium: DIRECT)
+  clean: shareLink(programId: $program, useCleanLink: true)
+}`
+
+// graphUser is a participant as the fragment above asks for it.
+type graphUser struct {
+	ID           string         `json:"id"`
+	AccountID    string         `json:"accountId"`
+	Email        string         `json:"email"`
+	FirstName    string         `json:"firstName"`
+	LastName     string         `json:"lastName"`
+	DateCreated  int64          `json:"dateCreated"` // ms
+	CustomFields map[string]any `json:"customFields"`
+	ReferralCode string         `json:"referralCode"`
+	Direct       string         `json:"direct"`
+	Clean        string         `json:"clean"`
+}
+
+func (c *Client) fromGraph(u graphUser) bridge.Participant {
+	link := u.Direct
+	if link == "" {
+		link = u.Clean
+	}
+	return bridge.Participant{
+		AccountID: u.AccountID, UserID: u.ID, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
+		ReferralCode: u.ReferralCode, ShareLink: link,
+		HubSpotContactID: fieldText(u.CustomFields[c.field]), DateCreated: fromMillis(u.DateCreated),
+	}
+}
+
+const findQuery = `
+query Find($id: String!, $filter: UserFilterInput!, $program: ID!) {
+  byID: user(id: $id, accountId: $id) { ...participant }
+  byEmail: users(filter: $filter, limit: 20) { data { ...participant } }
+}` + participantFields
+
+// Find looks for the participant of an email in one call: byID is the one whose
+// ids are the email, nil if there is none; byEmail are up to 20 whose email it
+// is, byID among them as a rule. Advocate's email field is not unique, and how
+// it compares case is not documented, so the email is asked for as given and in
+// lower case.
+//
+// Source: SaaSquatch GraphQL schema, user and users.
+func (c *Client) Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error) {
+	given, normal := strings.TrimSpace(email), bridge.NormalEmail(email)
+	filter := map[string]any{"email_eq": normal}
+	if given != normal {
+		filter = map[string]any{"OR": []any{filter, map[string]any{"email_eq": given}}}
+	}
+	var out struct {
+		ByID    *graphUser `json:"byID"`
+		ByEmail struct {
+			Data []*graphUser `json:"data"` // items may be null
+		} `json:"byEmail"`
+	}
+	vars := map[string]any{"id": normal, "filter": filter, "program": programID}
+	if err := c.graphQL(ctx, "advocate.find_participant", findQuery, vars, &out); err != nil {
+		return nil, nil, err
+	}
+	if out.ByID != nil {
+		p := c.fromGraph(*out.ByID)
+		byID = &p
+	}
+	for _, u := range out.ByEmail.Data {
+		if u != nil {
+			byEmail = append(byEmail, c.fromGraph(*u))
+		}
+	}
+	return byID, byEmail, nil
+}
+
+// ProgramStatus is where a program stands; archived ones are never listed.
+type ProgramStatus string
+
+const (
+	ProgramLive   ProgramStatus = "LIVE"
+	ProgramPaused ProgramStatus = "PAUSED"
+)
+
+// Program is a referral program of the tenant.
+type Program struct {
+	ID     string // in impact.com a number
+	Name   string
+	Status ProgramStatus
+}
+
+const programsQuery = `
+query Programs($limit: Int!, $offset: Int!) {
+  programs(filter: {status_ne: ARCHIVED, referralsEnabled: true}, limit: $limit, offset: $offset) {
+    totalCount
+    data { id name status }
+  }
+}`
+
+// Programs lists the tenant's referral programs that are not archived. It makes
+// a call for every 100; being cheap, it also serves to check credentials.
+//
+// Source: SaaSquatch GraphQL schema, programs (REST has no such listing).
+func (c *Client) Programs(ctx context.Context) ([]Program, error) {
+	const page = 100
+	var programs []Program
+	for offset := 0; ; offset += page {
+		var out struct {
+			Programs struct {
+				TotalCount int       `json:"totalCount"`
+				Data       []Program `json:"data"`
+			} `json:"programs"`
+		}
+		vars := map[string]any{"limit": page, "offset": offset}
+		if err := c.graphQL(ctx, "advocate.list_programs", programsQuery, vars, &out); err != nil {
+			return nil, err
+		}
+		programs = append(programs, out.Programs.Data...)
+		if len(out.Programs.Data) == 0 || len(programs) >= out.Programs.TotalCount {
+			return programs, nil
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package advocate_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"advocatesync/internal/advocate"
+)
+
+// desk is a transport that answers each call when the test says so.
+type desk struct {
+	mu    sync.Mutex
+	calls []chan answer // open calls, oldest first
+}
+
+type answer struct {
+	status int
+	err    error
+}
+
+func (d *desk) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := make(chan answer)
+	d.mu.Lock()
+	d.calls = append(d.calls, c)
+	d.mu.Unlock()
+	a := <-c
+	if a.err != nil {
+		return nil, a.err
+	}
+	return &http.Response{StatusCode: a.status, Body: http.NoBody, Request: req}, nil
+}
+
+func (d *desk) open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.calls)
+}
+
+// reply answers the n oldest calls, one after the other.
+func (d *desk) reply(n int, a answer) {
+	for range n {
+		d.mu.Lock()
+		c := d.calls[0]
+		d.calls = d.calls[1:]
+		d.mu.Unlock()
+		c <- a
+		synctest.Wait()
+	}
+}
+
+func start(ctx context.Context, l *advocate.Limiter, n int, failed *error) {
+	for range n {
+		go func() {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://advocate.example", strings.NewReader("x"))
+			if err == nil {
+				_, err = l.RoundTrip(req)
+			}
+			if failed != nil {
+				*failed = err
+			}
+		}()
+	}
+	synctest.Wait()
+}
+
+func TestLimiter_growsWithSuccessUpToItsCeiling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		l := advocate.NewLimiter(d, advocate.AtMost(6))
+		start(t.Context(), l, 100, nil)
+		if d.open() != 4 {
+			t.Fatalf("%d calls under way at the start, want 4", d.open())
+		}
+		d.reply(90, answer{status: http.StatusOK})
+		if d.open() != 6 || l.Limit() != 6 {
+			t.Errorf("%d calls under way, limit %d, want 6", d.open(), l.Limit())
+		}
+		d.reply(10-6, answer{status: http.StatusNotFound})
+		d.reply(6, answer{status: http.StatusOK})
+	})
+}
+
+func TestLimiter_halvesOnceForCallsThatFailTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		l := advocate.NewLimiter(d)
+		start(t.Context(), l, 20, nil)
+		d.reply(1, answer{status: http.StatusTooManyRequests})
+		if l.Limit() != 2 {
+			t.Fatalf("limit %d after the first refusal, want 2", l.Limit())
+		}
+		d.reply(3, answer{status: http.StatusTooManyRequests})
+		if l.Limit() != 2 || d.open() != 2 {
+			t.Fatalf("limit %d with %d under way, want 2 and 2", l.Limit(), d.open())
+		}
+		d.reply(1, answer{status: http.StatusServiceUnavailable})
+		if l.Limit() != 1 {
+			t.Errorf("limit %d after a refusal of a later call, want 1", l.Limit())
+		}
+		d.reply(1, answer{err: context.DeadlineExceeded})
+		d.reply(1, answer{err: context.DeadlineExceeded})
+		if l.Limit() != 1 || d.open() != 1 {
+			t.Errorf("limit %d with %d under way, want one at least", l.Limit(), d.open())
+		}
+		for d.open() > 0 {
+			d.reply(1, answer{err: errors.New("connection refused")})
+		}
+		if l.Limit() != 1 {
+			t.Errorf("a refused connection says nothing about load, yet the limit is %d", l.Limit())
+		}
+	})
+}
+
+func TestLimiter_waitingEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		l := advocate.NewLimiter(d, advocate.AtMost(1))
+		start(t.Context(), l, 1, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var got error
+		start(ctx, l, 1, &got)
+		cancel()
+		synctest.Wait()
+		if !errors.Is(got, context.Canceled) {
+			t.Fatalf("got %v", got)
+		}
+		start(t.Context(), l, 1, nil)
+		d.reply(1, answer{status: http.StatusOK})
+		if d.open() != 1 {
+			t.Error("the abandoned place in the queue blocks the one behind it")
+		}
+		d.reply(1, answer{status: http.StatusOK})
+	})
+}

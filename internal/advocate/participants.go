@@ -1,0 +1,172 @@
+package advocate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"advocatesync/internal/bridge"
+)
+
+// openUser is what the vendor says about a participant (SaaSquatch REST
+// reference: OpenUser), as far as it concerns us.
+type openUser struct {
+	ID                string            `json:"id"`
+	AccountID         string            `json:"accountId"`
+	Email             string            `json:"email"`
+	FirstName         string            `json:"firstName"`
+	LastName          string            `json:"lastName"`
+	DateCreated       int64             `json:"dateCreated"` // ms
+	ReferralCodes     map[string]string `json:"referralCodes"`
+	ProgramShareLinks map[string]links  `json:"programShareLinks"`
+	CustomFields      map[string]any    `json:"customFields"`
+}
+
+// links are a program's share links; only the direct one without engagement
+// medium and the one without any medium matter here.
+type links struct {
+	Clean   string `json:"cleanShareLink"`
+	Unknown struct {
+		Direct string `json:"DIRECT"`
+	} `json:"UNKNOWN"`
+}
+
+// shareLink is the link that is written to the contact: the direct one, which
+// the vendor's own connector appears to use, or the clean one.
+func (l links) shareLink() string {
+	if l.Unknown.Direct != "" {
+		return l.Unknown.Direct
+	}
+	return l.Clean
+}
+
+// Upsert creates or updates a participant, and their account, in one call. The
+// answer does not tell which; Advocate keeps what is not sent, so empty fields
+// of the change are left out. The participant comes back with the ids under
+// which Advocate stored it and its code and link in the program.
+//
+// Errors by kind: do_not_track for an erased identity, bad_cookie and bad_code
+// for the referral fields, invalid for an email or name the vendor rejects.
+//
+// Source: SaaSquatch REST reference, PUT open/account/{a}/user/{u}.
+func (c *Client) Upsert(ctx context.Context, change bridge.ParticipantChange, programID string) (bridge.Participant, error) {
+	const op = "advocate.upsert_participant"
+	in := map[string]any{"id": change.UserID, "accountId": change.AccountID}
+	for field, value := range map[string]string{
+		"email": change.Email, "firstName": change.FirstName, "lastName": change.LastName, "cookies": change.Cookie,
+	} {
+		if value != "" {
+			in[field] = value
+		}
+	}
+	if change.ReferredByCode != "" {
+		in["referredByCodes"] = []string{change.ReferredByCode}
+	}
+	if change.HubSpotContactID != "" {
+		in["customFields"] = map[string]string{c.field: change.HubSpotContactID}
+	}
+	return c.participant(ctx, op, http.MethodPut, change.AccountID, change.UserID, programID, in)
+}
+
+// Participant looks a participant up by ids, in whatever form; it is not_found
+// if there is none.
+//
+// Source: SaaSquatch REST reference, GET open/account/{a}/user/{u}.
+func (c *Client) Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error) {
+	return c.participant(ctx, "advocate.get_participant", http.MethodGet, accountID, userID, programID, nil)
+}
+
+func (c *Client) participant(ctx context.Context, op, method, accountID, userID, programID string, in any) (bridge.Participant, error) {
+	path, err := userPath(op, accountID, userID)
+	if err != nil {
+		return bridge.Participant{}, err
+	}
+	var u openUser
+	if err := c.do(ctx, op, method, path, in, &u); err != nil {
+		return bridge.Participant{}, err
+	}
+	if u.ID == "" || u.AccountID == "" {
+		return bridge.Participant{}, unreadable(op, http.StatusOK)
+	}
+	p := bridge.Participant{
+		AccountID: u.AccountID, UserID: u.ID, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
+		ReferralCode: u.ReferralCodes[programID], ShareLink: u.ProgramShareLinks[programID].shareLink(),
+		HubSpotContactID: fieldText(u.CustomFields[c.field]), DateCreated: fromMillis(u.DateCreated),
+	}
+	if p.ReferralCode == "" || p.ShareLink != "" {
+		return p, nil
+	}
+	// The answer shows the links of at most ten active programs; this one is
+	// not among them, though the participant takes part in it.
+	p.ShareLink, err = c.shareLink(ctx, p.Identity(), programID)
+	return p, err
+}
+
+// shareLink asks for the links of one program (SaaSquatch REST reference, GET
+// open/account/{a}/user/{u}/shareurls).
+func (c *Client) shareLink(ctx context.Context, id bridge.Identity, programID string) (string, error) {
+	const op = "advocate.get_share_link"
+	path, err := userPath(op, id.AccountID, id.UserID)
+	if err != nil {
+		return "", err
+	}
+	var out struct {
+		ShareLinks links `json:"shareLinks"`
+	}
+	query := url.Values{"programId": {programID}}
+	if err := c.do(ctx, op, http.MethodGet, path+"/shareurls?"+query.Encode(), nil, &out); err != nil {
+		return "", err
+	}
+	return out.ShareLinks.shareLink(), nil
+}
+
+// Delete removes a participant; one that is not there is not_found, which most
+// callers count as done. With doNotTrack the identity can never register again,
+// and the emptied account goes too, because its id may be an email.
+//
+// Source: SaaSquatch REST reference, DELETE open/account/{a}/user/{u}.
+func (c *Client) Delete(ctx context.Context, accountID, userID string, doNotTrack bool) error {
+	const op = "advocate.delete_participant"
+	path, err := userPath(op, accountID, userID)
+	if err != nil {
+		return err
+	}
+	if doNotTrack {
+		path += "?doNotTrack=true&preserveEmptyAccount=false"
+	}
+	return c.do(ctx, op, http.MethodDelete, path, nil, nil)
+}
+
+// userPath refuses empty ids: without them the address would mean something
+// else, at worst a whole account.
+func userPath(op, accountID, userID string) (string, error) {
+	if accountID == "" || userID == "" {
+		return "", &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("account id and user id are both needed")}
+	}
+	return "/open/account/" + url.PathEscape(accountID) + "/user/" + url.PathEscape(userID), nil
+}
+
+// fieldText reads a custom field that may have been stored as a number.
+func fieldText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case nil:
+		return ""
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
