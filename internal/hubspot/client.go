@@ -1,0 +1,108 @@
+// Package hubspot calls HubSpot's REST API on behalf of one installed app in
+// one portal. It makes one attempt per call and never waits: retrying, limits
+// and batching are the caller's business. Failures are *bridge.Error.
+package hubspot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"advocatesync/internal/bridge"
+)
+
+// Version is the dated API version from which every path is built. HubSpot
+// supports each for 18 months (HubSpot docs: API versioning).
+const Version = "2026-09"
+
+// MaxBatch is the most inputs a batch call takes; the call counts once against
+// the limits (HubSpot docs: batch endpoints take at most 100 inputs).
+const MaxBatch = 100
+
+// maxAnswer bounds what is read of one answer: a full batch of contacts with
+// long text properties stays well below.
+const maxAnswer = 64 << 20
+
+// Client calls HubSpot for one portal. It is safe for concurrent use.
+type Client struct {
+	base  *url.URL
+	token func(context.Context) (string, error)
+	http  *http.Client
+}
+
+// New returns a client of the HubSpot at base, https://api.hubapi.com in
+// production. token is asked before every call for the access token. The HTTP
+// client brings the timeout; HubSpot itself gives up after 100 s.
+func New(base *url.URL, token func(context.Context) (string, error), hc *http.Client) *Client {
+	return &Client{base: base, token: token, http: hc}
+}
+
+// request is one call: its name in errors, and what goes over the wire.
+type request struct {
+	op     string // "hubspot.batch_read_contacts"
+	method string
+	path   string // below base, escaped
+	query  url.Values
+	in     any // JSON body; nil for none
+}
+
+// do makes the call, decodes a 2xx answer into out unless that is nil, and
+// classifies everything else.
+func (c *Client) do(ctx context.Context, r request, out any) error {
+	req, err := c.build(ctx, r)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return unreachable(r.op, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if res.StatusCode/100 != 2 {
+		return refusal(r.op, res.StatusCode, res.Header, body)
+	}
+	if err != nil {
+		return unreachable(r.op, err)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		// The decoder's own words may quote the answer.
+		return &bridge.Error{Kind: bridge.Unavailable, Op: r.op, Status: res.StatusCode, Err: errors.New("answer is not the expected JSON")}
+	}
+	return nil
+}
+
+func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: access token: %w", r.op, err)
+	}
+	var body io.Reader
+	if r.in != nil {
+		encoded, err := json.Marshal(r.in)
+		if err != nil {
+			return nil, &bridge.Error{Kind: bridge.Invalid, Op: r.op, Err: errors.New("request cannot be written as JSON")}
+		}
+		body = bytes.NewReader(encoded)
+	}
+	u := c.base.JoinPath(r.path)
+	u.RawQuery = r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
+	if err != nil {
+		return nil, &bridge.Error{Kind: bridge.Invalid, Op: r.op, Err: errors.New("request cannot be built")}
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	if r.in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}

@@ -1,0 +1,166 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"advocatesync/internal/bridge"
+)
+
+const propertiesPath = "/crm/properties/" + Version + "/contacts"
+
+// Property is the definition of a contact property.
+type Property struct {
+	Name           string `json:"name"` // lower-case letters, digits, underscores; starts with a letter
+	Label          string `json:"label"`
+	GroupName      string `json:"groupName"` // the group must exist
+	Type           string `json:"type"`      // "string", "enumeration", …
+	FieldType      string `json:"fieldType"` // "text", "textarea", …
+	Description    string `json:"description"`
+	FormField      bool   `json:"formField"`      // forms can ask for it
+	HasUniqueValue bool   `json:"hasUniqueValue"` // fixed at creation
+}
+
+// PropertyResult is the outcome for one property of CreateProperties.
+type PropertyResult struct {
+	Name string
+	Err  error
+}
+
+// CreateGroup creates a group of contact properties. One that exists already is
+// a Conflict.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+func (c *Client) CreateGroup(ctx context.Context, name, label string) error {
+	in := struct {
+		Name  string `json:"name"`
+		Label string `json:"label"`
+	}{name, label}
+	return c.do(ctx, request{op: "hubspot.create_group", method: http.MethodPost, path: propertiesPath + "/groups", in: in}, nil)
+}
+
+type nameJSON struct {
+	Name string `json:"name"`
+}
+
+func namesJSON(names []string) []nameJSON {
+	out := make([]nameJSON, len(names))
+	for i, n := range names {
+		out[i].Name = n
+	}
+	return out
+}
+
+// ReadProperties reads the active definitions of up to MaxBatch contact
+// properties; those that do not exist, or are archived, are left out.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property, error) {
+	const op = "hubspot.read_properties"
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if err := checkSize(op, len(names)); err != nil {
+		return nil, err
+	}
+	in := struct {
+		Inputs      []nameJSON `json:"inputs"`
+		Archived    bool       `json:"archived"`
+		Sensitivity string     `json:"dataSensitivity"`
+	}{namesJSON(names), false, "non_sensitive"}
+	var out struct {
+		Results []Property    `json:"results"`
+		Errors  []vendorError `json:"errors"`
+	}
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/read", in: in}, &out); err != nil {
+		return nil, err
+	}
+	for _, v := range out.Errors {
+		if e := v.item(op); e.Kind != bridge.NotFound {
+			return nil, e
+		}
+	}
+	return out.Results, nil
+}
+
+// CreateProperties creates up to MaxBatch contact properties. A name that was
+// archived in the last 90 days comes back with its old definition, maybe with
+// the old values of records. The results are in the order of the input, a name
+// that is active already being a Conflict; the last return value is the failure
+// of the call as a whole, which HubSpot may choose over single results.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+func (c *Client) CreateProperties(ctx context.Context, in []Property) ([]PropertyResult, error) {
+	const op = "hubspot.create_properties"
+	if len(in) == 0 {
+		return nil, nil
+	}
+	if err := checkSize(op, len(in)); err != nil {
+		return nil, err
+	}
+	body := struct {
+		Inputs []Property `json:"inputs"`
+	}{in}
+	var out struct {
+		Results []nameJSON    `json:"results"`
+		Errors  []vendorError `json:"errors"`
+	}
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/create", in: body}, &out); err != nil {
+		return nil, err
+	}
+	results := make([]PropertyResult, len(in))
+	for i, p := range in {
+		results[i].Name = p.Name
+		if !slices.Contains(out.Results, nameJSON{p.Name}) {
+			results[i].Err = propertyError(op, p.Name, out.Errors)
+		}
+	}
+	return results, nil
+}
+
+// propertyError finds the error about a property. Under which key HubSpot names
+// the property is not documented.
+func propertyError(op, name string, all []vendorError) error {
+	for _, v := range all {
+		contexts := []errorContext{v.Context}
+		for _, code := range v.Errors {
+			contexts = append(contexts, code.Context)
+		}
+		for _, c := range contexts {
+			for _, values := range c {
+				if slices.Contains(values, name) {
+					return v.item(op)
+				}
+			}
+		}
+	}
+	if len(all) == 1 {
+		return all[0].item(op)
+	}
+	return &bridge.Error{Op: op, Status: http.StatusMultiStatus, Err: errors.New("the answer tells nothing about property " + name)}
+}
+
+// ArchiveProperties archives up to MaxBatch contact properties; names that are
+// not there are ignored. One property in use refuses them all: then archive one
+// by one to learn which.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+func (c *Client) ArchiveProperties(ctx context.Context, names []string) error {
+	const op = "hubspot.archive_properties"
+	if len(names) == 0 {
+		return nil
+	}
+	if err := checkSize(op, len(names)); err != nil {
+		return err
+	}
+	in := struct {
+		Inputs []nameJSON `json:"inputs"`
+	}{namesJSON(names)}
+	return c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/archive", in: in}, nil)
+}
+
+// ArchiveProperty archives one contact property: NotFound if it is not there,
+// Invalid if it is in use.
+func (c *Client) ArchiveProperty(ctx context.Context, name string) error {
+	return c.do(ctx, request{op: "hubspot.archive_property", method: http.MethodDelete,
+		path: propertiesPath + "/" + url.PathEscape(name)}, nil)
+}
