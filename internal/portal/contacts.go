@@ -1,0 +1,129 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
+)
+
+// Operations as the metrics name them; the client's errors use the same names.
+const (
+	opRead   = "hubspot.batch_read_contacts"
+	opFind   = "hubspot.batch_read_contacts_by_email"
+	opCreate = "hubspot.batch_create_contacts"
+	opUpdate = "hubspot.batch_update_contacts"
+)
+
+// codeNoProperty is HubSpot's code for a property that the portal does not
+// have (HubSpot docs: error handling).
+const codeNoProperty = "PROPERTY_DOESNT_EXIST"
+
+// read is one of the client's two ways to read contacts.
+type read func(ctx context.Context, keys, props []string) (map[string]hubspot.Contact, []string, error)
+
+// readBatch reads one batch of contacts by the keys that do understands: every
+// key gets an outcome, NotFound where HubSpot shows no contact, unless an
+// error ends the batch early.
+func (p *Portal) readBatch(ctx context.Context, t *turn, op string, do read, keys []string, outcomes map[string]outcome[bridge.Contact]) error {
+	send := func(keys []string) error {
+		p.metrics.carried(t.lane, op, len(keys))
+		found, err := call(ctx, p, t, op, true, func(ctx context.Context) (map[string]hubspot.Contact, error) {
+			found, _, err := do(ctx, keys, bridge.ReadProperties())
+			return found, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if c, shown := found[key]; shown {
+				outcomes[key] = outcome[bridge.Contact]{value: contact(c)}
+			} else {
+				outcomes[key] = outcome[bridge.Contact]{err: &bridge.Error{Kind: bridge.NotFound, Op: op}}
+			}
+		}
+		return nil
+	}
+	return isolate(keys, send, func(key string, err error) {
+		outcomes[key] = outcome[bridge.Contact]{err: err}
+	})
+}
+
+func contact(c hubspot.Contact) bridge.Contact {
+	return bridge.Contact{ID: c.ID, Properties: c.Properties, CreatedAt: c.CreatedAt, Archived: c.Archived}
+}
+
+// create creates one batch of contacts. It is never repeated here: see call.
+func (p *Portal) create(ctx context.Context, t *turn, writes []Write, results map[string]Result) error {
+	return p.write(ctx, t, opCreate, false, p.client.BatchCreateContacts, writes, results)
+}
+
+// update writes one batch of contacts. It sets absolute values, so a repeat
+// after a lost answer is harmless.
+func (p *Portal) update(ctx context.Context, t *turn, writes []Write, results map[string]Result) error {
+	return p.write(ctx, t, opUpdate, true, p.client.BatchUpdateContacts, writes, results)
+}
+
+// write makes one batch of writes: every write gets a result, unless an error
+// ends the batch early.
+func (p *Portal) write(ctx context.Context, t *turn, op string, repeatable bool,
+	do func(context.Context, []hubspot.ContactInput) ([]hubspot.ContactResult, error),
+	writes []Write, results map[string]Result,
+) error {
+	refuse := func(w Write, err error) { results[w.Key] = refused(err) }
+	send := func(writes []Write) error {
+		p.metrics.carried(t.lane, op, len(writes))
+		answers, err := call(ctx, p, t, op, repeatable, func(ctx context.Context) ([]hubspot.ContactResult, error) {
+			return do(ctx, inputs(writes))
+		})
+		if err != nil && everybodys(err, writes) {
+			for _, w := range writes {
+				refuse(w, err)
+			}
+			return nil
+		}
+		for _, answer := range answers {
+			if answer.Err != nil {
+				results[answer.TraceID] = refused(answer.Err)
+			} else {
+				results[answer.TraceID] = Result{ContactID: answer.Contact.ID}
+			}
+		}
+		return err
+	}
+	return isolate(writes, send, refuse)
+}
+
+func inputs(writes []Write) []hubspot.ContactInput {
+	in := make([]hubspot.ContactInput, len(writes))
+	for i, w := range writes {
+		in[i] = hubspot.ContactInput{ID: w.ContactID, TraceID: w.Key, Properties: w.Properties}
+	}
+	return in
+}
+
+// refused is the result of a write that failed for reasons of its own.
+func refused(err error) Result {
+	holder, _ := hubspot.ExistingID(err)
+	return Result{ContactID: holder, Err: err}
+}
+
+// everybodys tells a refusal that would meet each of the writes alone as well:
+// a property that is missing, while all of them name the same properties. That
+// happens to all at once when somebody removes a property, and splitting would
+// turn every batch of a hundred into 199 refused calls.
+func everybodys(err error, writes []Write) bool {
+	var e *bridge.Error
+	if !errors.As(err, &e) || e.Kind != bridge.Invalid || e.Code != codeNoProperty {
+		return false
+	}
+	for _, w := range writes {
+		same := maps.EqualFunc(w.Properties, writes[0].Properties, func(string, string) bool { return true })
+		if !same {
+			return false
+		}
+	}
+	return true
+}
