@@ -16,25 +16,25 @@ type user struct {
 	email            string
 	firstName        string
 	lastName         string
-	stem             string // start of the generated codes
-	created, updated int64  // ms, server clock
+	stem             string        // start of the generated codes
+	created, updated int64         // ms, server clock
+	fields           []customField // sorted by key
 	more             *details
 	prev             *user // older version, kept only while a visibility lag is set
 }
 
 // details are what most users of a large tenant do not have.
 type details struct {
-	customFields []customField // sorted by key
-	codes        []programText // changed primary codes
-	vanity       []programText // vanity share links
-	referredBy   []programText // program and the code that referred the user
-	segments     []string
-	locale       string
-	country      string
-	imageURL     string
-	unreferable  bool
-	blocked      int64 // ms; 0 means not blocked
-	taxForm      int64 // ms
+	codes       []programText // changed primary codes
+	vanity      []programText // vanity share links
+	referredBy  []programText // program and the code that referred the user
+	segments    []string
+	locale      string
+	country     string
+	imageURL    string
+	unreferable bool
+	blocked     int64 // ms; 0 means not blocked
+	taxForm     int64 // ms
 }
 
 type customField struct {
@@ -58,9 +58,9 @@ func (u *user) detail() *details {
 func (u *user) edit() *user {
 	c := *u
 	c.prev = nil
+	c.fields = slices.Clone(u.fields)
 	if u.more != nil {
 		d := *u.more
-		d.customFields = slices.Clone(d.customFields)
 		d.codes = slices.Clone(d.codes)
 		d.vanity = slices.Clone(d.vanity)
 		d.referredBy = slices.Clone(d.referredBy)

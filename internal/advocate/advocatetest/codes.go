@@ -1,6 +1,7 @@
 package advocatetest
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 )
@@ -143,21 +144,16 @@ func linkCode(u *user, program int) string {
 	return string(buf[:])
 }
 
-// messageMedia are the media that have a prefilled share dialog.
-var messageMedia = map[string]bool{
-	"EMAIL": true, "FACEBOOK": true, "TWITTER": true, "PINTEREST": true, "LINKEDIN": true,
-	"WHATSAPP": true, "LINEMESSENGER": true, "FBMESSENGER": true, "SMS": true,
-}
-
-// messageLink is the redirect to a share dialog, empty for other media.
-func (t *Tenant) messageLink(u *user, program int, engagement, share string) string {
-	if !messageMedia[share] || u.programs&(1<<program) == 0 {
+// messageLink is the redirect to a share dialog, empty for other media. An empty
+// base means the vendor's own host.
+func (t *Tenant) messageLink(base string, u *user, program int, engagement, share string) string {
+	if dialogs[share] == "" || u.programs&(1<<program) == 0 {
 		return ""
 	}
 	q := url.Values{
 		"accountId": {u.accountID}, "userId": {u.id},
 		"programId": {t.programs[program].ID}, "engagementMedium": {engagement},
 	}
-	return "https://app.referralsaasquatch.com/a/" + url.PathEscape(t.cfg.Alias) +
+	return cmp.Or(strings.TrimSuffix(base, "/"), "https://app.referralsaasquatch.com") + "/a/" + url.PathEscape(t.cfg.Alias) +
 		"/message/redirect/" + share + "?" + q.Encode()
 }

@@ -37,9 +37,15 @@ type sheet struct {
 	program int     // -1 for none: no codes, no links
 }
 
-// freeze copies what codes and links depend on. It needs host.mu.
+// frozen is a copy that codes and links can be read from without the lock. It
+// needs host.mu.
+func (t *Tenant) frozen() *Tenant {
+	return &Tenant{cfg: t.cfg, programs: append([]Program(nil), t.programs...)}
+}
+
+// freeze takes what a file is written from. It needs host.mu.
 func (t *Tenant) freeze(e *export) sheet {
-	frozen := &Tenant{cfg: t.cfg, programs: append([]Program(nil), t.programs...)}
+	frozen := t.frozen()
 	return sheet{columns: e.columns, rows: e.rows, tenant: frozen, program: frozen.programIndex(e.params.ProgramID)}
 }
 
@@ -120,7 +126,7 @@ func (s sheet) programCell(u *user, column string) string {
 }
 
 func customCell(u *user, key string) string {
-	for _, f := range u.detail().customFields {
+	for _, f := range u.fields {
 		if f.key == key {
 			return fmt.Sprint(f.value)
 		}

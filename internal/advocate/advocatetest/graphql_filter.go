@@ -78,10 +78,10 @@ func (f *userFilter) matches(t *Tenant, u *user, k Knobs) bool {
 		equal(f.FirstNameEq, u.firstName) && equal(f.LastNameEq, u.lastName) && equal(f.LocaleEq, d.locale) &&
 		exists(f.EmailExists, u.email != "") && exists(f.DateBlockedExists, d.blocked != 0) &&
 		(f.SegmentsEq == nil || slices.Contains(d.segments, *f.SegmentsEq)) &&
-		f.matchesCustom(d) && f.matchesNested(t, u, k)
+		f.matchesCustom(u) && f.matchesNested(t, u, k)
 }
 
-func (f *userFilter) matchesCustom(d *details) bool {
+func (f *userFilter) matchesCustom(u *user) bool {
 	if f.CustomFields == nil {
 		return true
 	}
@@ -89,7 +89,7 @@ func (f *userFilter) matchesCustom(d *details) bool {
 	if !ok {
 		return false
 	}
-	have := customMap(d)
+	have := customMap(u)
 	for key, value := range wanted {
 		if have[key] != value {
 			return false

@@ -8,13 +8,14 @@ import (
 
 // userResolver renders one user, as it was when it was looked up.
 type userResolver struct {
-	t *Tenant // for codes and links, as a frozen copy
-	u *user
+	t    *Tenant // for codes and links, as a frozen copy
+	u    *user
+	base string // of message links
 }
 
 // resolver needs host.mu.
 func (t *Tenant) resolver(u *user) *userResolver {
-	return &userResolver{&Tenant{cfg: t.cfg, programs: append([]Program(nil), t.programs...)}, u}
+	return &userResolver{t.frozen(), u, t.host.knobs.PublicURL}
 }
 
 func (r *userResolver) ID() string                { return r.u.id }
@@ -28,7 +29,7 @@ func (r *userResolver) CountryCode() *string      { return optional(r.u.detail()
 func (r *userResolver) EmailHash() *string        { return optional(emailHashCell(r.u.email)) }
 func (r *userResolver) Segments() []string        { return list(r.u.detail().segments) }
 func (r *userResolver) ReferredByCodes() []string { return referredBy(r.u.detail()) }
-func (r *userResolver) CustomFields() *node       { return &node{customMap(r.u.detail())} }
+func (r *userResolver) CustomFields() *node       { return &node{customMap(r.u)} }
 func (r *userResolver) ReferralCodes() node       { return node{r.t.referralCodes(r.u)} }
 func (r *userResolver) ProgramShareLinks() *node  { return &node{r.t.programShareLinks(r.u)} }
 
@@ -84,7 +85,7 @@ func (r *userResolver) MessageLink(args struct {
 	if program < 0 {
 		return nil
 	}
-	return optional(r.t.messageLink(r.u, program, args.EngagementMedium, args.ShareMedium))
+	return optional(r.t.messageLink(r.base, r.u, program, args.EngagementMedium, args.ShareMedium))
 }
 
 type userList struct {

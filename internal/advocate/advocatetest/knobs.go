@@ -49,7 +49,7 @@ type Knobs struct {
 	WebhookJitter   Span `json:"webhook_jitter"`   // deliveries wait a random time up to this, so they arrive in disorder
 
 	// PublicURL is the address under which callers reach the host; download
-	// links use it. Empty means the address the request came to.
+	// and message links use it. Empty means the address the request came to.
 	PublicURL string `json:"public_url"`
 }
 

@@ -26,7 +26,7 @@ type User struct {
 func (t *Tenant) describe(u *user) User {
 	out := User{
 		ID: u.id, AccountID: u.accountID, Email: u.email, FirstName: u.firstName, LastName: u.lastName,
-		ReferralCodes: t.referralCodes(u), ShareLinks: map[string]string{}, CustomFields: customMap(u.detail()),
+		ReferralCodes: t.referralCodes(u), ShareLinks: map[string]string{}, CustomFields: customMap(u),
 		ReferredByCodes: referredBy(u.detail()), DateCreated: u.created, DateUpdated: u.updated, Blocked: u.detail().blocked != 0,
 	}
 	for i, p := range t.programs {
@@ -72,11 +72,7 @@ func (t *Tenant) Edit(accountID, id string, change func(*User)) (User, error) {
 		d.CustomFields = maps.Clone(d.CustomFields)
 		change(&d)
 		u.email, u.firstName, u.lastName = d.Email, d.FirstName, d.LastName
-		u.grow().customFields = nil
-		for _, key := range slices.Sorted(maps.Keys(d.CustomFields)) {
-			u.more.customFields = append(u.more.customFields, customField{key, d.CustomFields[key]})
-			t.customKeys[key] = struct{}{}
-		}
+		t.setFields(u, d.CustomFields)
 		return nil
 	})
 }
@@ -200,10 +196,19 @@ func (t *Tenant) Seed(n int, make func(i int) User) {
 		if in.AccountID != "" && in.AccountID != in.ID {
 			u.accountID = t.canonical(in.AccountID)
 		}
-		for _, key := range slices.Sorted(maps.Keys(in.CustomFields)) {
-			u.grow().customFields = append(u.more.customFields, customField{key, in.CustomFields[key]})
-			t.customKeys[key] = struct{}{}
-		}
+		t.setFields(u, in.CustomFields)
 		t.people.add(u)
+	}
+}
+
+// setFields replaces all custom fields.
+func (t *Tenant) setFields(u *user, fields map[string]any) {
+	u.fields = nil
+	if len(fields) > 0 {
+		u.fields = make([]customField, 0, len(fields))
+	}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		u.fields = append(u.fields, customField{key, fields[key]})
+		t.customKeys[key] = struct{}{}
 	}
 }

@@ -15,7 +15,7 @@ func (t *Tenant) openUser(u *user) map[string]any {
 		"imageUrl": d.imageURL, "cookieId": nil, "locale": nullable(d.locale), "countryCode": nullable(d.country),
 		"referable": !d.unreferable, "firstSeenIP": nil, "lastSeenIP": nil, "dateCreated": u.created,
 		"referralCodes": t.referralCodes(u), "programShareLinks": t.programShareLinks(u),
-		"customFields": customMap(d), "segments": list(d.segments), "referredByCodes": referredBy(d),
+		"customFields": customMap(u), "segments": list(d.segments), "referredByCodes": referredBy(d),
 	}
 	if d.blocked != 0 {
 		out["dateBlocked"] = d.blocked
@@ -85,9 +85,9 @@ func (t *Tenant) shareURLs(u *user, program int, engagement, share string) map[s
 	return out
 }
 
-func customMap(d *details) map[string]any {
-	out := make(map[string]any, len(d.customFields))
-	for _, f := range d.customFields {
+func customMap(u *user) map[string]any {
+	out := make(map[string]any, len(u.fields))
+	for _, f := range u.fields {
 		out[f.key] = f.value
 	}
 	return out

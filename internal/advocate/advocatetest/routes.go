@@ -36,6 +36,7 @@ const (
 	RouteHookTest     = "POST /subscription/{url}/test"
 	RouteStorage      = "GET /_storage/{token}"
 	RouteJWKS         = "GET /.well-known/jwks.json"
+	RouteMessageLink  = "GET /a/{tenant}/message/redirect/{medium}"
 	tenantPrefix      = "/api/v1/{tenant}"
 	maxBody           = 8 << 20
 	acceptedMediaType = "application/json"
@@ -72,6 +73,7 @@ func (h *Host) routes() *http.ServeMux {
 	}
 	m.HandleFunc(RouteStorage, h.serveStorage)
 	m.HandleFunc(RouteJWKS, h.serveJWKS)
+	m.HandleFunc(RouteMessageLink, h.followMessageLink)
 	h.adminRoutes(m)
 	m.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, notFound("Resource")) })
 	return m

@@ -9,6 +9,8 @@ import (
 type Server struct {
 	*Host
 	URL string // base address, without a trailing slash
+
+	srv *httptest.Server
 }
 
 // New starts a host that stops when the test ends.
@@ -28,5 +30,8 @@ func New(t testing.TB, opts ...Option) *Server {
 			k.PublicURL = srv.URL
 		}
 	})
-	return &Server{Host: h, URL: srv.URL}
+	return &Server{Host: h, URL: srv.URL, srv: srv}
 }
+
+// CloseClientConnections breaks every open connection off.
+func (s *Server) CloseClientConnections() { s.srv.CloseClientConnections() }

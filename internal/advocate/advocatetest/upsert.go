@@ -70,7 +70,7 @@ func (t *Tenant) upsert(in userInput, mode upsertMode) (*user, *apiError) {
 		u = old.edit()
 	}
 	if old != nil && k.ReplaceOnPut {
-		u.email, u.firstName, u.lastName = "", "", ""
+		u.email, u.firstName, u.lastName, u.fields = "", "", "", nil
 		u.more = &details{codes: u.detail().codes, vanity: u.detail().vanity, referredBy: u.detail().referredBy, blocked: u.detail().blocked}
 	}
 	in.merge(u)
@@ -219,18 +219,17 @@ func (in userInput) merge(u *user) {
 		u.grow().taxForm = *in.DateUsTaxFormSubmitted
 	}
 	for key, value := range in.CustomFields {
-		d := u.grow()
-		i, found := slices.BinarySearchFunc(d.customFields, key, func(f customField, key string) int {
+		i, found := slices.BinarySearchFunc(u.fields, key, func(f customField, key string) int {
 			return strings.Compare(f.key, key)
 		})
 		switch {
 		case value == nil && found:
-			d.customFields = slices.Delete(d.customFields, i, i+1)
+			u.fields = slices.Delete(u.fields, i, i+1)
 		case value == nil:
 		case found:
-			d.customFields[i].value = value
+			u.fields[i].value = value
 		default:
-			d.customFields = slices.Insert(d.customFields, i, customField{key, value})
+			u.fields = slices.Insert(u.fields, i, customField{key, value})
 		}
 	}
 	for _, op := range in.Segments {
