@@ -33,7 +33,7 @@ func get(t *testing.T, checks map[string]health.Check, path string) (int, string
 	mux := http.NewServeMux()
 	health.Register(mux, checks, registry)
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 	return w.Code, w.Body.String()
 }
 

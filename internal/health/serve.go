@@ -23,7 +23,8 @@ const (
 // requests in flight finish for up to ten seconds and returns nil; any other
 // end of serving, and a shutdown that took longer, is an error.
 func Serve(ctx context.Context, addr string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", addr, err)
 	}
