@@ -1,0 +1,195 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// Path is where HubSpot's app has to send its webhooks, below the public URL.
+const Path = "/webhooks/hubspot"
+
+const (
+	maxBody = 1 << 20 // HubSpot sends at most 100 events, some 300 bytes each
+
+	// HubSpot gives up after five seconds and repeats the request; by then we
+	// should have given up, too.
+	answerTimeout = 4 * time.Second
+)
+
+// Inbox is where events are kept until they are relayed.
+type Inbox interface {
+	// ConnectionByPortal returns a not_found error if no connection has the portal.
+	ConnectionByPortal(ctx context.Context, portalID int64) (bridge.Connection, error)
+	// AppendEvents makes the events durable and returns how many were new.
+	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+}
+
+// HandlerConfig is what a Handler is made of. Every field is required.
+type HandlerConfig struct {
+	ClientSecret string // of the HubSpot app; keys the signatures
+	AppID        int64  // of the HubSpot app; tells our own writes
+	PublicURL    string // what HubSpot was told to call, less Path and without a trailing slash
+
+	Inbox   Inbox
+	Poke    func() // called after events came in; must not block
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Handler takes HubSpot's webhooks in. HubSpot repeats whatever is not
+// answered with 2xx within five seconds, up to ten times in a day (HubSpot
+// docs: webhooks), so only what a repetition may cure is refused.
+type Handler struct {
+	verifier verifier
+	parser   parser
+	portals  *portals
+	inbox    Inbox
+	poke     func()
+	metrics  *handlerMetrics
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+// NewHandler returns a handler and registers its metrics.
+func NewHandler(cfg HandlerConfig) *Handler {
+	return &Handler{
+		verifier: verifier{secret: []byte(cfg.ClientSecret), publicURL: cfg.PublicURL, now: cfg.Now},
+		parser:   parser{appID: strconv.FormatInt(cfg.AppID, 10), now: cfg.Now},
+		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Now),
+		inbox:    cfg.Inbox,
+		poke:     cfg.Poke,
+		metrics:  newHandlerMetrics(cfg.Metrics),
+		log:      cfg.Log,
+		now:      cfg.Now,
+	}
+}
+
+// refusal is an answer other than 200. Detail goes to the sender and never
+// quotes the request; the cause goes to the log.
+type refusal struct {
+	status int
+	detail string
+	cause  error
+}
+
+// ServeHTTP answers 200 once the request's events are durable, also where
+// nothing here wants them.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := h.now()
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+
+	status := http.StatusOK
+	if refused := h.take(ctx, w, r); refused != nil {
+		status = refused.status
+		h.log.WarnContext(ctx, "webhook refused", "status", status, "detail", refused.detail, "cause", refused.cause)
+		refused.write(w)
+	}
+	h.metrics.request(status, h.now().Sub(began))
+}
+
+func (h *Handler) take(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return &refusal{status: http.StatusMethodNotAllowed, detail: "webhooks are sent with POST"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &refusal{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	case err != nil:
+		return &refusal{status: http.StatusBadRequest, detail: "the body could not be read to its end", cause: err}
+	}
+	if err := h.verifier.verify(r, body); err != nil {
+		return &refusal{status: http.StatusUnauthorized, detail: err.Error()}
+	}
+	elements, err := split(body)
+	if err != nil {
+		return &refusal{status: http.StatusBadRequest, detail: err.Error()}
+	}
+	if err := h.store(ctx, elements); err != nil {
+		return &refusal{status: http.StatusServiceUnavailable, detail: "the events could not be stored; send them again", cause: err}
+	}
+	return nil
+}
+
+// store makes the events durable and counts what became of each. Nothing is
+// counted unless all went well: the repetition will count.
+func (h *Handler) store(ctx context.Context, elements []json.RawMessage) error {
+	tally := tally{}
+	var events []store.Event
+	for _, element := range elements {
+		e, disposition := h.parser.parse(element)
+		if disposition != Accepted && disposition != Echo {
+			tally[disposition]++
+			continue
+		}
+		connection, err := h.portals.connection(ctx, e.portalID)
+		if bridge.KindOf(err) == bridge.NotFound {
+			tally[UnknownPortal]++
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("find the connection of portal %d: %w", e.portalID, err)
+		}
+		tally[disposition]++
+		events = append(events, store.Event{
+			ConnectionID: connection,
+			ContactID:    e.contactID,
+			Kind:         e.kind,
+			Property:     e.property,
+			OccurredAt:   e.occurredAt,
+			DedupeKey:    e.key,
+			Echo:         e.fromOurself,
+		})
+	}
+	fresh, err := h.append(ctx, events)
+	if err != nil {
+		return err
+	}
+	tally.repeated(len(events) - fresh)
+	h.metrics.count(tally)
+	return nil
+}
+
+func (h *Handler) append(ctx context.Context, events []store.Event) (fresh int, err error) {
+	if len(events) == 0 {
+		return 0, nil
+	}
+	fresh, err = h.inbox.AppendEvents(ctx, events)
+	if err != nil {
+		// The connection may be gone: the repetition has to look again.
+		h.portals.forget()
+		return 0, fmt.Errorf("append %d events: %w", len(events), err)
+	}
+	if fresh > 0 {
+		h.poke()
+	}
+	return fresh, nil
+}
+
+// write sends the refusal as a problem document (RFC 9457).
+func (f *refusal) write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(f.status)
+	// A sender that hung up will send again.
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"title":  http.StatusText(f.status),
+		"status": f.status,
+		"detail": f.detail,
+	})
+}

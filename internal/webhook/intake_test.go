@@ -1,0 +1,178 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/api/serviceerror"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+	"advocatesync/internal/store/storetest"
+	"advocatesync/workflows"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// hundred is a full delivery: 50 contacts, each created with an email.
+func hundred() string {
+	var elements []string
+	for _, contact := range numbered(50) {
+		elements = append(elements,
+			fmt.Sprintf(`{"eventId":1,"portalId":%d,"occurredAt":1794999000123,"subscriptionType":"contact.creation","objectId":%s}`,
+				ourPortal, contact),
+			fmt.Sprintf(`{"eventId":2,"portalId":%d,"occurredAt":1794999000456,"subscriptionType":"contact.propertyChange",
+				"objectId":%s,"propertyName":"email","propertyValue":"ada@example.test"}`, ourPortal, contact))
+	}
+	return array(elements...)
+}
+
+// whole is a handler on a real store that holds one connection.
+type whole struct {
+	*Handler
+	store        *store.Store
+	connectionID string
+}
+
+func newWhole(t *testing.T) whole {
+	t.Helper()
+	s := storetest.New(t)
+	c, err := s.SaveConnection(t.Context(),
+		bridge.Connection{PortalID: ourPortal, Tenant: "acme", Program: "p1", Rules: bridge.DefaultRules}, store.Credentials{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole{store: s, connectionID: c.ID, Handler: NewHandler(HandlerConfig{
+		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic, Inbox: s, Poke: func() {},
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return receipt },
+	})}
+}
+
+func (w whole) deliver(t *testing.T, body string) {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	w.ServeHTTP(answer, signed(body, receipt))
+	if answer.Code != http.StatusOK {
+		t.Errorf("status %d: %s", answer.Code, answer.Body)
+	}
+}
+
+// relay runs a relay until the inbox is empty.
+func (w whole) relay(t *testing.T, to Signaler) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		NewRelay(RelayConfig{
+			Outbox: w.store, Signaler: to, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		}).Run(ctx)
+	})
+	defer done.Wait()
+	defer stop()
+	look, deadline := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
+	defer look.Stop()
+	for w.lag(t) > 0 {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("the inbox is not empty")
+		}
+	}
+}
+
+func (w whole) lag(t *testing.T) time.Duration {
+	t.Helper()
+	lag, err := w.store.InboxLag(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lag
+}
+
+func TestIntake_tenDeliveriesAtOnceBecomeOneSignalAContact(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	var flight sync.WaitGroup
+	for range 10 {
+		flight.Go(func() { w.deliver(t, hundred()) })
+	}
+	flight.Wait()
+	if w.lag(t) == 0 {
+		t.Fatal("answered without anything in the inbox")
+	}
+
+	signaler := &memorySignaler{}
+	w.relay(t, signaler)
+	if len(signaler.calls) != 50 {
+		t.Fatalf("%d signals, want 50", len(signaler.calls))
+	}
+	want := bridge.Hints{CreatedAt: time.UnixMilli(1794999000123), UpdatedAt: time.UnixMilli(1794999000456)}
+	for _, call := range signaler.calls {
+		if diff := cmp.Diff(want, call.arg); diff != "" {
+			t.Errorf("hints of %s (-want +got)\n%s", call.workflowID, diff)
+		}
+		if !strings.HasPrefix(call.workflowID, workflows.ContactLifecycleID(w.connectionID, "5")) {
+			t.Errorf("workflow id %s", call.workflowID)
+		}
+	}
+}
+
+func TestIntake_ourOwnWritesSignalNobody(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	w.deliver(t, array(ownWrite))
+	if w.lag(t) != 0 {
+		t.Error("an echo waits for its relay")
+	}
+}
+
+func TestIntake_nothingIsLostWhenTheRelayDies(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	w.deliver(t, array(creation))
+
+	// It dies after the signal was sent and before the mark.
+	ctx, die := context.WithCancel(t.Context())
+	first := &memorySignaler{fail: func(string) error { die(); return nil }}
+	NewRelay(RelayConfig{
+		Outbox: w.store, Signaler: first, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	}).Run(ctx)
+	if len(first.calls) != 1 || w.lag(t) == 0 {
+		t.Fatalf("%d signals before death, lag %v", len(first.calls), w.lag(t))
+	}
+
+	second := &memorySignaler{}
+	w.relay(t, second)
+	if len(second.calls) != 1 {
+		t.Fatalf("%d signals after death, want 1", len(second.calls))
+	}
+	if diff := cmp.Diff(first.calls[0].arg, second.calls[0].arg); diff != "" {
+		t.Errorf("the second signal says something else (-first +second)\n%s", diff)
+	}
+}
+
+func TestIntake_outlastsAnOutageOfTemporal(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	w.deliver(t, array(creation))
+	tries := 0
+	w.relay(t, &memorySignaler{fail: func(string) error {
+		tries++
+		if tries < 3 {
+			return serviceerror.NewUnavailable("connection refused")
+		}
+		return nil
+	}})
+	if tries != 3 {
+		t.Errorf("%d tries, want 3", tries)
+	}
+}
