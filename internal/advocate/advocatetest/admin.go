@@ -36,6 +36,7 @@ func (h *Host) adminRoutes(m *http.ServeMux) {
 		"POST /_admin/{tenant}/block":        adminBlock,
 		"POST /_admin/{tenant}/delete":       adminDelete,
 		"GET /_admin/{tenant}/events":        adminEvents,
+		"GET /_admin/{tenant}/conversions":   adminConversions,
 		"POST /_admin/{tenant}/programs":     adminProgram,
 		"POST /_admin/{tenant}/fail-exports": adminFailExports,
 	} {
@@ -171,6 +172,10 @@ func adminDelete(w http.ResponseWriter, r *http.Request, t *Tenant) {
 
 func adminEvents(w http.ResponseWriter, _ *http.Request, t *Tenant) {
 	writeJSON(w, http.StatusOK, t.Events())
+}
+
+func adminConversions(w http.ResponseWriter, _ *http.Request, t *Tenant) {
+	writeJSON(w, http.StatusOK, t.Conversions())
 }
 
 func adminProgram(w http.ResponseWriter, r *http.Request, t *Tenant) {

@@ -1,5 +1,5 @@
 // Package advocatetest is a stateful stand-in for the impact.com Advocate
-// (SaaSquatch) host. It serves
+// (SaaSquatch) host and for the Brand API that takes conversions. It serves
 // unit tests, integration tests, the demo and docker compose alike.
 //
 // It is meant to be as strict as the vendor: ids are hashed, erased identities

@@ -48,6 +48,10 @@ type Knobs struct {
 	WebhookTwice    bool `json:"webhook_twice"`    // every delivery is sent twice
 	WebhookJitter   Span `json:"webhook_jitter"`   // deliveries wait a random time up to this, so they arrive in disorder
 
+	VerdictDelay    Span `json:"verdict_delay"`    // time until a conversion is judged
+	RejectDuplicate bool `json:"reject_duplicate"` // a second OrderId fails; otherwise it counts as complete too
+	AcceptRawEmail  bool `json:"accept_raw_email"` // a conversion's CustomerEmail may be plain text
+
 	// PublicURL is the address under which callers reach the host; download
 	// and message links use it. Empty means the address the request came to.
 	PublicURL string `json:"public_url"`
@@ -61,6 +65,8 @@ func defaultKnobs() Knobs {
 		MaxPage:         100,
 		WebhookRetry:    Span(time.Hour),
 		WebhookAttempts: 72,
+		VerdictDelay:    Span(50 * time.Millisecond),
+		RejectDuplicate: true,
 	}
 }
 

@@ -37,6 +37,10 @@ const (
 	RouteStorage      = "GET /_storage/{token}"
 	RouteJWKS         = "GET /.well-known/jwks.json"
 	RouteMessageLink  = "GET /a/{tenant}/message/redirect/{medium}"
+	RouteConversion   = "POST /Advertisers/{sid}/Conversions"
+	RouteSubmission   = "GET /Advertisers/{sid}/APISubmissions/{id}"
+	RouteReversal     = "DELETE /Advertisers/{sid}/Actions"
+	RouteCampaigns    = "GET /Advertisers/{sid}/Campaigns"
 	tenantPrefix      = "/api/v1/{tenant}"
 	maxBody           = 8 << 20
 	acceptedMediaType = "application/json"
@@ -74,6 +78,7 @@ func (h *Host) routes() *http.ServeMux {
 	m.HandleFunc(RouteStorage, h.serveStorage)
 	m.HandleFunc(RouteJWKS, h.serveJWKS)
 	m.HandleFunc(RouteMessageLink, h.followMessageLink)
+	h.brandRoutes(m)
 	h.adminRoutes(m)
 	m.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, notFound("Resource")) })
 	return m

@@ -45,6 +45,8 @@ type TenantConfig struct {
 	VerbatimIDs bool      `json:"verbatim_ids"`
 	ShareDomain string    `json:"share_domain"`
 	Programs    []Program `json:"programs"` // at most 32
+	// EventTypes are what the Brand API takes conversions for.
+	EventTypes []EventType `json:"event_types"`
 }
 
 // DefaultTenant is the tenant a host has when it was given none: two live
@@ -61,6 +63,11 @@ func DefaultTenant() TenantConfig {
 			{ID: "48001", Name: "Customer champions", Status: Live},
 			{ID: "46100", Name: "Spring campaign", Status: Paused},
 			{ID: "45007", Name: "Founders circle", Status: Archived},
+		},
+		EventTypes: []EventType{
+			{ID: 30101, Code: "purchase", CampaignID: "47255"},
+			{ID: 30102, Code: "qualified_lead", CampaignID: "47255"},
+			{ID: 30201, Code: "purchase_champions", CampaignID: "48001"},
 		},
 	}
 }
@@ -85,6 +92,10 @@ type Tenant struct {
 	eventKeys   map[string]int64
 	events      []Event
 	subs        []*subscription
+	conversions []Conversion
+	orders      map[orderKey]bool // conversions that counted
+	brandHour   int64             // hours since the epoch that brandCalls counts for
+	brandCalls  int
 }
 
 type codeKey struct{ program, code string }
@@ -125,6 +136,8 @@ func (t *Tenant) clear() {
 	t.eventKeys = map[string]int64{}
 	t.events = nil
 	t.subs = nil
+	t.conversions, t.orders = nil, map[orderKey]bool{}
+	t.brandHour, t.brandCalls = 0, 0
 }
 
 // Config returns the configuration the tenant was made with.
