@@ -62,7 +62,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	if err != nil {
 		return unreachable(r.op, err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // what was read stands, whatever closing says
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if res.StatusCode/100 != 2 {
 		return refusal(r.op, res.StatusCode, res.Header, body)

@@ -11,6 +11,9 @@ import (
 // action is one operation of the admin API: what it answers, or why not.
 type action func(*http.Request) (any, error)
 
+// done is what an action answers that has nothing to tell.
+var done any = struct{}{}
+
 // adminRoutes let other processes do what people do in HubSpot's pages, set
 // knobs, inject faults and read what happened. They cost no calls.
 func (h *Host) adminRoutes() {
@@ -61,7 +64,7 @@ func admin(do action) http.HandlerFunc {
 			write(w, refused(f))
 		case err != nil:
 			write(w, reply{status: http.StatusBadRequest, body: map[string]string{"error": err.Error()}})
-		case body == nil:
+		case body == done:
 			write(w, noContent())
 		default:
 			write(w, ok(body))
@@ -148,7 +151,7 @@ func (h *Host) adminAuthorize(r *http.Request) (any, error) {
 func (h *Host) adminRevoke(r *http.Request) (any, error) {
 	return h.onPortal(r, func(p *Portal) (any, error) {
 		h.RevokeTokens(p.id)
-		return nil, nil
+		return done, nil
 	})
 }
 
@@ -158,7 +161,7 @@ func (h *Host) adminDefine(r *http.Request) (any, error) {
 		if err := body(r, &in); err != nil {
 			return nil, err
 		}
-		return nil, p.DefineProperty(r.PathValue("objectType"), in)
+		return done, p.DefineProperty(r.PathValue("objectType"), in)
 	})
 }
 
@@ -182,7 +185,7 @@ func (h *Host) adminSubmitForm(r *http.Request) (any, error) {
 		if err := body(r, &in); err != nil {
 			return nil, err
 		}
-		return nil, p.SubmitForm(r.PathValue("form"), in.Values, in.PageURL)
+		return done, p.SubmitForm(r.PathValue("form"), in.Values, in.PageURL)
 	})
 }
 
@@ -211,7 +214,7 @@ func (h *Host) adminTuneWebhooks(r *http.Request) (any, error) {
 	if err == nil && in.Target != nil {
 		h.hooks.SetTarget(*in.Target)
 	}
-	return nil, err
+	return done, err
 }
 
 func (h *Host) adminSubscribe(r *http.Request) (any, error) {
@@ -219,17 +222,17 @@ func (h *Host) adminSubscribe(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
-	return nil, h.hooks.Subscribe(in...)
+	return done, h.hooks.Subscribe(in...)
 }
 
 func (h *Host) adminHold(*http.Request) (any, error) {
 	h.hooks.Hold()
-	return nil, nil
+	return done, nil
 }
 
 func (h *Host) adminRelease(*http.Request) (any, error) {
 	h.hooks.Release()
-	return nil, nil
+	return done, nil
 }
 
 func (h *Host) adminInject(r *http.Request) (any, error) {
@@ -238,19 +241,19 @@ func (h *Host) adminInject(r *http.Request) (any, error) {
 		return nil, err
 	}
 	h.Inject(in)
-	return nil, nil
+	return done, nil
 }
 
 func (h *Host) adminClearFaults(*http.Request) (any, error) {
 	h.ClearFaults()
-	return nil, nil
+	return done, nil
 }
 
 func (h *Host) adminCounts(*http.Request) (any, error) { return h.Counts(), nil }
 
 func (h *Host) adminResetCounts(*http.Request) (any, error) {
 	h.ResetCounts()
-	return nil, nil
+	return done, nil
 }
 
 func queryInt(r *http.Request, name string, standard int) (int, error) {

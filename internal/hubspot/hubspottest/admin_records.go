@@ -42,19 +42,19 @@ func (h *Host) adminCreate(r *http.Request) (any, error) {
 
 func (h *Host) adminEdit(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, in recordInput) (any, error) {
-		return nil, u.Edit(r.PathValue("objectType"), r.PathValue("id"), in.Properties)
+		return done, u.Edit(r.PathValue("objectType"), r.PathValue("id"), in.Properties)
 	})
 }
 
 func (h *Host) adminArchive(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, _ recordInput) (any, error) {
-		return nil, u.Archive(r.PathValue("objectType"), r.PathValue("id"))
+		return done, u.Archive(r.PathValue("objectType"), r.PathValue("id"))
 	})
 }
 
 func (h *Host) adminRestore(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, _ recordInput) (any, error) {
-		return nil, u.Restore(r.PathValue("objectType"), r.PathValue("id"))
+		return done, u.Restore(r.PathValue("objectType"), r.PathValue("id"))
 	})
 }
 
@@ -66,19 +66,19 @@ func (h *Host) adminMerge(r *http.Request) (any, error) {
 
 func (h *Host) adminErase(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, _ recordInput) (any, error) {
-		return nil, u.Erase(r.PathValue("id"))
+		return done, u.Erase(r.PathValue("id"))
 	})
 }
 
 func (h *Host) adminAddEmail(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, in recordInput) (any, error) {
-		return nil, u.AddEmail(r.PathValue("id"), in.Email)
+		return done, u.AddEmail(r.PathValue("id"), in.Email)
 	})
 }
 
 func (h *Host) adminAssociate(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, in recordInput) (any, error) {
-		return nil, u.Associate(r.PathValue("objectType"), r.PathValue("id"), in.To.ObjectType, in.To.ID, in.To.Primary)
+		return done, u.Associate(r.PathValue("objectType"), r.PathValue("id"), in.To.ObjectType, in.To.ID, in.To.Primary)
 	})
 }
 

@@ -282,8 +282,10 @@ func batchRead(c *call) reply {
 	if f != nil {
 		return refused(f)
 	}
-	if in.IDProperty == "hs_object_id" {
-		return refused(invalid("Cannot read by non-unique property hs_object_id"))
+	if in.IDProperty != "" {
+		if _, f := c.store.byUnique(in.IDProperty, ""); f != nil {
+			return refused(f)
+		}
 	}
 	var (
 		archived = c.archivedOnly()
@@ -292,10 +294,7 @@ func batchRead(c *call) reply {
 		missing  []string
 	)
 	for _, one := range in.Inputs {
-		r, f := c.readTarget(in.IDProperty, one.ID, archived)
-		if f != nil {
-			return refused(f)
-		}
+		r := c.readTarget(in.IDProperty, one.ID, archived)
 		if r == nil || !c.portal.visible(c.store, r) {
 			missing = append(missing, one.ID)
 			continue
@@ -312,17 +311,17 @@ func batchRead(c *call) reply {
 	return c.envelope(http.StatusOK, results, []batchError{lost.item("ids", missing...)})
 }
 
-func (c *call) readTarget(idProperty, id string, archived bool) (*record, *failure) {
+// readTarget finds a record to read, or nil. Only live records are found by a property.
+func (c *call) readTarget(idProperty, id string, archived bool) *record {
 	if idProperty != "" {
-		r, f := c.store.byUnique(idProperty, id)
-		if archived {
-			r = nil
+		if r, f := c.store.byUnique(idProperty, id); f == nil && !archived {
+			return r
 		}
-		return r, f
+		return nil
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
-	return c.portal.find(c.store, n, archived, false), nil
+	return c.portal.find(c.store, n, archived, false)
 }

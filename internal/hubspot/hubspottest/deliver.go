@@ -129,7 +129,7 @@ func (w *Webhooks) post(ctx context.Context, target string, b batch, secret stri
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // what was read stands, whatever closing says
 	// The answer's body means nothing; reading it lets the connection be used again.
 	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 1<<16)); err != nil {
 		return 0, err

@@ -35,20 +35,20 @@ type rolling struct {
 	i  int     // the oldest entry
 }
 
-// take admits a call unless max calls lie within the span before now. It
+// take admits a call unless limit calls lie within the span before now. It
 // returns how many more would be admitted.
-func (r *rolling) take(now time.Time, max int, span time.Duration) (left int, ok bool) {
-	if len(r.at) != max {
-		r.at, r.i = make([]int64, max), 0
+func (r *rolling) take(now time.Time, limit int, span time.Duration) (left int, ok bool) {
+	if len(r.at) != limit {
+		r.at, r.i = make([]int64, limit), 0
 	}
 	n, from := now.UnixNano(), now.Add(-span).UnixNano()
 	if oldest := r.at[r.i]; oldest != 0 && oldest > from {
 		return 0, false
 	}
 	r.at[r.i] = n
-	r.i = (r.i + 1) % max
-	for k := range max {
-		if at := r.at[(r.i+k)%max]; at != 0 && at > from {
+	r.i = (r.i + 1) % limit
+	for k := range limit {
+		if at := r.at[(r.i+k)%limit]; at != 0 && at > from {
 			break
 		}
 		left++

@@ -103,22 +103,22 @@ func (p *Portal) place(s *store, id int64, pr prepared, by author) *record {
 
 // update applies checked values to a live record and announces what really changed.
 func (p *Portal) update(s *store, r *record, pr prepared, by author) {
-	var real []change
+	var changed []change
 	for _, c := range pr.changes {
 		if r.values.get(c.key) != c.value {
-			real = append(real, c)
+			changed = append(changed, c)
 		}
 	}
-	p.countWrite(r, by, len(real) > 0)
-	if len(real) == 0 {
+	p.countWrite(r, by, len(changed) > 0)
+	if len(changed) == 0 {
 		return
 	}
 	p.noteSearch(s, r.id, r)
 	s.unclaim(r)
-	r.values = r.values.with(real, s.schema.keep)
+	r.values = r.values.with(changed, s.schema.keep)
 	s.claim(r)
 	r.updated = p.nowMilli()
-	p.announceChanges(s, r, real, by)
+	p.announceChanges(s, r, changed, by)
 }
 
 func (p *Portal) countWrite(r *record, by author, changed bool) {

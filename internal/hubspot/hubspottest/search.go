@@ -219,35 +219,42 @@ func (one filter) matches(s *store, r *record) bool {
 		return false
 	}
 	v := s.value(r, def)
-	has := v != ""
+	switch one.Operator {
+	case "NEQ":
+		return compareValues(def, v, string(one.Value)) != 0
+	case "NOT_HAS_PROPERTY":
+		return v == ""
+	case "NOT_CONTAINS_TOKEN":
+		return !containsToken(v, string(one.Value))
+	}
+	return v != "" && one.accepts(def, v)
+}
+
+// accepts decides about a value that is there; check let no other operator through.
+func (one filter) accepts(def *Property, v string) bool {
+	order := compareValues(def, v, string(one.Value))
 	is := func(want string) bool { return compareValues(def, v, want) == 0 }
 	switch one.Operator {
 	case "EQ":
-		return has && is(string(one.Value))
-	case "NEQ":
-		return !is(string(one.Value))
+		return order == 0
 	case "LT":
-		return has && compareValues(def, v, string(one.Value)) < 0
+		return order < 0
 	case "LTE":
-		return has && compareValues(def, v, string(one.Value)) <= 0
+		return order <= 0
 	case "GT":
-		return has && compareValues(def, v, string(one.Value)) > 0
+		return order > 0
 	case "GTE":
-		return has && compareValues(def, v, string(one.Value)) >= 0
+		return order >= 0
 	case "BETWEEN":
-		return has && compareValues(def, v, string(one.Value)) >= 0 && compareValues(def, v, string(one.HighValue)) <= 0
+		return order >= 0 && compareValues(def, v, string(one.HighValue)) <= 0
 	case "IN":
-		return has && slices.ContainsFunc(one.Values, is)
+		return slices.ContainsFunc(one.Values, is)
 	case "NOT_IN":
-		return has && !slices.ContainsFunc(one.Values, is)
-	case "HAS_PROPERTY":
-		return has
-	case "NOT_HAS_PROPERTY":
-		return !has
+		return !slices.ContainsFunc(one.Values, is)
 	case "CONTAINS_TOKEN":
 		return containsToken(v, string(one.Value))
-	default: // NOT_CONTAINS_TOKEN; check let nothing else through
-		return !containsToken(v, string(one.Value))
+	default: // HAS_PROPERTY
+		return true
 	}
 }
 

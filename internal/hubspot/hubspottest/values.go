@@ -60,7 +60,7 @@ func (p *Portal) prepare(s *store, values map[string]text, by author) (prepared,
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := string(values[name])
 		def, known := s.schema.active(name)
-		code, message := "", ""
+		var code, message string
 		switch {
 		case !known:
 			code, message = "PROPERTY_DOESNT_EXIST", "Property \""+name+"\" does not exist"
