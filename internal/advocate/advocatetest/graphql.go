@@ -62,6 +62,35 @@ func (l *long) UnmarshalGraphQL(input any) error {
 	return nil
 }
 
+// word is text that the schema gives a name of its own.
+type word string
+
+func (word) ImplementsGraphQLType(name string) bool {
+	switch name {
+	case "RSLocale", "RSCountryCode", "JobType", "SegmentKey", "SegmentOperation", "WebhookType", "WebhookTypeOperation":
+		return true
+	}
+	return false
+}
+
+// UnmarshalGraphQL takes text only.
+func (s *word) UnmarshalGraphQL(input any) error {
+	text, ok := input.(string)
+	if !ok {
+		return fmt.Errorf("not text: %T", input)
+	}
+	*s = word(text)
+	return nil
+}
+
+func words(texts []string) []word {
+	out := make([]word, len(texts))
+	for i, text := range texts {
+		out[i] = word(text)
+	}
+	return out
+}
+
 // node is any JSON value.
 type node struct{ v any }
 

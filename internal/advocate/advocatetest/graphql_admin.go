@@ -177,7 +177,7 @@ type jobResolver struct {
 }
 
 func (r *jobResolver) ID() graphql.ID                                { return graphql.ID(r.e.id) }
-func (r *jobResolver) Type() string                                  { return "QUERY/" + r.e.kind }
+func (r *jobResolver) Type() word                                    { return word("QUERY/" + r.e.kind) }
 func (r *jobResolver) Name() *string                                 { return optional(r.e.name) }
 func (r *jobResolver) Requester() *string                            { return optional(r.e.requester) }
 func (r *jobResolver) DateCreated() *long                            { v := long(r.e.created); return &v }
@@ -238,7 +238,7 @@ func (r *rootResolver) Job(ctx context.Context, args struct{ ID graphql.ID }) *j
 }
 
 type jobInput struct {
-	Type         string
+	Type         word
 	Name         *string
 	Requester    *string
 	OutputFormat *string
@@ -248,7 +248,7 @@ type jobInput struct {
 
 // CreateJob starts an export, like POST /export.
 func (r *rootResolver) CreateJob(ctx context.Context, args struct{ JobInput jobInput }) (*jobResolver, error) {
-	kind, isQuery := strings.CutPrefix(args.JobInput.Type, "QUERY/")
+	kind, isQuery := strings.CutPrefix(string(args.JobInput.Type), "QUERY/")
 	if !isQuery {
 		return nil, &apiError{Message: "The stand-in runs QUERY jobs only", StatusCode: http.StatusNotImplemented}
 	}
@@ -271,27 +271,30 @@ func (r *rootResolver) CreateJob(ctx context.Context, args struct{ JobInput jobI
 
 type subscriptionResolver struct{ s subscription }
 
-func (r subscriptionResolver) EndpointURL() string    { return r.s.EndpointURL }
-func (r subscriptionResolver) Name() string           { return r.s.Name }
-func (r subscriptionResolver) WebhookTypes() []string { return list(r.s.WebhookTypes) }
+func (r subscriptionResolver) EndpointURL() string  { return r.s.EndpointURL }
+func (r subscriptionResolver) Name() *string        { return optional(r.s.Name) }
+func (r subscriptionResolver) WebhookTypes() []word { return words(r.s.WebhookTypes) }
 
 // UpsertWebhookSubscription chooses what an endpoint hears about.
 func (r *rootResolver) UpsertWebhookSubscription(ctx context.Context, args struct {
 	WebhookSubscriptionInput struct {
 		EndpointURL  string
-		Name         string
-		WebhookTypes *[]string
+		Name         *string
+		WebhookTypes *[]word
 	}
 }) (subscriptionResolver, error) {
 	in := args.WebhookSubscriptionInput
 	var types []string
 	if in.WebhookTypes != nil {
-		types = append([]string{}, *in.WebhookTypes...)
+		types = []string{}
+		for _, op := range *in.WebhookTypes {
+			types = append(types, string(op))
+		}
 	}
 	t := tenantFrom(ctx)
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
-	s, refused := t.subscribe(in.EndpointURL, in.Name, types)
+	s, refused := t.subscribe(in.EndpointURL, deref(in.Name), types)
 	if refused != nil {
 		return subscriptionResolver{}, refused
 	}

@@ -15,7 +15,7 @@ type userFilter struct {
 	LastNameEq        *string       `graphql:"lastName_eq"`
 	EmailEq           *string       `graphql:"email_eq"`
 	EmailExists       *bool         `graphql:"email_exists"`
-	LocaleEq          *string       `graphql:"locale_eq"`
+	LocaleEq          *word         `graphql:"locale_eq"`
 	DateBlockedExists *bool         `graphql:"dateBlocked_exists"`
 	CustomFields      *node         `graphql:"customFields"`
 	SegmentsEq        *string       `graphql:"segments_eq"`
@@ -75,7 +75,7 @@ func (f *userFilter) matches(t *Tenant, u *user, k Knobs) bool {
 	return email &&
 		(f.IDEq == nil || t.canonical(*f.IDEq) == u.id) &&
 		(f.AccountIDEq == nil || t.canonical(*f.AccountIDEq) == u.accountID) &&
-		equal(f.FirstNameEq, u.firstName) && equal(f.LastNameEq, u.lastName) && equal(f.LocaleEq, d.locale) &&
+		equal(f.FirstNameEq, u.firstName) && equal(f.LastNameEq, u.lastName) && (f.LocaleEq == nil || string(*f.LocaleEq) == d.locale) &&
 		exists(f.EmailExists, u.email != "") && exists(f.DateBlockedExists, d.blocked != 0) &&
 		(f.SegmentsEq == nil || slices.Contains(d.segments, *f.SegmentsEq)) &&
 		f.matchesCustom(u) && f.matchesNested(t, u, k)

@@ -24,10 +24,10 @@ func (r *userResolver) FirstName() *string        { return optional(r.u.firstNam
 func (r *userResolver) LastName() *string         { return optional(r.u.lastName) }
 func (r *userResolver) Email() *string            { return optional(r.u.email) }
 func (r *userResolver) ImageURL() *string         { return optional(r.u.detail().imageURL) }
-func (r *userResolver) Locale() *string           { return optional(r.u.detail().locale) }
-func (r *userResolver) CountryCode() *string      { return optional(r.u.detail().country) }
+func (r *userResolver) Locale() *word             { return (*word)(optional(r.u.detail().locale)) }
+func (r *userResolver) CountryCode() *word        { return (*word)(optional(r.u.detail().country)) }
 func (r *userResolver) EmailHash() *string        { return optional(emailHashCell(r.u.email)) }
-func (r *userResolver) Segments() []string        { return list(r.u.detail().segments) }
+func (r *userResolver) Segments() []word          { return words(r.u.detail().segments) }
 func (r *userResolver) ReferredByCodes() []string { return referredBy(r.u.detail()) }
 func (r *userResolver) CustomFields() *node       { return &node{customMap(r.u)} }
 func (r *userResolver) ReferralCodes() node       { return node{r.t.referralCodes(r.u)} }
@@ -145,9 +145,11 @@ func (r *rootResolver) Users(ctx context.Context, args usersArgs) (*userList, er
 
 type graphUserInput struct {
 	ID, AccountID, FirstName, LastName, Email *string
-	ImageURL, Locale, CountryCode, Cookies    *string
+	ImageURL, Cookies                         *string
+	Locale, CountryCode                       *word
 	Referable                                 *bool
-	ReferredByCodes, Segments                 *[]string
+	ReferredByCodes                           *[]string
+	Segments                                  *[]word
 	ReferralCodes, ShareLinks, CustomFields   *node
 	DateUsTaxFormSubmitted                    *long
 }
@@ -155,13 +157,15 @@ type graphUserInput struct {
 func (in graphUserInput) plain() (userInput, error) {
 	out := userInput{
 		ID: in.ID, AccountID: in.AccountID, FirstName: in.FirstName, LastName: in.LastName, Email: in.Email,
-		ImageURL: in.ImageURL, Locale: in.Locale, CountryCode: in.CountryCode, Cookies: in.Cookies, Referable: in.Referable,
+		ImageURL: in.ImageURL, Locale: (*string)(in.Locale), CountryCode: (*string)(in.CountryCode), Cookies: in.Cookies, Referable: in.Referable,
 	}
 	if in.ReferredByCodes != nil {
 		out.ReferredByCodes = *in.ReferredByCodes
 	}
 	if in.Segments != nil {
-		out.Segments = *in.Segments
+		for _, op := range *in.Segments {
+			out.Segments = append(out.Segments, string(op))
+		}
 	}
 	if in.DateUsTaxFormSubmitted != nil {
 		ms := int64(*in.DateUsTaxFormSubmitted)

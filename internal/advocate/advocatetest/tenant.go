@@ -140,9 +140,6 @@ func (t *Tenant) clear() {
 	t.brandHour, t.brandCalls = 0, 0
 }
 
-// Config returns the configuration the tenant was made with.
-func (t *Tenant) Config() TenantConfig { return t.cfg }
-
 // SetProgram adds a program, or changes the one with that id. A program that
 // goes live gives existing people a code only when they are next touched.
 func (t *Tenant) SetProgram(p Program) error {

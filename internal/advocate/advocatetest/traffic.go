@@ -233,6 +233,3 @@ func (w *watchedWriter) Write(b []byte) (int, error) {
 	}
 	return w.ResponseWriter.Write(b)
 }
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
