@@ -3,7 +3,15 @@ package workflows
 import (
 	"go.temporal.io/sdk/temporal"
 
+	"advocatesync/activities"
 	"advocatesync/internal/bridge"
+)
+
+// These name activities in workflow code; they are never called.
+var (
+	contacts *activities.Contacts
+	exports  *activities.Exports
+	pages    *activities.Pages
 )
 
 // Names that are written into histories, schedules and client calls. They are
@@ -48,4 +56,9 @@ type ContactLifecycleInput struct {
 	// Carried over continue-as-new only.
 	Hints bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
 	Looks int          `json:"looks,omitempty"` // times HubSpot did not show the contact
+}
+
+// ReportSyncInput names the connection to report on.
+type ReportSyncInput struct {
+	ConnectionID string `json:"connection_id"`
 }

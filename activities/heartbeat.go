@@ -1,0 +1,56 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+)
+
+// HeartbeatTimeout is how long a worker may be silent about an activity before
+// Temporal gives the work to another one. It bounds how long a killed process
+// delays its work.
+const HeartbeatTimeout = 6 * time.Second
+
+// Heartbeats returns a worker interceptor that reports every running activity
+// alive, so that activities need no code for it. It proves that the process
+// lives; an activity that hangs is bounded by its own timeouts.
+func Heartbeats() interceptor.WorkerInterceptor { return &heartbeats{} }
+
+type heartbeats struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*heartbeats) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &heartbeat{interceptor.ActivityInboundInterceptorBase{Next: next}}
+}
+
+type heartbeat struct {
+	interceptor.ActivityInboundInterceptorBase
+}
+
+func (h *heartbeat) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
+		return h.Next.ExecuteActivity(ctx, in)
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go beat(ctx, done)
+	return h.Next.ExecuteActivity(ctx, in)
+}
+
+func beat(ctx context.Context, done <-chan struct{}) {
+	ticker := time.NewTicker(HeartbeatTimeout / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			activity.RecordHeartbeat(ctx)
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package activities
+
+import (
+	"context"
+
+	"advocatesync/internal/bridge"
+)
+
+// Link is one connection, open: its settings as they are now, and its vendors.
+type Link struct {
+	bridge.Connection
+	Sharing  bridge.Program // the connected program, as its links are built
+	HubSpot  HubSpot
+	Advocate Advocate
+}
+
+// HubSpot is the connection's portal: calls share its budget and, on the live
+// path, travel in batches.
+type HubSpot interface {
+	liveContacts
+	contactSets
+}
+
+// Advocate is the connection's tenant.
+type Advocate interface {
+	participants
+	exports
+}
+
+// Links opens connections.
+type Links interface {
+	// Open reads the settings afresh, so that a rule change applies to what is
+	// decided after it.
+	Open(ctx context.Context, connectionID string) (Link, error)
+	// Observe keeps the connection's status true to what its vendors answer:
+	// refused credentials mark it, a success clears the mark.
+	Observe(ctx context.Context, connection bridge.Connection, err error)
+}
+
+// hasher makes the keyed hashes that stand for personal data at rest.
+type hasher interface {
+	Properties(bridge.Properties) []byte
+	Change(bridge.ParticipantChange) []byte
+	Email(normal string) []byte
+	Identity(bridge.Identity) []byte
+}

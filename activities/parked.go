@@ -1,0 +1,79 @@
+package activities
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"advocatesync/internal/bridge"
+)
+
+// advice tells the operator what can be done about each cause.
+var advice = map[bridge.Cause]string{
+	bridge.CauseRefusedByAdvocate: "Advocate rejects a value of this contact. Correct it in HubSpot, or retry once Advocate accepts it.",
+	bridge.CauseRefusedByHubSpot:  "HubSpot rejects this write. Correct what its message names, then retry.",
+	bridge.CauseHalfPair:          "Only one of Advocate user ID and account ID was changed. Set both to map the contact to another participant, or restore the old value. The earlier mapping still holds.",
+	bridge.CauseUnknownPair:       "The Advocate user ID and account ID on this contact name no participant. Correct or clear both. An earlier mapping still holds.",
+	bridge.CauseAmbiguousEmail:    "Several participants have this email. Set Advocate user ID and account ID on the contact to the one that is meant.",
+	bridge.CauseTakenParticipant:  "The participant with this email already belongs to another contact. To let both share it, set Advocate user ID and account ID on this contact.",
+	bridge.CauseTakenContact:      "The contact with this email already belongs to another participant. To re-map it, set Advocate user ID and account ID on the contact.",
+	bridge.CauseCodeDropped:       "Advocate does not know the referred-by code, so the contact was synced without it. Correct the code in HubSpot if the referral should count.",
+	bridge.CauseCookieDropped:     "Advocate rejects the referral cookie, so the contact was synced without it.",
+	bridge.CauseUnreachable:       "The work kept failing and was given up. Check the connection and the worker's log, then retry.",
+	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
+}
+
+// redacted takes the place of personal data in a vendor's words.
+const redacted = "[redacted]"
+
+// shortest is the length from which a value is worth redacting; shorter ones
+// would blank out ordinary words.
+const shortest = 2
+
+// parkedItem describes work that needs a person. Vendors quote the values they
+// refuse, so every personal value known here is taken out of their words.
+func parkedItem(cause bridge.Cause, refusal error, personal ...string) *bridge.ParkedItem {
+	item := &bridge.ParkedItem{Cause: cause, Advice: advice[cause]}
+	var e *bridge.Error
+	if errors.As(refusal, &e) {
+		item.Words = redact(e.Words, personal)
+		if e.Code != "" {
+			item.Words = strings.TrimSpace(e.Code + " " + item.Words)
+		}
+	}
+	return item
+}
+
+// redact replaces every personal value in words, longest first so that a name
+// inside an email does not leave the rest of it behind.
+func redact(words string, personal []string) string {
+	personal = slices.Clone(personal)
+	slices.SortFunc(personal, func(a, b string) int { return len(b) - len(a) })
+	for _, value := range personal {
+		value = strings.TrimSpace(value)
+		if len(value) < shortest {
+			continue
+		}
+		words = replaceFold(words, value)
+	}
+	return words
+}
+
+// replaceFold replaces value in words whatever its letter case, for vendors
+// fold the case of what they quote.
+func replaceFold(words, value string) string {
+	var out strings.Builder
+	lower, needle := strings.ToLower(words), strings.ToLower(value)
+	if len(lower) != len(words) { // folding changed the length: positions no longer agree
+		lower = words
+	}
+	for {
+		at := strings.Index(lower, needle)
+		if at < 0 {
+			out.WriteString(words)
+			return out.String()
+		}
+		out.WriteString(words[:at] + redacted)
+		words, lower = words[at+len(needle):], lower[at+len(needle):]
+	}
+}

@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/hubspot/hubspottest"
+)
+
+func person(i int) string { return fmt.Sprintf("person%d@crowd.example", i) }
+
+// 200 contacts created at once: HubSpot's calls are shared among them, its
+// limit is never hit, and each has its fields back. The times are printed.
+func TestBurstOfNewContacts(t *testing.T) {
+	const people = 200
+	s := start(t, stack.Options{ReportInterval: time.Hour})
+	s.HubSpot.ResetCounts()
+
+	began := time.Now()
+	ids := make([]string, people)
+	for i := range people {
+		ids[i] = s.createContact(t, map[string]string{"email": person(i), "firstname": "Person"})
+	}
+	took := make([]time.Duration, people)
+	eventually(t, patience, "all contacts are in step", func() bool {
+		return s.noteInStep(ids, took, func(int) time.Time { return began })
+	})
+	t.Logf("%d contacts at once: all in step after %.2f s, %d HubSpot calls", people, time.Since(began).Seconds(), s.HubSpot.Counts().Total)
+
+	s.quiet(t)
+	counts := s.HubSpot.Counts()
+	if counts.Total > 60 {
+		t.Errorf("%d HubSpot calls for %d contacts, want at most 60: %v", counts.Total, people, counts.Calls)
+	}
+	if counts.TooMany != 0 {
+		t.Errorf("%d calls were refused for HubSpot's limit", counts.TooMany)
+	}
+	if got := s.tenant.Count(); got != people {
+		t.Errorf("%d participants for %d contacts", got, people)
+	}
+}
+
+// 200 contacts, ten a second: how long from a contact's creation until its
+// fields are back. The figures are printed, not judged.
+func TestTimeUntilFieldsAreBack(t *testing.T) {
+	const people, perSecond = 200, 10
+	s := start(t, stack.Options{})
+	ids, born, took := make([]string, people), make([]time.Time, people), make([]time.Duration, people)
+	created := 0
+	next := time.NewTicker(time.Second / perSecond)
+	defer next.Stop()
+	eventually(t, patience, "all contacts are in step", func() bool {
+		select {
+		case <-next.C:
+			if created < people {
+				born[created] = time.Now()
+				ids[created] = s.createContact(t, map[string]string{"email": person(created), "firstname": "Person"})
+				created++
+			}
+		default:
+		}
+		return s.noteInStep(ids[:created], took, func(i int) time.Time { return born[i] }) && created == people
+	})
+	slices.Sort(took)
+	at := func(q float64) float64 { return took[int(q*float64(people-1))].Seconds() }
+	t.Logf("contact created until fields back, %d contacts at %d/s: p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s",
+		people, perSecond, at(0.5), at(0.9), at(0.99), at(1))
+	if got := s.HubSpot.Counts().TooMany; got != 0 {
+		t.Errorf("%d calls were refused for HubSpot's limit", got)
+	}
+}
+
+// noteInStep notes how long each contact took until it was in step, and
+// reports whether all are.
+func (s *system) noteInStep(ids []string, took []time.Duration, since func(int) time.Time) bool {
+	all := true
+	for i, id := range ids {
+		if took[i] != 0 {
+			continue
+		}
+		if s.properties(id)[bridge.PropReferralCode] == "" {
+			all = false
+			continue
+		}
+		took[i] = time.Since(since(i))
+	}
+	return all
+}
+
+// Webhooks come twice, in disorder and late, for contacts that HubSpot does not
+// show yet: the end is the same.
+func TestUnrulyWebhooks(t *testing.T) {
+	const people = 30
+	s := start(t, stack.Options{})
+	s.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) {
+		k.Duplicate, k.Reorder, k.Delay = 0.7, true, hubspottest.Duration(time.Second)
+	})
+	s.portal.Tune(func(k *hubspottest.Knobs) { k.ReadLag = hubspottest.Duration(500 * time.Millisecond) })
+	ids := make([]string, people)
+	for i := range people {
+		ids[i] = s.createContact(t, map[string]string{"firstname": "Person"})
+		s.editContact(t, ids[i], map[string]string{"email": person(i)})
+		s.editContact(t, ids[i], map[string]string{"lastname": "Late"})
+	}
+	for i := range people {
+		eventually(t, patience, "contact is in step", func() bool { return s.inStep(ids[i], person(i)) })
+	}
+	s.quiet(t)
+	if got := s.tenant.Count(); got != people {
+		t.Errorf("%d participants for %d contacts", got, people)
+	}
+	if got := s.portal.Count("contacts"); got != people {
+		t.Errorf("%d contacts, want %d", got, people)
+	}
+}

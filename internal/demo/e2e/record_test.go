@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/hubspot/hubspottest"
+)
+
+// TestRecordHistories writes one history of every kind of run into the folder
+// that RECORD_HISTORIES names; "make record-histories" sets it. It records the
+// code as it is, so it is run when a release is cut and the files are kept
+// from then on.
+func TestRecordHistories(t *testing.T) {
+	folder := os.Getenv("RECORD_HISTORIES")
+	if folder == "" {
+		t.Skip("records only when RECORD_HISTORIES names a folder")
+	}
+	s := start(t, stack.Options{})
+	record := func(name, workflowID string) {
+		s.quiet(t)
+		if err := os.WriteFile(filepath.Join(folder, name+".json"), []byte(s.history(t, workflowID, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	contact := func(id string) string { return "contact/" + s.ConnectionID + "/" + id }
+
+	id := s.createContact(t, map[string]string{"email": person(0)})
+	eventually(t, patience, "the contact is in step", func() bool { return s.inStep(id, person(0)) })
+	record("contact_created", contact(id))
+
+	s.editContact(t, id, map[string]string{bridge.PropUserID: "half"})
+	s.quiet(t)
+	record("contact_half_pair_parked", contact(id))
+
+	s.portal.Tune(func(k *hubspottest.Knobs) { k.ReadLagReads = 3 })
+	late := s.createContact(t, map[string]string{"email": person(1)})
+	eventually(t, patience, "the late contact is in step", func() bool { return s.inStep(late, person(1)) })
+	record("contact_not_readable_yet", contact(late))
+
+	if _, err := s.tenant.Join(person(2), "Person", "Joined"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the report made a contact", func() bool { return s.contactOf(person(2)) != "" })
+	for run, text := range s.histories(t) {
+		if strings.HasPrefix(run, "report-sync/") && strings.Contains(text, `"ApplyPage"`) && strings.Contains(text, "WorkflowExecutionCompleted") {
+			if err := os.WriteFile(filepath.Join(folder, "report_with_pages.json"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	eventually(t, time.Minute, "a report with pages was recorded", func() bool { return false })
+}

@@ -1,0 +1,80 @@
+// Command demo runs the whole system on this machine, against strict stand-ins
+// for HubSpot and Advocate, tells a story with it and checks every step. It
+// then stays up to be looked at; with --once it ends after the story.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/demo/story"
+)
+
+// reportInterval is shorter than production's minute, so that nobody waits.
+const reportInterval = 5 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	once := flags.Bool("once", false, "end after the story: exit code 0 if every step held, else 1")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(os.TempDir(), "advocatesync-demo.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+
+	fmt.Fprintln(out, "Starting Temporal, PostgreSQL, stand-ins for HubSpot and Advocate, the worker and the starter ...")
+	began := time.Now()
+	s, err := stack.Start(ctx, stack.Options{Demo: true, ReportInterval: reportInterval, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	fmt.Fprintf(out, "Up after %.1f s. Portal and tenant are connected as %s.\n\n", time.Since(began).Seconds(), s.ConnectionID)
+	places(out, s, log.Name())
+
+	if err := story.Tell(ctx, out, s, reportInterval); err != nil {
+		return err
+	}
+	if *once {
+		return nil
+	}
+	fmt.Fprintln(out, "\nEverything stays up until Ctrl-C.")
+	places(out, s, log.Name())
+	<-ctx.Done()
+	fmt.Fprintln(out, "\nStopping ...")
+	return nil
+}
+
+// places lists what there is to look at.
+func places(out io.Writer, s *stack.Stack, log string) {
+	if s.TemporalUI != "" {
+		fmt.Fprintf(out, "  Temporal UI         %s\n", s.TemporalUI)
+	}
+	fmt.Fprintf(out, "  starter             %s/readyz  %s/metrics\n", s.StarterURL, s.StarterURL)
+	fmt.Fprintf(out, "  worker              %s/readyz  %s/metrics\n", s.WorkerURL, s.WorkerURL)
+	fmt.Fprintf(out, "  HubSpot stand-in    %s/_admin/\n", s.HubSpotURL)
+	fmt.Fprintf(out, "  Advocate stand-in   %s/_admin/\n", s.AdvocateURL)
+	fmt.Fprintf(out, "  logs of both        %s\n\n", log)
+}

@@ -1,0 +1,297 @@
+// Package stack runs the whole system on one machine: a Temporal server, a
+// private PostgreSQL cluster, strict stand-ins for both vendors, and our own
+// worker and starter as the processes that production runs. The demo and the
+// end-to-end tests share it.
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/localpg"
+)
+
+// Options says how to run the system. The zero value suits a test.
+type Options struct {
+	// Log takes what the worker and the starter print. nil discards it.
+	Log io.Writer
+	// ReportInterval is how often changes in Advocate are looked for; 0 means
+	// two seconds, instead of production's minute.
+	ReportInterval time.Duration
+	// Limits are HubSpot's call limits; nil means those of an ordinary app.
+	Limits *hubspottest.Limits
+	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
+	RatePer10s int
+	// Demo prefers the well-known ports, adds the Temporal UI, and takes a
+	// Temporal server that is there already instead of the embedded one.
+	Demo bool
+}
+
+// Stack is the running system.
+type Stack struct {
+	HubSpot  *hubspottest.Host
+	Advocate *advocatetest.Host
+	Temporal client.Client
+	Database *localpg.Cluster
+
+	// Addresses to look at.
+	HubSpotURL, AdvocateURL, StarterURL, WorkerURL, TemporalUI string
+
+	ConnectionID string // of the connection that Start made
+
+	temporalAddress string
+
+	opts     Options
+	binaries string
+	env      []string
+	starter  *process
+	worker   *process
+	closers  []func() error
+}
+
+// Start builds the binaries, starts everything and connects a first portal
+// with a first tenant. Close must be called on the stack returned.
+func Start(ctx context.Context, opts Options) (*Stack, error) {
+	if opts.ReportInterval == 0 {
+		opts.ReportInterval = 2 * time.Second
+	}
+	if opts.RatePer10s == 0 {
+		opts.RatePer10s = 110
+	}
+	if opts.Log == nil {
+		opts.Log = io.Discard
+	}
+	s := &Stack{opts: opts}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		s.build, s.startDatabase, s.startTemporal, s.startVendors, s.configure, s.StartStarter, s.StartWorker, s.connect,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build compiles our binaries; they are the ones that production runs.
+func (s *Stack) build(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "advocatesync-bin-")
+	if err != nil {
+		return err
+	}
+	s.binaries = dir
+	s.onClose(func() error { return os.RemoveAll(dir) })
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the binaries: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// moduleRoot finds the main module above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "starter", "main.go")); missing == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("not inside the project: run this from a folder of it")
+		}
+		dir = parent
+	}
+	return "", err
+}
+
+func (s *Stack) startDatabase(ctx context.Context) error {
+	cluster, err := localpg.Start(ctx, localpg.Options{})
+	if err != nil {
+		return err
+	}
+	s.Database = cluster
+	s.onClose(cluster.Stop)
+	return cluster.CreateDatabase(ctx, databaseName, "")
+}
+
+const databaseName = "advocatesync"
+
+// DatabaseURL is where the system keeps its state.
+func (s *Stack) DatabaseURL() string { return s.Database.DSN(databaseName) }
+
+// startVendors serves both stand-ins. HubSpot's webhooks go to the starter,
+// whose address is therefore chosen first.
+func (s *Stack) startVendors(ctx context.Context) error {
+	starter, err := s.reserve(ctx, 8080)
+	if err != nil {
+		return err
+	}
+	worker, err := s.reserve(ctx, 8081)
+	if err != nil {
+		return err
+	}
+	s.StarterURL, s.WorkerURL = "http://"+starter, "http://"+worker
+
+	s.HubSpot = hubspottest.NewHost(hubspottest.WithWebhooks(s.StarterURL + "/webhooks/hubspot"))
+	if s.opts.Limits != nil {
+		s.HubSpot.DefaultPortal().Tune(func(k *hubspottest.Knobs) { k.Limits = *s.opts.Limits })
+	}
+	s.onClose(func() error { s.HubSpot.Close(); return nil })
+	if s.HubSpotURL, err = s.serve(ctx, 9090, s.HubSpot); err != nil {
+		return err
+	}
+	if s.Advocate, err = advocatetest.NewHost(); err != nil {
+		return err
+	}
+	s.onClose(func() error { s.Advocate.Close(); return nil })
+	s.AdvocateURL, err = s.serve(ctx, 9091, s.Advocate)
+	return err
+}
+
+// reserve returns a free loopback address, the preferred one for a demo.
+func (s *Stack) reserve(ctx context.Context, preferred int) (string, error) {
+	listener, err := s.listen(ctx, preferred)
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+func (s *Stack) listen(ctx context.Context, preferred int) (net.Listener, error) {
+	var config net.ListenConfig
+	if s.opts.Demo {
+		if listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(preferred))); err == nil {
+			return listener, nil
+		}
+	}
+	return config.Listen(ctx, "tcp", "127.0.0.1:0")
+}
+
+func (s *Stack) serve(ctx context.Context, preferred int, handler http.Handler) (string, error) {
+	listener, err := s.listen(ctx, preferred)
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	s.onClose(server.Close)
+	return "http://" + listener.Addr().String(), nil
+}
+
+// configure makes the environment of our processes, with keys of its own.
+func (s *Stack) configure(context.Context) error {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	app := s.HubSpot.App()
+	s.env = append(inherited(),
+		"DATABASE_URL="+s.DatabaseURL(),
+		"ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(key),
+		"ADMIN_TOKEN="+hex.EncodeToString(key[:16]),
+		"PUBLIC_URL="+s.StarterURL,
+		"LISTEN_ADDR="+s.StarterURL[len("http://"):],
+		"WORKER_LISTEN_ADDR="+s.WorkerURL[len("http://"):],
+		"HUBSPOT_BASE_URL="+s.HubSpotURL,
+		"ADVOCATE_BASE_URL="+s.AdvocateURL,
+		"HUBSPOT_APP_ID="+strconv.FormatInt(app.ID, 10),
+		"HUBSPOT_CLIENT_ID="+app.ClientID,
+		"HUBSPOT_CLIENT_SECRET="+app.ClientSecret,
+		"HUBSPOT_RATE_PER_10S="+strconv.Itoa(s.opts.RatePer10s),
+		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
+	)
+	s.env = append(s.env, s.temporalEnv()...)
+	return nil
+}
+
+// inherited is what our processes take over from us: enough to run, nothing
+// that configures them.
+func inherited() []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// StartStarter starts "starter serve".
+func (s *Stack) StartStarter(ctx context.Context) (err error) {
+	s.starter, err = launch(ctx, "starter", s.binary("starter"), []string{"serve"}, s.env, s.opts.Log, s.StarterURL+"/readyz")
+	return err
+}
+
+// StartWorker starts the worker.
+func (s *Stack) StartWorker(ctx context.Context) (err error) {
+	s.worker, err = launch(ctx, "worker", s.binary("worker"), nil, s.env, s.opts.Log, s.WorkerURL+"/readyz")
+	return err
+}
+
+// KillWorker ends the worker with SIGKILL.
+func (s *Stack) KillWorker() error { return s.worker.kill() }
+
+// StopWorker ends the worker with SIGTERM and waits for it.
+func (s *Stack) StopWorker() error { return s.worker.stop() }
+
+// KillStarter ends the starter with SIGKILL.
+func (s *Stack) KillStarter() error { return s.starter.kill() }
+
+func (s *Stack) binary(name string) string { return filepath.Join(s.binaries, name) }
+
+// Command runs a one-off starter command and returns what it prints. Extra
+// variables come on top of the environment that "starter serve" has.
+func (s *Stack) Command(ctx context.Context, extra []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.binary("starter"), args...)
+	cmd.Env = append(s.env, extra...)
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("starter %s: %w\n%s", args[0], err, exit.Stderr)
+	}
+	return string(out), err
+}
+
+func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// Close stops everything, our processes first.
+func (s *Stack) Close() error {
+	var errs []error
+	for _, p := range []*process{s.worker, s.starter} {
+		if p != nil {
+			errs = append(errs, p.stop())
+		}
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}

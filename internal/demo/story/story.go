@@ -1,0 +1,231 @@
+// Package story tells, on the running system, what the product does for the
+// people who use it, and checks each step as it goes.
+package story
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/hubspot/hubspottest"
+)
+
+// liveTime is how long a step that starts with a webhook may take before the
+// story counts it as broken; reportTime comes on top of the report interval.
+const (
+	liveTime   = 30 * time.Second
+	reportTime = 30 * time.Second
+)
+
+// teller carries the story from step to step.
+type teller struct {
+	out      io.Writer
+	stack    *stack.Stack
+	portal   *hubspottest.Portal
+	tenant   *advocatetest.Tenant
+	interval time.Duration
+}
+
+// Tell tells the whole story and returns an error at the first step that does
+// not hold.
+func Tell(ctx context.Context, out io.Writer, s *stack.Stack, interval time.Duration) error {
+	t := &teller{out: out, stack: s, portal: s.HubSpot.DefaultPortal(), tenant: s.Advocate.Tenant(""), interval: interval}
+	for _, step := range []func(context.Context) error{
+		t.formMakesParticipant,
+		t.participantMakesContact,
+		t.editsCrossOver,
+		t.namesStayAtHome,
+		t.duplicatesDoNoHarm,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(t.out, "\nThe story held.")
+	return nil
+}
+
+// formMakesParticipant: a visitor fills in a lead form.
+func (t *teller) formMakesParticipant(ctx context.Context) error {
+	t.say("Annika fills in a form on the website. HubSpot makes a contact of it.")
+	form, err := t.portal.DefineForm(hubspottest.Form{Name: "Newsletter", Fields: []string{"email", "firstname", "lastname", bridge.PropReferredByCode}})
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := t.portal.SubmitForm(form, map[string]string{"email": annEmail, "firstname": "Annika", "lastname": "Archer"}, "https://shop.example/news"); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "Annika is a participant in Advocate", func() bool {
+		_, ok := t.tenant.User(annEmail, annEmail)
+		return ok
+	}); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "her code, links and ids are on the contact", func() bool { return t.inStep(annEmail) }); err != nil {
+		return err
+	}
+	t.show(annEmail, time.Since(began))
+	return nil
+}
+
+// participantMakesContact: somebody joins the referral program by themselves.
+func (t *teller) participantMakesContact(ctx context.Context) error {
+	t.say("Benedikt joins the referral program on the website, unknown to HubSpot.")
+	began := time.Now()
+	if _, err := t.tenant.Join(benEmail, "Benedikt", "Baker"); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the report (every %s here, every minute in production) brings him to HubSpot", t.interval)
+	if err := t.until(ctx, t.interval+reportTime, what, func() bool { return t.inStep(benEmail) }); err != nil {
+		return err
+	}
+	t.show(benEmail, time.Since(began))
+	return nil
+}
+
+// editsCrossOver: an edit on each side reaches the other.
+func (t *teller) editsCrossOver(ctx context.Context) error {
+	t.say("Marketing notes on Annika's contact that Benedikt referred her.")
+	code := t.user(benEmail).ReferralCodes[stack.Program]
+	if err := t.edit(annEmail, map[string]string{bridge.PropReferredByCode: code}); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "Advocate counts Annika as referred by "+code, func() bool {
+		return len(t.user(annEmail).ReferredByCodes) == 1
+	}); err != nil {
+		return err
+	}
+	t.say("Benedikt gets himself a nicer code in Advocate.")
+	if _, err := t.tenant.ChangeCode(benEmail, benEmail, stack.Program, "BENROCKS"); err != nil {
+		return err
+	}
+	return t.until(ctx, t.interval+reportTime, "his contact carries BENROCKS", func() bool {
+		return t.properties(benEmail)[bridge.PropReferralCode] == "BENROCKS"
+	})
+}
+
+// namesStayAtHome: personal data of a mapped pair does not travel.
+func (t *teller) namesStayAtHome(ctx context.Context) error {
+	t.say("Benedikt is called Benjamin in Advocate from now on, and gets another code, so that there is news to carry.")
+	if _, err := t.tenant.Edit(benEmail, benEmail, func(u *advocatetest.User) { u.FirstName = "Benjamin" }); err != nil {
+		return err
+	}
+	if _, err := t.tenant.ChangeCode(benEmail, benEmail, stack.Program, "BENJAMIN1"); err != nil {
+		return err
+	}
+	if err := t.until(ctx, t.interval+reportTime, "the code arrives", func() bool {
+		return t.properties(benEmail)[bridge.PropReferralCode] == "BENJAMIN1"
+	}); err != nil {
+		return err
+	}
+	if got := t.properties(benEmail)["firstname"]; got != "Benedikt" {
+		return fmt.Errorf("the name crossed over: HubSpot has %q", got)
+	}
+	t.hold("the contact is still called Benedikt")
+	return nil
+}
+
+// duplicatesDoNoHarm: HubSpot delivers at least once, in any order.
+func (t *teller) duplicatesDoNoHarm(ctx context.Context) error {
+	t.say("HubSpot delivers every webhook twice and out of order while Clementine fills in the form.")
+	t.stack.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) { k.Duplicate, k.Reorder = 1, true })
+	defer t.stack.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) { k.Duplicate, k.Reorder = 0, false })
+	before := t.tenant.Count()
+	if _, err := t.portal.Person(1).Create("contacts", map[string]string{"email": cleoEmail, "firstname": "Clementine"}); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "Clementine is in step", func() bool { return t.inStep(cleoEmail) }); err != nil {
+		return err
+	}
+	if got := t.tenant.Count() - before; got != 1 {
+		return fmt.Errorf("%d participants were made for one contact", got)
+	}
+	t.hold("there is exactly one participant for her")
+	return nil
+}
+
+// The people of the story exist nowhere else.
+const (
+	annEmail  = "annika@shop.example"
+	benEmail  = "benedikt@shop.example"
+	cleoEmail = "clementine@shop.example"
+)
+
+// PersonalData lists what the story's people would not want to find anywhere
+// but at the two vendors.
+func PersonalData(s *stack.Stack) []string {
+	t := &teller{portal: s.HubSpot.DefaultPortal(), tenant: s.Advocate.Tenant("")}
+	data := []string{"Annika", "Archer", "Benedikt", "Baker", "Benjamin", "Clementine", "BENROCKS"}
+	for _, email := range []string{annEmail, benEmail, cleoEmail} {
+		user := t.user(email)
+		data = append(data, email, user.ID, user.ReferralCodes[stack.Program], user.ShareLinks[stack.Program])
+	}
+	return data
+}
+
+func (t *teller) user(email string) advocatetest.User {
+	u, _ := t.tenant.User(email, email)
+	return u
+}
+
+func (t *teller) properties(email string) map[string]string {
+	record, _ := t.portal.ContactByEmail(email)
+	return record.Properties
+}
+
+func (t *teller) edit(email string, values map[string]string) error {
+	record, ok := t.portal.ContactByEmail(email)
+	if !ok {
+		return fmt.Errorf("no contact has the email %s", email)
+	}
+	return t.portal.Person(1).Edit("contacts", record.ID, values)
+}
+
+// inStep reports that the contact carries everything its participant shares.
+func (t *teller) inStep(email string) bool {
+	user, props := t.user(email), bridge.Properties(t.properties(email))
+	want := bridge.SharedProperties(bridge.Participant{
+		AccountID: user.AccountID, UserID: user.ID,
+		ReferralCode: user.ReferralCodes[stack.Program], ShareLink: user.ShareLinks[stack.Program],
+	}, bridge.Program{ID: stack.Program, Tenant: advocatetest.DefaultAlias, BaseURL: t.stack.AdvocateURL})
+	return user.ID != "" && len(props.Changes(want)) == 0
+}
+
+func (t *teller) say(line string) { fmt.Fprintln(t.out, "\n"+line) }
+
+func (t *teller) hold(line string) { fmt.Fprintln(t.out, "  ✓", line) }
+
+func (t *teller) show(email string, took time.Duration) {
+	props := t.properties(email)
+	links := 0
+	for name := range props {
+		if strings.HasPrefix(name, bridge.PropMessageLinkPrefix) {
+			links++
+		}
+	}
+	fmt.Fprintf(t.out, "    code %s, share link %s, %d message links, after %.2f s\n",
+		props[bridge.PropReferralCode], props[bridge.PropShareLink], links, took.Seconds())
+}
+
+// until waits for a condition, and says how it went.
+func (t *teller) until(ctx context.Context, limit time.Duration, what string, holds func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %s: %s", limit, what)
+		case <-tick.C:
+		}
+	}
+	t.hold(what)
+	return nil
+}

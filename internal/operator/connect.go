@@ -1,0 +1,85 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
+	"advocatesync/internal/store"
+)
+
+var (
+	errNoConnection    = errors.New("there is no connection yet: make one with \"starter connect\"")
+	errManyConnections = errors.New("there are several connections: say which with --connection ID (see \"starter connection list\")")
+)
+
+// ConnectInput is what it takes to join a portal to a tenant.
+type ConnectInput struct {
+	PortalID    int64 // 0: whichever portal the token belongs to
+	Tenant      string
+	Program     string
+	Credentials store.Credentials
+}
+
+// Connect checks both vendors' credentials, makes sure that our properties
+// exist in HubSpot, saves the connection and starts its report schedule. It
+// may be run again: with the same portal it updates the connection. Everything
+// that is wrong with the input is reported together.
+func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connection, error) {
+	hub := o.vendors.hubspot(in.Credentials.HubSpotToken)
+	portalID, hubErr := checkPortal(ctx, hub, in.PortalID)
+	if err := errors.Join(hubErr, o.checkProgram(ctx, in)); err != nil {
+		return bridge.Connection{}, err
+	}
+	if err := ensureProperties(ctx, hub); err != nil {
+		return bridge.Connection{}, err
+	}
+	connection, err := o.store.SaveConnection(ctx, bridge.Connection{
+		PortalID: portalID, Tenant: in.Tenant, Program: in.Program, Rules: bridge.DefaultRules,
+	}, in.Credentials)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return connection, EnsureReportSchedule(ctx, o.schedules, connection.ID, o.interval)
+}
+
+// checkPortal finds out which portal the token opens.
+func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, error) {
+	account, err := hub.AccountDetails(ctx)
+	if err != nil {
+		return 0, refusal("HubSpot", "--hubspot-token (HUBSPOT_ACCESS_TOKEN)", err)
+	}
+	if want != 0 && account.PortalID != want {
+		return 0, fmt.Errorf("the HubSpot token belongs to portal %d, not to %d: correct --portal-id or the token", account.PortalID, want)
+	}
+	return account.PortalID, nil
+}
+
+// checkProgram makes sure that the tenant lets us in and has the program.
+func (o *Operator) checkProgram(ctx context.Context, in ConnectInput) error {
+	programs, err := o.vendors.advocate(in.Tenant, in.Credentials).Programs(ctx)
+	if err != nil {
+		return refusal("Advocate", "--tenant (ADVOCATE_TENANT_ALIAS), --advocate-user (ADVOCATE_API_USER) and --advocate-key (ADVOCATE_API_KEY)", err)
+	}
+	var offered []string
+	for _, p := range programs {
+		if p.ID == in.Program {
+			return nil
+		}
+		offered = append(offered, fmt.Sprintf("%s (%s)", p.ID, p.Name))
+	}
+	slices.Sort(offered)
+	return fmt.Errorf("tenant %s has no program %q: choose one of %s", in.Tenant, in.Program, strings.Join(offered, ", "))
+}
+
+// refusal says which vendor said no, and which inputs to look at.
+func refusal(vendor, inputs string, err error) error {
+	if bridge.KindOf(err) == bridge.Unauthorized {
+		return fmt.Errorf("%s refuses the credentials: check %s: %w", vendor, inputs, err)
+	}
+	return fmt.Errorf("%s could not be asked: %w", vendor, err)
+}

@@ -1,0 +1,88 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"advocatesync/workflows"
+
+	enumspb "go.temporal.io/api/enums/v1"
+)
+
+const (
+	// catchUp is how far back a missed report still starts: one run covers
+	// any gap, because the watermark does not move without it.
+	catchUp = 10 * time.Minute
+	// reportTimeout ends a report that is stuck, so that it cannot block all
+	// later ones; the next one takes its run up where it stopped.
+	reportTimeout = 30 * time.Minute
+)
+
+// EnsureReportSchedule makes sure that the connection's report runs every
+// interval. A schedule that is there keeps its pause and its note, and is only
+// touched if its interval differs.
+func EnsureReportSchedule(ctx context.Context, schedules client.ScheduleClient, connectionID string, interval time.Duration) error {
+	want := reportSchedule(connectionID, interval)
+	_, err := schedules.Create(ctx, want)
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return wrapSchedule(connectionID, err)
+	}
+	err = schedules.GetHandle(ctx, want.ID).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := in.Description.Schedule
+			if sameInterval(schedule.Spec, want.Spec) {
+				return nil, temporal.ErrSkipScheduleUpdate
+			}
+			schedule.Spec, schedule.Action = &want.Spec, want.Action
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		},
+	})
+	return wrapSchedule(connectionID, err)
+}
+
+func wrapSchedule(connectionID string, err error) error {
+	if err != nil {
+		return fmt.Errorf("schedule the reports of connection %s: %w", connectionID, err)
+	}
+	return nil
+}
+
+func sameInterval(have *client.ScheduleSpec, want client.ScheduleSpec) bool {
+	return have != nil && len(have.Intervals) == 1 && have.Intervals[0] == want.Intervals[0]
+}
+
+func reportSchedule(connectionID string, interval time.Duration) client.ScheduleOptions {
+	id := workflows.ReportSyncID(connectionID)
+	return client.ScheduleOptions{
+		ID: id,
+		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
+			{Every: interval, Offset: spread(connectionID, interval)},
+		}},
+		Action: &client.ScheduleWorkflowAction{
+			ID:                    id,
+			Workflow:              workflows.ReportSyncName,
+			Args:                  []any{workflows.ReportSyncInput{ConnectionID: connectionID}},
+			TaskQueue:             workflows.TaskQueue,
+			WorkflowRunTimeout:    reportTimeout,
+			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
+			StaticSummary:         "report of connection " + connectionID,
+		},
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one report at a time
+		CatchupWindow: catchUp,
+	}
+}
+
+// spread gives every connection its own moment of the interval, so that many
+// of them do not all ask at the full minute.
+func spread(connectionID string, interval time.Duration) time.Duration {
+	hash := fnv.New32a()
+	hash.Write([]byte(connectionID))
+	seconds := uint32(interval / time.Second)
+	return time.Duration(hash.Sum32()%max(seconds, 1)) * time.Second
+}

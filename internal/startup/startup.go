@@ -1,0 +1,112 @@
+// Package startup opens what every process of ours depends on, and waits for
+// it: processes, Postgres and Temporal come up in any order.
+package startup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	sdklog "go.temporal.io/sdk/log"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/config"
+	"advocatesync/internal/health"
+	"advocatesync/internal/seal"
+	"advocatesync/internal/store"
+	"advocatesync/workflows"
+)
+
+// patience is how long a process waits for a dependency before it gives up and
+// lets its supervisor see the failure.
+const patience = time.Minute
+
+// Store opens the database, waits for it to accept connections, and brings its
+// schema up to date. A wrong encryption key is reported at once.
+func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Store, error) {
+	sealer, err := seal.NewSealer(cfg.EncryptionKey[:])
+	if err != nil {
+		return nil, err
+	}
+	return retry.DoValue(ctx, waiting(), func(ctx context.Context) (*store.Store, error) {
+		s, err := store.Open(ctx, string(cfg.DatabaseURL), sealer)
+		if bridge.KindOf(err) == bridge.Unavailable {
+			log.InfoContext(ctx, "waiting for the database")
+			return nil, retry.RetryableError(err)
+		}
+		return s, err
+	})
+}
+
+// Temporal connects to the server that the environment names, in the SDK's own
+// variables, and makes sure that our search attributes are known there.
+func Temporal(ctx context.Context, log *slog.Logger) (client.Client, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("read Temporal's environment: %w", err)
+	}
+	options.Logger = sdklog.NewStructuredLogger(log)
+	c, err := retry.DoValue(ctx, waiting(), func(ctx context.Context) (client.Client, error) {
+		c, err := client.DialContext(ctx, options)
+		if err != nil {
+			log.InfoContext(ctx, "waiting for Temporal")
+			return nil, retry.RetryableError(fmt.Errorf("reach Temporal: %w", err))
+		}
+		return c, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := ensureSearchAttributes(ctx, c, options.Namespace); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// ensureSearchAttributes registers ours; doing so again changes nothing. Where
+// the namespace does not let us, an operator has to have done it.
+func ensureSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
+	if namespace == "" {
+		namespace = client.DefaultNamespace
+	}
+	_, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace,
+		SearchAttributes: map[string]enumspb.IndexedValueType{
+			workflows.SearchConnectionID.GetName(): enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+			workflows.SearchContactID.GetName():    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		},
+	})
+	var denied *serviceerror.PermissionDenied
+	var unimplemented *serviceerror.Unimplemented
+	if errors.As(err, &denied) || errors.As(err, &unimplemented) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("register search attributes: %w", err)
+	}
+	return nil
+}
+
+// Checks are the readiness checks of a process that uses both.
+func Checks(s *store.Store, c client.Client) map[string]health.Check {
+	return map[string]health.Check{
+		"postgres": s.Ping,
+		"temporal": func(ctx context.Context) error {
+			_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		},
+	}
+}
+
+func waiting() retry.Backoff {
+	return retry.WithMaxDuration(patience, retry.WithCappedDuration(3*time.Second, retry.NewExponential(200*time.Millisecond)))
+}

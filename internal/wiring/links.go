@@ -1,0 +1,146 @@
+// Package wiring joins the store, the vendors' clients and the activities. The
+// worker and the tests that stand in for it share it.
+package wiring
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"advocatesync/activities"
+	"advocatesync/internal/advocate"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
+	"advocatesync/internal/portal"
+	"advocatesync/internal/store"
+)
+
+// Vendors says where the vendors are reached.
+type Vendors struct {
+	HubSpot  *url.URL
+	Advocate *url.URL
+}
+
+// vendorTimeout bounds one HTTP call. HubSpot's gateway gives up after 100 s;
+// a call that takes a third of it is better tried again.
+const vendorTimeout = 30 * time.Second
+
+// connections is the part of the store that opening a link reads.
+type connections interface {
+	Connection(ctx context.Context, id string) (bridge.Connection, error)
+	Credentials(ctx context.Context, id string) (store.Credentials, int, error)
+	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
+}
+
+// Links opens connections. The clients of one connection are built once per
+// process and credentials, because its batches and limits live in them.
+type Links struct {
+	vendors Vendors
+	store   connections
+	budget  *store.Budget
+	metrics *portal.Metrics
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*clients // by connection id
+}
+
+type clients struct {
+	revision int
+	portal   *portal.Portal
+	advocate *advocate.Client
+}
+
+// NewLinks returns links over the store. The budget is what all workers share.
+func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger) *Links {
+	return &Links{vendors: vendors, store: s, budget: budget, metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{}}
+}
+
+// Open returns the connection with its settings as they are now.
+func (l *Links) Open(ctx context.Context, connectionID string) (activities.Link, error) {
+	connection, err := l.store.Connection(ctx, connectionID)
+	if err != nil {
+		return activities.Link{}, err
+	}
+	c, err := l.clients(ctx, connection)
+	if err != nil {
+		return activities.Link{}, err
+	}
+	return activities.Link{
+		Connection: connection,
+		Sharing:    bridge.Program{ID: connection.Program, Tenant: connection.Tenant, BaseURL: l.vendors.Advocate.String()},
+		HubSpot:    c.portal,
+		Advocate:   c.advocate,
+	}, nil
+}
+
+// clients returns the connection's clients, building them anew when its
+// credentials have changed.
+func (l *Links) clients(ctx context.Context, connection bridge.Connection) (*clients, error) {
+	credentials, revision, err := l.store.Credentials(ctx, connection.ID)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.open[connection.ID]; c != nil && c.revision == revision {
+		return c, nil
+	}
+	if old := l.open[connection.ID]; old != nil {
+		go old.portal.Close() // lets the calls under way finish
+	}
+	c := l.build(connection, credentials)
+	c.revision = revision
+	l.open[connection.ID] = c
+	return c, nil
+}
+
+func (l *Links) build(connection bridge.Connection, credentials store.Credentials) *clients {
+	token := func(context.Context) (string, error) { return credentials.HubSpotToken, nil }
+	hub := hubspot.New(l.vendors.HubSpot, token, &http.Client{Timeout: vendorTimeout})
+	limited := &http.Client{Timeout: vendorTimeout, Transport: advocate.NewLimiter(http.DefaultTransport)}
+	return &clients{
+		portal: portal.New(connection.PortalID, hub, l.budget, portal.WithMetrics(l.metrics)),
+		advocate: advocate.New(advocate.Config{
+			BaseURL: l.vendors.Advocate, Tenant: connection.Tenant,
+			User: credentials.AdvocateUser, Key: credentials.AdvocateKey,
+			ContactIDField: connection.ContactIDField,
+		}, limited),
+	}
+}
+
+// Observe marks the connection when a vendor refuses its credentials, and
+// clears the mark with the first success.
+func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err error) {
+	status, reason := connection.Status, connection.StatusReason
+	var refusal *bridge.Error
+	switch {
+	case err == nil:
+		status, reason = bridge.StatusActive, ""
+	case errors.As(err, &refusal) && refusal.Kind == bridge.Unauthorized:
+		status, reason = bridge.StatusUnauthorized, refusal.Error()
+	}
+	if status == connection.Status && reason == connection.StatusReason {
+		return
+	}
+	if err := l.store.SetStatus(ctx, connection.ID, status, reason); err != nil {
+		l.log.WarnContext(ctx, "connection status not recorded", "connection", connection.ID, "err", err)
+		return
+	}
+	l.log.WarnContext(ctx, "connection status changed", "connection", connection.ID, "status", string(status), "reason", reason)
+}
+
+// Close lets the calls under way finish.
+func (l *Links) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		c.portal.Close()
+	}
+}

@@ -1,0 +1,194 @@
+// Package wiringtest sets up the real thing for tests of workflows and
+// activities: a database of its own, strict stand-ins for both vendors and a
+// connection made by "connect". Only Temporal is the test's own business.
+package wiringtest
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+
+	"advocatesync/activities"
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
+	"advocatesync/internal/store/storetest"
+	"advocatesync/internal/wiring"
+)
+
+// Program is the connected referral program.
+const Program = "47255"
+
+// System is one connection with everything behind it but Temporal.
+type System struct {
+	HubSpot    *hubspottest.Host
+	Portal     *hubspottest.Portal
+	Advocate   *advocatetest.Server
+	Tenant     *advocatetest.Tenant
+	Store      *store.Store
+	Links      *wiring.Links
+	Connection bridge.Connection
+}
+
+// New sets a system up; it goes with the test.
+func New(t *testing.T, opts ...hubspottest.Option) *System {
+	t.Helper()
+	crm := hubspottest.NewHost(opts...)
+	t.Cleanup(crm.Close)
+	server := httptest.NewServer(crm)
+	t.Cleanup(server.Close)
+	// Tests skip time; exports, on the vendor's clock, must not take any.
+	referrals := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay = 0 }))
+	s := &System{
+		HubSpot: crm, Portal: crm.DefaultPortal(),
+		Advocate: referrals, Tenant: referrals.Tenant(""),
+		Store: storetest.New(t),
+	}
+	s.connect(t, address(t, server.URL), address(t, referrals.URL))
+	return s
+}
+
+func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
+	t.Helper()
+	o := operator.New(s.Store, noSchedules{}, operator.Vendors{HubSpot: crm, Advocate: referrals}, time.Minute)
+	var err error
+	s.Connection, err = o.Connect(t.Context(), operator.ConnectInput{
+		Tenant: advocatetest.DefaultAlias, Program: Program,
+		Credentials: store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.HubSpot.ResetCounts()
+	budget := store.NewBudget(s.Store, store.BudgetOptions{})
+	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals}, s.Store, budget,
+		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	t.Cleanup(s.Links.Close)
+}
+
+func address(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// noSchedules takes the report schedule without running it: tests run reports
+// when they want them.
+type noSchedules struct{ client.ScheduleClient }
+
+func (noSchedules) Create(context.Context, client.ScheduleOptions) (client.ScheduleHandle, error) {
+	return nil, nil
+}
+
+// Activities are the system's real activities, as a worker registers them.
+func (s *System) Activities() []any {
+	return []any{
+		activities.NewContacts(s.Links, s.Store, s.Store.Hasher()),
+		activities.NewExports(s.Links, s.Store),
+		activities.NewPages(s.Links, s.Store, s.Store.Hasher()),
+	}
+}
+
+// SetRules changes the connection's sharing rules.
+func (s *System) SetRules(t *testing.T, rules bridge.Rules) {
+	t.Helper()
+	if err := s.Store.SetRules(t.Context(), s.Connection.ID, rules, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// CreateContact makes a contact as a person does and returns its id.
+func (s *System) CreateContact(t *testing.T, props map[string]string) string {
+	t.Helper()
+	id, err := s.Portal.Person(1).Create("contacts", props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// EditContact changes a contact as a person does.
+func (s *System) EditContact(t *testing.T, id string, props map[string]string) {
+	t.Helper()
+	if err := s.Portal.Person(1).Edit("contacts", id, props); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Contact returns a contact's properties as HubSpot holds them.
+func (s *System) Contact(t *testing.T, id string) map[string]string {
+	t.Helper()
+	record, ok := s.Portal.Record("contacts", id)
+	if !ok {
+		t.Fatalf("no contact %s", id)
+	}
+	return record.Properties
+}
+
+// ContactByEmail returns the id and properties of the contact with an email.
+func (s *System) ContactByEmail(t *testing.T, email string) (string, map[string]string) {
+	t.Helper()
+	record, ok := s.Portal.ContactByEmail(email)
+	if !ok {
+		t.Fatalf("no contact has the email of the test's person")
+	}
+	return record.ID, record.Properties
+}
+
+// Join makes a participant as the vendor's widget does.
+func (s *System) Join(t *testing.T, email, first, last string) advocatetest.User {
+	t.Helper()
+	u, err := s.Tenant.Join(email, first, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// InStep fails the test unless the contact carries everything that its
+// participant, found by any form of its ids, shares.
+func (s *System) InStep(t *testing.T, contactID, accountID, userID string) {
+	t.Helper()
+	user, ok := s.Tenant.User(accountID, userID)
+	if !ok {
+		t.Fatalf("contact %s has no participant", contactID)
+	}
+	want := bridge.SharedProperties(bridge.Participant{
+		AccountID: user.AccountID, UserID: user.ID,
+		ReferralCode: user.ReferralCodes[Program], ShareLink: user.ShareLinks[Program],
+	}, bridge.Program{ID: Program, Tenant: advocatetest.DefaultAlias, BaseURL: s.Advocate.URL})
+	for name, value := range bridge.Properties(s.Contact(t, contactID)).Changes(want) {
+		t.Errorf("contact %s: %s differs from the participant's %q", contactID, name, value)
+	}
+}
+
+// State returns where a contact stands with us.
+func (s *System) State(t *testing.T, contactID string) bridge.State {
+	t.Helper()
+	known, err := s.Store.Known(t.Context(), s.Connection.ID, contactID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known.Ledger.State
+}
+
+// Parked returns the open parked items.
+func (s *System) Parked(t *testing.T) []bridge.ParkedItem {
+	t.Helper()
+	items, err := s.Store.ParkedItems(t.Context(), s.Connection.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return items
+}

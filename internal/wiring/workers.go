@@ -1,0 +1,82 @@
+package wiring
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"advocatesync/activities"
+	"advocatesync/internal/store"
+	"advocatesync/workflows"
+)
+
+// Deployment says which Temporal worker deployment version this process is.
+// The zero value turns versioning off, so that nobody has to promote a version
+// to see a contact sync on a laptop.
+type Deployment struct {
+	Name    string
+	BuildID string
+}
+
+// stopTimeout is what activities get to finish once a worker is asked to stop;
+// what is not done by then is taken up by another worker.
+const stopTimeout = 10 * time.Second
+
+// Workers are the queues that one process serves.
+type Workers []worker.Worker
+
+// NewWorkers registers all workflows and activities on their queues.
+func NewWorkers(c client.Client, s *store.Store, links *Links, d Deployment) Workers {
+	live := worker.New(c, workflows.TaskQueue, options(d))
+	workflows.Register(live)
+	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher()))
+
+	bulk := worker.New(c, workflows.BulkTaskQueue, options(d))
+	bulk.RegisterActivity(activities.NewExports(links, s))
+	bulk.RegisterActivity(activities.NewPages(links, s, s.Hasher()))
+	return Workers{live, bulk}
+}
+
+func options(d Deployment) worker.Options {
+	o := worker.Options{
+		WorkerStopTimeout:           stopTimeout,
+		DisableRegistrationAliasing: true,
+		Interceptors:                []interceptor.WorkerInterceptor{activities.Heartbeats()},
+	}
+	if d.BuildID != "" {
+		o.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: d.Name, BuildID: d.BuildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
+		}
+	}
+	return o
+}
+
+// Start begins to poll. A queue that cannot start stops those that did.
+func (ws Workers) Start() error {
+	for i, w := range ws {
+		if err := w.Start(); err != nil {
+			ws[:i].Stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop ends polling and lets running activities finish, all queues at once.
+func (ws Workers) Stop() {
+	done := make(chan struct{})
+	for _, w := range ws {
+		go func() {
+			w.Stop()
+			done <- struct{}{}
+		}()
+	}
+	for range ws {
+		<-done
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"advocatesync/internal/config"
+	"advocatesync/internal/health"
+	"advocatesync/internal/operator"
+	"advocatesync/internal/startup"
+	"advocatesync/internal/store"
+	"advocatesync/internal/webhook"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Take webhooks, relay them to the workflows and keep the schedules",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context())
+		},
+	}
+}
+
+// serve runs until the context ends, then lets requests in flight finish.
+// Several may run side by side.
+func (a *app) serve(ctx context.Context) error {
+	cfg, err := config.LoadStarter(a.getenv)
+	if err != nil {
+		return err
+	}
+	log := cfg.Log.Logger(a.log)
+	s, err := startup.Store(ctx, cfg.Common, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	temporal, err := startup.Temporal(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	if err := ensureSchedules(ctx, s, temporal.ScheduleClient(), cfg); err != nil {
+		return err
+	}
+
+	metrics := prometheus.NewRegistry()
+	relay := webhook.NewRelay(webhook.RelayConfig{Outbox: s, Signaler: temporal, Metrics: metrics, Log: log, Now: time.Now})
+	mux := http.NewServeMux()
+	mux.Handle(webhook.Path, webhook.NewHandler(webhook.HandlerConfig{
+		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
+		Inbox: s, Poke: relay.Poke, Metrics: metrics, Log: log, Now: time.Now,
+	}))
+	health.Register(mux, startup.Checks(s, temporal), metrics)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { relay.Run(ctx); return nil })
+	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
+	log.InfoContext(ctx, "serving", "address", cfg.ListenAddr, "public_url", cfg.PublicURL)
+	return group.Wait()
+}
+
+// ensureSchedules repairs what was lost with a Temporal namespace and follows
+// a changed interval.
+func ensureSchedules(ctx context.Context, s *store.Store, schedules client.ScheduleClient, cfg config.Starter) error {
+	connections, err := s.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		if err := operator.EnsureReportSchedule(ctx, schedules, c.ID, cfg.ReportSyncInterval); err != nil {
+			return err
+		}
+	}
+	return nil
+}

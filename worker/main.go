@@ -1,0 +1,67 @@
+// Command worker runs the sync's workflows and activities on Temporal. Any
+// number of workers may run; they share one budget per HubSpot portal.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"advocatesync/internal/config"
+	"advocatesync/internal/health"
+	"advocatesync/internal/startup"
+	"advocatesync/internal/store"
+	"advocatesync/internal/wiring"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Getenv, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until the context ends, then lets running work finish.
+func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
+	cfg, err := config.LoadWorker(getenv)
+	if err != nil {
+		return err
+	}
+	log := cfg.Log.Logger(out)
+	s, err := startup.Store(ctx, cfg.Common, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	temporal, err := startup.Temporal(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+
+	metrics := prometheus.NewRegistry()
+	budget := store.NewBudget(s, store.BudgetOptions{Limit: cfg.HubSpot.RatePer10s})
+	vendors := wiring.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL}
+	links := wiring.NewLinks(vendors, s, budget, metrics, log)
+	defer links.Close()
+	workers := wiring.NewWorkers(temporal, s, links, wiring.Deployment{
+		Name: getenv("WORKER_DEPLOYMENT_NAME"), BuildID: getenv("WORKER_BUILD_ID"),
+	})
+	if err := workers.Start(); err != nil {
+		return fmt.Errorf("start polling: %w", err)
+	}
+	defer workers.Stop()
+	mux := http.NewServeMux()
+	health.Register(mux, startup.Checks(s, temporal), metrics)
+	log.InfoContext(ctx, "worker started", "health", cfg.ListenAddr)
+	return health.Serve(ctx, cfg.ListenAddr, mux)
+}

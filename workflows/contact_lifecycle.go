@@ -1,0 +1,140 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"advocatesync/activities"
+	"advocatesync/internal/bridge"
+)
+
+const (
+	// quiet is how long a contact's life lasts after its last hint: long
+	// enough to take in the rest of a burst and the echo of our own write,
+	// short enough that only contacts with work are open.
+	quiet = 2 * time.Second
+
+	// maxLooks bounds how often a contact that HubSpot announced but does not
+	// show is looked for: with pauses doubling from a second, four minutes.
+	maxLooks = 8
+)
+
+// ContactLifecycle keeps one contact and its participant in step. All that
+// happens to the contact passes through it, one thing at a time, so two
+// webhooks about one person cannot race into two participants. The first hint
+// starts it, a quiet spell ends it, the next hint starts it again.
+func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
+	inbox := workflow.GetSignalChannel(ctx, SignalHints)
+	for {
+		in.Hints = in.Hints.Merge(drain(inbox))
+		if in.Hints.Empty() {
+			// Nothing may yield between a fruitless wait and the return: a hint
+			// that arrives then makes the server redo this task, and is seen.
+			if in.Hints = await(ctx, inbox, quiet, "wait for quiet"); in.Hints.Empty() {
+				return ctx.Err()
+			}
+			continue
+		}
+		if in.Looks > 0 {
+			// HubSpot tells of a contact before it can be read.
+			pause := time.Second << (in.Looks - 1)
+			in.Hints = in.Hints.Merge(await(ctx, inbox, pause, "wait until HubSpot shows the contact"))
+		}
+		if err := look(ctx, &in); err != nil {
+			return err
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			in.Hints = in.Hints.Merge(drain(inbox))
+			return workflow.NewContinueAsNewError(ctx, ContactLifecycleName, in)
+		}
+	}
+}
+
+// look acts on what was heard so far, and forgets it unless the contact has to
+// be looked at again. Work that fails for good is parked, never dropped, and
+// never ends the life: hints that wait behind it would be lost with the run.
+func look(ctx workflow.Context, in *ContactLifecycleInput) error {
+	cause := bridge.CauseUnreachable
+	result, err := syncContact(ctx, in)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil {
+		if result.State != bridge.StateMissing {
+			in.Hints, in.Looks = bridge.Hints{}, 0
+			return nil
+		}
+		if in.Looks++; in.Looks < maxLooks {
+			return nil
+		}
+		cause = bridge.CauseNotReadable
+	}
+	in.Hints, in.Looks = bridge.Hints{}, 0
+	return park(ctx, in, cause)
+}
+
+func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.SyncContactResult, error) {
+	var result activities.SyncContactResult
+	err := workflow.ExecuteActivity(live(ctx, "sync contact "+in.ContactID), contacts.SyncContact, activities.SyncContactInput{
+		ConnectionID: in.ConnectionID,
+		ContactID:    in.ContactID,
+		Hints:        in.Hints,
+	}).Get(ctx, &result)
+	if err == nil {
+		workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s because %s: now %s", result.Action, result.Reason, result.State))
+	}
+	return result, err
+}
+
+func park(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause) error {
+	return workflow.ExecuteActivity(live(ctx, "park contact "+in.ContactID), contacts.ParkContact, activities.ParkContactInput{
+		ConnectionID: in.ConnectionID,
+		ContactID:    in.ContactID,
+		Cause:        cause,
+	}).Get(ctx, nil)
+}
+
+// live sets the options of activities that somebody waits for.
+func live(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		Summary: summary,
+		// Waiting for the vendors' limits is part of the work, so the bound is
+		// wide; a killed worker is noticed by its missing heartbeat.
+		StartToCloseTimeout: 5 * time.Minute,
+		HeartbeatTimeout:    activities.HeartbeatTimeout,
+		// A vendor may be down for hours, and credentials may wait for a person
+		// overnight. What still fails after a day is parked.
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
+	})
+}
+
+// drain takes what has arrived, without waiting.
+func drain(inbox workflow.ReceiveChannel) bridge.Hints {
+	var all bridge.Hints
+	for {
+		var hints bridge.Hints
+		if !inbox.ReceiveAsync(&hints) {
+			return all
+		}
+		all = all.Merge(hints)
+	}
+}
+
+// await takes what has arrived, or waits at most d for the next hint.
+func await(ctx workflow.Context, inbox workflow.ReceiveChannel, d time.Duration, why string) bridge.Hints {
+	if heard := drain(inbox); !heard.Empty() {
+		return heard
+	}
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel() // a timer left behind would wake the workflow for nothing
+	var hints bridge.Hints
+	workflow.NewSelector(ctx).
+		AddReceive(inbox, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &hints) }).
+		AddFuture(workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: why}), func(workflow.Future) {}).
+		Select(ctx)
+	return hints.Merge(drain(inbox)) // a hint may have come with the timer
+}

@@ -1,0 +1,16 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+)
+
+// registry is the part of a worker, or of a replayer, that takes workflows.
+type registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register makes every workflow known under the name that histories keep.
+func Register(r registry) {
+	r.RegisterWorkflowWithOptions(ContactLifecycle, workflow.RegisterOptions{Name: ContactLifecycleName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(ReportSync, workflow.RegisterOptions{Name: ReportSyncName, VersioningBehavior: pinned})
+}

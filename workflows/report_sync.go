@@ -1,0 +1,124 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"advocatesync/activities"
+	"advocatesync/internal/bridge"
+)
+
+// pagesAtOnce is how many pages of 100 are applied side by side: enough to
+// hide HubSpot's latency behind its limit of 11 calls a second.
+const pagesAtOnce = 4
+
+// ReportSyncResult says what one report did.
+type ReportSyncResult struct {
+	Counts    activities.Counts `json:"counts"`
+	Abandoned string            `json:"abandoned,omitempty"` // why the export was given up; the next run asks again
+}
+
+// ReportSync carries what changed in Advocate since the last report over to
+// HubSpot: one export, staged, planned and applied in pages. A schedule starts
+// it every minute and skips a minute while one is still at work. Whatever
+// stops it, the next one takes up the same run: finished pages are not
+// repeated, and the watermark moves only when every row is handled or parked.
+func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
+	var run activities.Run
+	request := activities.RequestReportInput{ConnectionID: in.ConnectionID}
+	if err := workflow.ExecuteActivity(bulk(ctx, "request the export"), exports.RequestReport, request).Get(ctx, &run); err != nil {
+		return ReportSyncResult{}, err
+	}
+	if err := fetch(ctx, run); err != nil {
+		return abandon(ctx, run, err)
+	}
+	var plan activities.PlanRunResult
+	if err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, run).Get(ctx, &plan); err != nil {
+		return ReportSyncResult{}, err
+	}
+	if err := applyPages(ctx, run, plan.Pages); err != nil {
+		return ReportSyncResult{}, err
+	}
+	if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		// A long run goes on in a fresh history: it is found unfinished there.
+		return ReportSyncResult{}, workflow.NewContinueAsNewError(ctx, ReportSyncName, in)
+	}
+	var result ReportSyncResult
+	err := workflow.ExecuteActivity(bulk(ctx, "move the watermark"), exports.FinishRun, run).Get(ctx, &result.Counts)
+	return result, err
+}
+
+// fetch waits for the export and stages it.
+func fetch(ctx workflow.Context, run activities.Run) error {
+	if err := workflow.ExecuteActivity(polling(ctx), exports.AwaitExport, run).Get(ctx, nil); err != nil {
+		return err
+	}
+	return workflow.ExecuteActivity(bulk(ctx, "stage the export"), exports.StageExport, run).Get(ctx, nil)
+}
+
+// abandon gives up a run whose export was lost. Anything else is an error of
+// this run alone: the next one takes the same export up again.
+func abandon(ctx workflow.Context, run activities.Run, cause error) (ReportSyncResult, error) {
+	var failure *temporal.ApplicationError
+	if !errors.As(cause, &failure) || failure.Type() != string(bridge.NotFound) {
+		return ReportSyncResult{}, cause
+	}
+	input := activities.AbandonRunInput{Run: run, Reason: "the export was lost"}
+	err := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil)
+	return ReportSyncResult{Abandoned: input.Reason}, err
+}
+
+// applyPages applies the pages, a few at a time, until all are done or the
+// history is long enough. The first failure is returned once those under way
+// have ended.
+func applyPages(ctx workflow.Context, run activities.Run, total int) error {
+	window, group := workflow.NewSemaphore(ctx, pagesAtOnce), workflow.NewWaitGroup(ctx)
+	var failed error
+	for page := 1; page <= total && failed == nil && !workflow.GetInfo(ctx).GetContinueAsNewSuggested(); page++ {
+		// At most pagesAtOnce: more would only queue for HubSpot's limit.
+		if err := window.Acquire(ctx, 1); err != nil {
+			failed = err
+			break
+		}
+		group.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer group.Done()
+			defer window.Release(1)
+			summary := fmt.Sprintf("apply page %d of %d", page, total)
+			input := activities.ApplyPageInput{Run: run, Page: page}
+			if err := workflow.ExecuteActivity(bulk(ctx, summary), pages.ApplyPage, input).Get(ctx, nil); err != nil {
+				failed = err
+			}
+		})
+	}
+	group.Wait(ctx)
+	return failed
+}
+
+// bulk sets the options of the set path's activities. They wait behind live
+// work: in their own queue, and in the portal's bulk lane.
+func bulk(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           BulkTaskQueue,
+		Summary:             summary,
+		StartToCloseTimeout: time.Hour, // staging a large export streams for minutes
+		HeartbeatTimeout:    activities.HeartbeatTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
+	})
+}
+
+// polling sets the options for waiting on an export: its retries are the
+// polls, so that waiting leaves no trace in the history.
+func polling(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           BulkTaskQueue,
+		Summary:             "wait for the export",
+		StartToCloseTimeout: time.Minute,
+		HeartbeatTimeout:    activities.HeartbeatTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 1},
+	})
+}
