@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// RowResult is what became of one row of a page.
+type RowResult struct {
+	Ordinal  int64
+	Result   Result
+	Contacts []RowContact       // the contacts that carry the participant's fields now
+	Parked   *bridge.ParkedItem // with ResultParked; without a contact id, its subject is the row's participant
+}
+
+// RowContact is a contact that a row was written to, or found to equal.
+type RowContact struct {
+	ContactID   string
+	SentHash    []byte // of the ParticipantChange that Advocate has from it; nil: nothing new
+	WrittenHash []byte // of the SharedProperties that HubSpot took; nil: nothing new
+}
+
+// FinishPage records the results of a page's rows: it maps their contacts,
+// keeps the hashes and parks what needs a person. A contact that belongs to
+// another participant is left to it, and erased people are not mapped. Rows
+// that had a result before keep it, so running twice is harmless. A run that
+// has ended is a not_found error.
+func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if run.State != RunPlanned {
+			return run.refused("finish_page")
+		}
+		f := pageFinisher{tx: tx, run: run}
+		if results, err = f.settleRows(ctx, page, results); err != nil {
+			return err
+		}
+		if err := s.mapContacts(ctx, tx, run, results); err != nil {
+			return err
+		}
+		if err := f.parkItems(ctx, results); err != nil {
+			return err
+		}
+		return f.count(ctx, results)
+	})
+	return wrap(err, "finish page %d of run %d", page, runID)
+}
+
+// pageFinisher holds what the steps of FinishPage share.
+type pageFinisher struct {
+	tx  pgx.Tx
+	run Run
+}
+
+const settleRows = `
+UPDATE staged_participant s
+   SET state = CASE d.result WHEN 'parked' THEN 'parked' ELSE 'done' END, result = d.result
+  FROM unnest($3::bigint[], $4::text[]) AS d (ordinal, result)
+ WHERE s.run_id = $1 AND s.page = $2 AND s.ordinal = d.ordinal AND s.state IN ('planned', 'sending')
+RETURNING s.ordinal, s.account_id, s.user_id`
+
+// settleRows closes the rows and returns the results of those that were open.
+func (f pageFinisher) settleRows(ctx context.Context, page int, results []RowResult) ([]RowResult, error) {
+	ordinals, kinds := make([]int64, len(results)), make([]string, len(results))
+	for i, r := range results {
+		ordinals[i], kinds[i] = r.Ordinal, string(r.Result)
+	}
+	rows, err := f.tx.Query(ctx, settleRows, f.run.ID, page, ordinals, kinds)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		open    = map[int64]bridge.Identity{}
+		ordinal int64
+		id      bridge.Identity
+	)
+	if _, err := pgx.ForEachRow(rows, []any{&ordinal, &id.AccountID, &id.UserID}, func() error {
+		open[ordinal] = id
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var settled []RowResult
+	for _, r := range results {
+		id, wasOpen := open[r.Ordinal]
+		if !wasOpen {
+			continue
+		}
+		delete(open, r.Ordinal)
+		if r.Parked != nil {
+			item := *r.Parked
+			item.ConnectionID = f.run.ConnectionID
+			if item.ContactID == "" {
+				item.AccountID, item.UserID = id.AccountID, id.UserID
+			}
+			r.Parked = &item
+		}
+		settled = append(settled, r)
+	}
+	return settled, nil
+}
+
+const insertMappings = `
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id)
+SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id
+  FROM unnest($3::bigint[], $4::text[], $5::bytea[]) AS c (ordinal, contact_id, contact_hash)
+  JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
+ WHERE NOT EXISTS (SELECT 1 FROM tombstone t
+                    WHERE t.connection_id = $1 AND t.key_hash IN (s.identity_hash, s.email_hash, c.contact_hash))
+ ORDER BY c.contact_id, c.ordinal
+ON CONFLICT (connection_id, contact_id) DO NOTHING
+RETURNING contact_id`
+
+// Only for contacts that are this participant's. One that was mapped before
+// keeps its state, which may say more than "mapped".
+const upsertWritten = `
+INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash)
+SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash
+  FROM unnest($3::bigint[], $4::text[], $5::bytea[], $6::bytea[]) AS c (ordinal, contact_id, sent_hash, written_hash)
+  JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
+  JOIN mapping m ON m.connection_id = $1 AND m.contact_id = c.contact_id
+                AND m.account_id = s.account_id AND m.user_id = s.user_id
+ ORDER BY m.contact_id
+ON CONFLICT (connection_id, contact_id) DO UPDATE
+   SET state = CASE WHEN contact_ledger.contact_id = ANY ($7) THEN 'mapped' ELSE contact_ledger.state END,
+       sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
+       written_hash = coalesce(excluded.written_hash, contact_ledger.written_hash),
+       decided_at = excluded.decided_at`
+
+func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
+	var (
+		ordinals              []int64
+		contacts              []string
+		hashes, sent, written [][]byte
+	)
+	for _, r := range results {
+		for _, c := range r.Contacts {
+			ordinals, contacts = append(ordinals, r.Ordinal), append(contacts, c.ContactID)
+			hashes = append(hashes, s.hasher.ContactID(c.ContactID))
+			sent, written = append(sent, c.SentHash), append(written, c.WrittenHash)
+		}
+	}
+	if len(contacts) == 0 {
+		return nil
+	}
+	if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, insertMappings, run.ConnectionID, run.ID, ordinals, contacts, hashes)
+	if err != nil {
+		return err
+	}
+	added, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, upsertWritten, run.ConnectionID, run.ID, ordinals, contacts, sent, written, added)
+	return err
+}
+
+// A row speaks for its participant as a settlement does for its contact.
+const resolveRows = `
+UPDATE parked_item p
+   SET closed_at = now(), outcome = 'resolved'
+  FROM unnest($3::bigint[], $4::text[]) AS d (ordinal, cause)
+  JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = d.ordinal
+ WHERE p.connection_id = $1 AND p.contact_id = '' AND p.account_id = s.account_id AND p.user_id = s.user_id
+   AND p.closed_at IS NULL AND p.cause <> d.cause`
+
+func (f pageFinisher) parkItems(ctx context.Context, results []RowResult) error {
+	var (
+		batch    pgx.Batch
+		ordinals = make([]int64, len(results))
+		causes   = make([]string, len(results))
+	)
+	for i, r := range results {
+		ordinals[i] = r.Ordinal
+		if r.Parked != nil {
+			causes[i] = string(r.Parked.Cause)
+			statement, args := parking(*r.Parked)
+			batch.Queue(statement, args...)
+		}
+	}
+	batch.Queue(resolveRows, f.run.ConnectionID, f.run.ID, ordinals, causes)
+	return f.tx.SendBatch(ctx, &batch).Close()
+}
+
+const addCounts = `
+UPDATE sync_run
+   SET created = created + $2, matched = matched + $3, updated = updated + $4, unchanged = unchanged + $5,
+       blocked = blocked + $6, no_email = no_email + $7, parked = parked + $8
+ WHERE id = $1`
+
+func (f pageFinisher) count(ctx context.Context, results []RowResult) error {
+	n := map[Result]int64{}
+	for _, r := range results {
+		n[r.Result]++
+	}
+	_, err := f.tx.Exec(ctx, addCounts, f.run.ID, n[ResultCreated], n[ResultMatched], n[ResultUpdated], n[ResultUnchanged],
+		n[ResultBlocked], n[ResultNoEmail], n[ResultParked])
+	return err
+}

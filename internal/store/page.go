@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// Result is what became of a staged row.
+type Result string
+
+const (
+	ResultCreated   Result = "created"
+	ResultMatched   Result = "matched"
+	ResultUpdated   Result = "updated"
+	ResultUnchanged Result = "unchanged"
+	ResultBlocked   Result = "blocked"
+	ResultNoEmail   Result = "no_email"
+	ResultParked    Result = "parked"
+)
+
+// StagedRow is one participant of a run that asks something of HubSpot.
+type StagedRow struct {
+	Ordinal     int64
+	Participant bridge.Participant
+	Plan        bridge.Plan // update or match_or_create
+
+	// Sending: an earlier attempt got as far as MarkSending, so HubSpot may
+	// have its writes already.
+	Sending bool
+
+	RowHash    []byte
+	SharedHash []byte
+	Contacts   []MappedContact // as they are mapped now, ascending by id
+}
+
+// MappedContact is a contact that a participant is mapped to.
+type MappedContact struct {
+	ContactID   string
+	WrittenHash []byte // of the SharedProperties that HubSpot last took; nil: none yet
+}
+
+// Pages returns how many pages a planned run has. They count from 1.
+func (s *Store) Pages(ctx context.Context, runID int64) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, "SELECT pages FROM sync_run WHERE id = $1", runID).Scan(&n)
+	return n, wrap(err, "pages of run %d", runID)
+}
+
+const selectPage = `
+SELECT s.ordinal, s.account_id, s.user_id, s.email, s.first_name, s.last_name, s.referral_code, s.share_link,
+       s.contact_id_hint, coalesce(s.date_created, '0001-01-01Z'), s.plan, s.state = 'sending', s.row_hash, s.shared_hash,
+       EXISTS (SELECT 1 FROM tombstone t
+                WHERE t.connection_id = r.connection_id AND t.key_hash IN (s.email_hash, s.identity_hash)),
+       ARRAY (SELECT m.contact_id FROM mapping m
+               WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
+               ORDER BY m.contact_id),
+       ARRAY (SELECT l.written_hash FROM mapping m
+                LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
+               WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
+               ORDER BY m.contact_id)
+  FROM sync_run r
+  JOIN staged_participant s ON s.run_id = r.id
+ WHERE r.id = $1 AND s.page = $2 AND s.state IN ('planned', 'sending')
+ ORDER BY s.ordinal`
+
+// Page returns the rows of a page that have no result yet, brought up to date:
+// a row whose participant was mapped since the run was planned is an update,
+// and the rows of people erased since are not returned but settled as blocked.
+func (s *Store) Page(ctx context.Context, runID int64, page int) ([]StagedRow, error) {
+	rows, err := s.pool.Query(ctx, selectPage, runID, page)
+	if err != nil {
+		return nil, wrap(err, "page %d of run %d", page, runID)
+	}
+	var (
+		left    []StagedRow
+		blocked []RowResult
+	)
+	all, err := pgx.CollectRows(rows, scanStaged)
+	if err != nil {
+		return nil, wrap(err, "page %d of run %d", page, runID)
+	}
+	for _, row := range all {
+		if row.erased {
+			blocked = append(blocked, RowResult{Ordinal: row.Ordinal, Result: ResultBlocked})
+			continue
+		}
+		left = append(left, row.StagedRow)
+	}
+	if len(blocked) > 0 {
+		err = s.FinishPage(ctx, runID, page, blocked)
+	}
+	return left, err
+}
+
+type scannedRow struct {
+	StagedRow
+	erased bool
+}
+
+func scanStaged(row pgx.CollectableRow) (scannedRow, error) {
+	var (
+		r        scannedRow
+		p        = &r.Participant
+		contacts []string
+		written  [][]byte
+	)
+	err := row.Scan(&r.Ordinal, &p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName, &p.ReferralCode, &p.ShareLink,
+		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &r.erased, &contacts, &written)
+	for i, id := range contacts {
+		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i]})
+	}
+	if len(contacts) > 0 {
+		r.Plan = bridge.PlanUpdate
+	}
+	return r, err
+}
+
+// MarkSending notes that the writes of a page are about to be sent, so that
+// whoever takes over knows that some may have arrived.
+func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if run.State != RunPlanned {
+			return run.refused("mark_sending")
+		}
+		_, err = tx.Exec(ctx, `
+UPDATE staged_participant SET state = 'sending' WHERE run_id = $1 AND page = $2 AND state = 'planned'`, runID, page)
+		return err
+	})
+	return wrap(err, "mark_sending page %d of run %d", page, runID)
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// RunKind says which pass from Advocate to HubSpot a run is. A connection has
+// at most one unfinished run of each kind.
+type RunKind string
+
+const (
+	RunReport RunKind = "report" // what changed since the last report
+	RunMass   RunKind = "mass"   // everybody
+)
+
+// RunState says how far a run has come.
+type RunState string
+
+const (
+	RunRequested RunState = "requested" // its export is not staged yet
+	RunStaged    RunState = "staged"
+	RunPlanned   RunState = "planned" // its pages may be applied
+	RunDone      RunState = "done"
+	RunAborted   RunState = "aborted"
+)
+
+// Run is one pass from Advocate to HubSpot.
+type Run struct {
+	ID           int64
+	ConnectionID string
+	Kind         RunKind
+	State        RunState
+	ProgramID    string    // the connection's when the run began
+	Since        time.Time // only rows created or updated since then; zero: all rows
+	ExportID     string    // empty: not requested yet
+	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet
+	Reason       string    // why it was aborted
+	CreatedAt    time.Time
+	FinishedAt   time.Time // zero: unfinished
+}
+
+// Counts is what a run found, and what became of it, in rows.
+type Counts struct {
+	Total           int64 `json:"total"`
+	ToUpdate        int64 `json:"to_update"`          // as planned
+	ToMatchOrCreate int64 `json:"to_match_or_create"` // as planned
+
+	Created   int64 `json:"created"`
+	Matched   int64 `json:"matched"`
+	Updated   int64 `json:"updated"`
+	Unchanged int64 `json:"unchanged"`
+	Blocked   int64 `json:"blocked"`
+	NoEmail   int64 `json:"no_email"`
+	Parked    int64 `json:"parked"`
+}
+
+// Done returns the number of rows that have their result.
+func (c Counts) Done() int64 {
+	return c.Created + c.Matched + c.Updated + c.Unchanged + c.Blocked + c.NoEmail + c.Parked
+}
+
+const runColumns = `id, connection_id, kind, state, program, coalesce(since, '0001-01-01Z'),
+       export_id, coalesce(exported_at, '0001-01-01Z'), reason, created_at, coalesce(finished_at, '0001-01-01Z')`
+
+func scanRun(row pgx.CollectableRow) (Run, error) {
+	var r Run
+	err := row.Scan(&r.ID, &r.ConnectionID, &r.Kind, &r.State, &r.ProgramID, &r.Since,
+		&r.ExportID, &r.ExportedAt, &r.Reason, &r.CreatedAt, &r.FinishedAt)
+	return r, err
+}
+
+// querier is what a query for rows needs, within a transaction or alone.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func oneRun(ctx context.Context, q querier, query string, args ...any) (Run, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return Run{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanRun)
+}
+
+const insertReport = `
+INSERT INTO sync_run (connection_id, kind, program, since)
+SELECT id, 'report', program, coalesce(report_watermark, created_at) - $2::interval
+  FROM connection
+ WHERE id = $1
+ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL DO NOTHING
+RETURNING ` + runColumns
+
+const selectUnfinished = "SELECT " + runColumns + `
+  FROM sync_run WHERE connection_id = $1 AND kind = 'report' AND finished_at IS NULL`
+
+// BeginReport returns the connection's unfinished report run. If there is none
+// it begins one, which reaches back behind the last finished report, or behind
+// the connection's beginning, by overlap.
+func (s *Store) BeginReport(ctx context.Context, connectionID string, overlap time.Duration) (run Run, err error) {
+	for range 2 { // an unfinished run may end between the two statements
+		run, err = oneRun(ctx, s.pool, insertReport, connectionID, overlap)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			break
+		}
+		run, err = oneRun(ctx, s.pool, selectUnfinished, connectionID)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			break
+		}
+	}
+	return run, wrap(err, "begin_report of %s", connectionID)
+}
+
+// Run returns a run, or a not_found error.
+func (s *Store) Run(ctx context.Context, runID int64) (Run, error) {
+	run, err := oneRun(ctx, s.pool, "SELECT "+runColumns+" FROM sync_run WHERE id = $1", runID)
+	return run, wrap(err, "run %d", runID)
+}
+
+// lockRun keeps everybody else from changing a run and its rows.
+func lockRun(ctx context.Context, tx pgx.Tx, runID int64) (Run, error) {
+	return oneRun(ctx, tx, "SELECT "+runColumns+" FROM sync_run WHERE id = $1 FOR UPDATE", runID)
+}
+
+// SetExport notes the export that a run waits for. Noting another one replaces
+// it until rows are staged; then it is too late, which is a not_found error.
+func (s *Store) SetExport(ctx context.Context, runID int64, exportID string, exportedAt time.Time) error {
+	return s.updateOne(ctx, fmt.Sprintf("set_export of run %d", runID), `
+UPDATE sync_run SET export_id = $2, exported_at = $3 WHERE id = $1 AND state = 'requested'`, runID, exportID, exportedAt)
+}
+
+// RunCounts returns the counts of a run, also after it ended. They are kept as
+// the run goes, so asking costs little.
+func (s *Store) RunCounts(ctx context.Context, runID int64) (Counts, error) {
+	c, err := runCounts(ctx, s.pool, runID)
+	return c, wrap(err, "counts of run %d", runID)
+}
+
+func runCounts(ctx context.Context, q queryer, runID int64) (Counts, error) {
+	var c Counts
+	err := q.QueryRow(ctx, `
+SELECT total, to_update, to_match_or_create, created, matched, updated, unchanged, blocked, no_email, parked
+  FROM sync_run WHERE id = $1`, runID).Scan(&c.Total, &c.ToUpdate, &c.ToMatchOrCreate,
+		&c.Created, &c.Matched, &c.Updated, &c.Unchanged, &c.Blocked, &c.NoEmail, &c.Parked)
+	return c, err
+}
+
+// PurgeRuns deletes the runs that ended before a time.
+func (s *Store) PurgeRuns(ctx context.Context, olderThan time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM sync_run WHERE finished_at < $1", olderThan)
+	return tag.RowsAffected(), wrap(err, "purge_runs")
+}
+
+// refused reports a step that the run's state does not allow.
+func (r Run) refused(step string) error {
+	kind := bridge.Invalid
+	if r.State == RunDone || r.State == RunAborted {
+		kind = bridge.NotFound
+	}
+	return &bridge.Error{Kind: kind, Op: "store." + step, Err: errors.New("the run is " + string(r.State))}
+}

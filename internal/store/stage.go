@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/seal"
+)
+
+var stagedColumns = []string{
+	"run_id", "ordinal", "account_id", "user_id", "email", "first_name", "last_name",
+	"referral_code", "share_link", "contact_id_hint", "date_created",
+	"row_hash", "shared_hash", "email_hash", "identity_hash",
+}
+
+// An export that lists a participant twice means the last one. COPY cannot tell,
+// so the earlier ones go afterwards.
+const deleteRepeated = `
+DELETE FROM staged_participant s
+ USING (SELECT ordinal, lead(ordinal) OVER (PARTITION BY identity_hash ORDER BY ordinal) AS later
+          FROM staged_participant WHERE run_id = $1) AS o
+ WHERE s.run_id = $1 AND s.ordinal = o.ordinal AND o.later IS NOT NULL`
+
+// Stage streams the rows of a run's export into the database, replacing what an
+// earlier attempt left, and returns how many participants there are. It takes
+// the same little memory for any number of rows. Once the run is planned its
+// rows are safe from a late attempt: that is refused. An error of rows comes
+// back as it is.
+func (s *Store) Stage(ctx context.Context, runID int64, program bridge.Program,
+	rows iter.Seq2[bridge.Participant, error],
+) (n int64, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if run.State != RunRequested && run.State != RunStaged {
+			return run.refused("stage")
+		}
+		if program.ID != run.ProgramID {
+			return &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("another program than the run's")}
+		}
+		if n, err = s.copyRows(ctx, tx, run, program, rows); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE sync_run SET state = 'staged', total = $2 WHERE id = $1", runID, n)
+		return err
+	})
+	if err != nil {
+		return 0, wrap(err, "stage run %d", runID)
+	}
+	return n, nil
+}
+
+func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, run Run, program bridge.Program,
+	rows iter.Seq2[bridge.Participant, error],
+) (int64, error) {
+	if _, err := tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1", run.ID); err != nil {
+		return 0, err
+	}
+	source := &stagedSource{run: run.ID, program: program, hash: s.hasher}
+	next, stop := iter.Pull2(rows)
+	defer stop()
+	source.pull = next
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{"staged_participant"}, stagedColumns, source)
+	if source.err != nil {
+		return 0, source.err // COPY would report it as a text of PostgreSQL's
+	}
+	if err != nil {
+		return 0, err
+	}
+	repeated, err := tx.Exec(ctx, deleteRepeated, run.ID)
+	return n - repeated.RowsAffected(), err
+}
+
+// stagedSource feeds COPY, one row at a time. It is a pgx.CopyFromSource.
+type stagedSource struct {
+	run     int64
+	program bridge.Program
+	hash    *seal.Hasher
+	pull    func() (bridge.Participant, error, bool)
+
+	ordinal int64
+	current bridge.Participant
+	err     error
+}
+
+func (s *stagedSource) Next() bool {
+	p, err, more := s.pull()
+	if !more {
+		return false
+	}
+	s.ordinal++
+	s.current = storableParticipant(p)
+	if err == nil && !p.Identity().Complete() {
+		err = &bridge.Error{Kind: bridge.Invalid, Op: "store.stage",
+			Err: fmt.Errorf("row %d of the export names no participant", s.ordinal)}
+	}
+	s.err = err
+	return err == nil
+}
+
+func (s *stagedSource) Values() ([]any, error) {
+	p := s.current
+	var (
+		emailHash []byte
+		created   *time.Time
+	)
+	if email := bridge.NormalEmail(p.Email); email != "" {
+		emailHash = s.hash.Email(email)
+	}
+	if !p.DateCreated.IsZero() {
+		created = &p.DateCreated
+	}
+	return []any{
+		s.run, s.ordinal, p.AccountID, p.UserID, p.Email, p.FirstName, p.LastName,
+		p.ReferralCode, p.ShareLink, p.HubSpotContactID, created,
+		s.hash.Row(p, s.program.ID), s.hash.Properties(bridge.SharedProperties(p, s.program)), emailHash, s.hash.Identity(p.Identity()),
+	}, nil
+}
+
+func (s *stagedSource) Err() error { return s.err }
+
+func storableParticipant(p bridge.Participant) bridge.Participant {
+	for _, text := range []*string{&p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName,
+		&p.ReferralCode, &p.ShareLink, &p.HubSpotContactID} {
+		*text = storable(*text)
+	}
+	return p
+}
