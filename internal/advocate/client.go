@@ -82,7 +82,7 @@ func (c *Client) do(ctx context.Context, op, method, path string, in, out any) e
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return unreachable(op, err)

@@ -31,7 +31,7 @@ func (c *Client) DownloadExport(ctx context.Context, id string) iter.Seq2[bridge
 			yield(bridge.Participant{}, err)
 			return
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		rows, err := newRows(file, c.field)
 		if err != nil {
 			yield(bridge.Participant{}, err)
@@ -39,7 +39,7 @@ func (c *Client) DownloadExport(ctx context.Context, id string) iter.Seq2[bridge
 		}
 		for {
 			p, err := rows.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if !yield(p, err) || err != nil {
@@ -60,10 +60,10 @@ func (c *Client) openExport(ctx context.Context, id string) (io.ReadCloser, erro
 	case http.StatusOK:
 		return resp.Body, nil
 	case http.StatusSeeOther, http.StatusFound, http.StatusTemporaryRedirect:
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return c.openStorage(ctx, resp)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, unreachable(downloadOp, err)
@@ -79,7 +79,7 @@ func (c *Client) openStorage(ctx context.Context, redirect *http.Response) (io.R
 	if err != nil || (link.Scheme != "https" && (c.secure || link.Scheme != "http")) {
 		return nil, &bridge.Error{Kind: bridge.Unavailable, Op: downloadOp, Err: errors.New("the download link cannot be used")}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), http.NoBody)
 	if err != nil {
 		return nil, &bridge.Error{Kind: bridge.Unavailable, Op: downloadOp, Err: errors.New("the download link cannot be used")}
 	}
@@ -88,7 +88,7 @@ func (c *Client) openStorage(ctx context.Context, redirect *http.Response) (io.R
 		return nil, unreachable(downloadOp, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return nil, &bridge.Error{Kind: bridge.Unavailable, Op: downloadOp, Status: resp.StatusCode, Code: "STORAGE"}
 	}
 	return resp.Body, nil

@@ -66,7 +66,7 @@ func (l *Limiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	cuts, err := l.acquire(req.Context())
 	if err != nil {
 		if req.Body != nil {
-			req.Body.Close() // a transport closes the body whatever happens
+			_ = req.Body.Close() // a transport closes the body whatever happens
 		}
 		return nil, err
 	}

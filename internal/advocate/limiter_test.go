@@ -53,19 +53,25 @@ func (d *desk) reply(n int, a answer) {
 	}
 }
 
-func start(ctx context.Context, l *advocate.Limiter, n int, failed *error) {
+// start makes n calls at once and returns where their errors come out.
+func start(ctx context.Context, l *advocate.Limiter, n int) <-chan error {
+	failed := make(chan error, n)
 	for range n {
 		go func() {
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://advocate.example", strings.NewReader("x"))
+			if err != nil {
+				failed <- err
+				return
+			}
+			resp, err := l.RoundTrip(req)
 			if err == nil {
-				_, err = l.RoundTrip(req)
+				err = resp.Body.Close()
 			}
-			if failed != nil {
-				*failed = err
-			}
+			failed <- err
 		}()
 	}
 	synctest.Wait()
+	return failed
 }
 
 func TestLimiter_growsWithSuccessUpToItsCeiling(t *testing.T) {
@@ -73,7 +79,7 @@ func TestLimiter_growsWithSuccessUpToItsCeiling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
 		l := advocate.NewLimiter(d, advocate.AtMost(6))
-		start(t.Context(), l, 100, nil)
+		start(t.Context(), l, 100)
 		if d.open() != 4 {
 			t.Fatalf("%d calls under way at the start, want 4", d.open())
 		}
@@ -91,7 +97,7 @@ func TestLimiter_halvesOnceForCallsThatFailTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
 		l := advocate.NewLimiter(d)
-		start(t.Context(), l, 20, nil)
+		start(t.Context(), l, 20)
 		d.reply(1, answer{status: http.StatusTooManyRequests})
 		if l.Limit() != 2 {
 			t.Fatalf("limit %d after the first refusal, want 2", l.Limit())
@@ -123,16 +129,14 @@ func TestLimiter_waitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
 		l := advocate.NewLimiter(d, advocate.AtMost(1))
-		start(t.Context(), l, 1, nil)
+		start(t.Context(), l, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		var got error
-		start(ctx, l, 1, &got)
+		waiting := start(ctx, l, 1)
 		cancel()
-		synctest.Wait()
-		if !errors.Is(got, context.Canceled) {
-			t.Fatalf("got %v", got)
+		if err := <-waiting; !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v", err)
 		}
-		start(t.Context(), l, 1, nil)
+		start(t.Context(), l, 1)
 		d.reply(1, answer{status: http.StatusOK})
 		if d.open() != 1 {
 			t.Error("the abandoned place in the queue blocks the one behind it")

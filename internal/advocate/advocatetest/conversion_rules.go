@@ -1,9 +1,10 @@
 package advocatetest
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,14 +43,14 @@ var numberedFields = []struct {
 }{
 	{regexp.MustCompile(`^Text([1-9]|[1-4]\d|50)$`), fieldRule{longest: 64}},
 	{regexp.MustCompile(`^Numeric([1-9]|10)$`), fieldRule{number: true}},
-	{regexp.MustCompile(`^Money[1-3]$`), fieldRule{number: true, money: true}},
+	{regexp.MustCompile(`^Money[123]$`), fieldRule{number: true, money: true}},
 	{regexp.MustCompile(`^Date([1-9]|10)$`), fieldRule{date: true}},
 	{regexp.MustCompile(`^Item(Sku|Name|Category|SubCategory|Brand|Mpn|PromoCode)[1-9]\d*$`), fieldRule{}},
 	{regexp.MustCompile(`^ItemQuantity[1-9]\d*$`), fieldRule{number: true}},
 	{regexp.MustCompile(`^Item(Price|SubTotal|Discount|TotalDiscount)[1-9]\d*$`), fieldRule{number: true, money: true}},
 	{regexp.MustCompile(`^ItemText[1-9]\d*_([1-9]|[1-4]\d|50)$`), fieldRule{longest: 64}},
 	{regexp.MustCompile(`^ItemNumeric[1-9]\d*_([1-9]|10)$`), fieldRule{number: true}},
-	{regexp.MustCompile(`^ItemMoney[1-9]\d*_[1-3]$`), fieldRule{number: true, money: true}},
+	{regexp.MustCompile(`^ItemMoney[1-9]\d*_[123]$`), fieldRule{number: true, money: true}},
 	{regexp.MustCompile(`^ItemDate[1-9]\d*_([1-9]|10)$`), fieldRule{date: true}},
 }
 
@@ -90,36 +91,36 @@ func checkConversion(form url.Values, rawEmail bool) complaints {
 	if countSet(form, attributionKeys) == 0 {
 		out.add("ClickId", "one of "+strings.Join(attributionKeys, ", ")+" is required")
 	}
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	money := false
-	for _, name := range names {
-		rule, known := ruleOf(name)
-		if !known {
-			out.add(name, "is unknown")
-			continue
-		}
-		money = money || rule.money
-		if problem := rule.check(form.Get(name)); problem != "" {
-			out.add(name, problem)
-		}
-		if item, isPrice := strings.CutPrefix(name, "ItemPrice"); isPrice && form.Has("ItemSubTotal"+item) {
-			out.add(name, "excludes ItemSubTotal"+item)
-		}
-		if (strings.HasPrefix(name, "SubId") || name == "SharedId") && !form.Has("MediaId") {
-			out.add(name, "needs MediaId")
-		}
-	}
-	if money && form.Get("CurrencyCode") == "" {
-		out.add("CurrencyCode", "is required with money")
-	}
+	out.checkFields(form)
 	if email := form.Get("CustomerEmail"); email != "" && !rawEmail && !isHex(email, 40) && !isHex(email, 64) {
 		out.add("CustomerEmail", "must be a SHA-1 or SHA-256 hash")
 	}
 	return out
+}
+
+// checkFields looks at the parameters one by one.
+func (c *complaints) checkFields(form url.Values) {
+	money := false
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		rule, known := ruleOf(name)
+		if !known {
+			c.add(name, "is unknown")
+			continue
+		}
+		money = money || rule.money
+		if problem := rule.check(form.Get(name)); problem != "" {
+			c.add(name, problem)
+		}
+		if item, isPrice := strings.CutPrefix(name, "ItemPrice"); isPrice && form.Has("ItemSubTotal"+item) {
+			c.add(name, "excludes ItemSubTotal"+item)
+		}
+		if (strings.HasPrefix(name, "SubId") || name == "SharedId") && !form.Has("MediaId") {
+			c.add(name, "needs MediaId")
+		}
+	}
+	if money && form.Get("CurrencyCode") == "" {
+		c.add("CurrencyCode", "is required with money")
+	}
 }
 
 func countSet(form url.Values, names []string) int {

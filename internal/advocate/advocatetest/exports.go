@@ -33,7 +33,6 @@ type export struct {
 	params    exportParams
 	rawParams json.RawMessage
 	created   int64 // ms, server clock
-	completed int64 // 0 while pending
 	due       int64
 	verdict   string // what it will become
 	rows      []*user

@@ -3,6 +3,7 @@ package advocatetest
 import (
 	_ "embed" // the schema
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -34,7 +35,8 @@ func (h *Host) postGraphQL(w http.ResponseWriter, r *http.Request, _ *Tenant) {
 	}
 	resp := h.schema.Exec(r.Context(), in.Query, in.OperationName, in.Variables)
 	for _, e := range resp.Errors {
-		if api, ok := e.ResolverError.(*apiError); ok {
+		var api *apiError
+		if errors.As(e.ResolverError, &api) {
 			resp.Extensions = map[string]any{"apiError": api}
 			break
 		}
@@ -124,9 +126,9 @@ func (n *node) into(v any) error {
 
 // page checks the bounds of a list. The largest limit is unpublished; a knob
 // holds our guess.
-func (h *Host) page(limit, offset int32, max int) error {
-	if limit < 0 || offset < 0 || int(limit) > max {
-		return invalid(fmt.Sprintf("limit must be 0 to %d, offset not negative", max))
+func (h *Host) page(limit, offset int32, most int) error {
+	if limit < 0 || offset < 0 || int(limit) > most {
+		return invalid(fmt.Sprintf("limit must be 0 to %d, offset not negative", most))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package advocatetest
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -261,7 +260,7 @@ func (r *rootResolver) CreateJob(ctx context.Context, args struct{ JobInput jobI
 	defer r.host.mu.Unlock()
 	e, refused := t.startExport(exportRequest{
 		Type: kind, Format: deref(args.JobInput.OutputFormat), Name: deref(args.JobInput.Name),
-		Requester: deref(args.JobInput.Requester), MailtoMail: deref(args.JobInput.MailtoEmail), Params: json.RawMessage(params),
+		Requester: deref(args.JobInput.Requester), MailtoMail: deref(args.JobInput.MailtoEmail), Params: params,
 	})
 	if refused != nil {
 		return nil, refused

@@ -68,17 +68,21 @@ func (f *userFilter) matches(t *Tenant, u *user, k Knobs) bool {
 	if f == nil {
 		return true
 	}
-	equal := func(want *string, have string) bool { return want == nil || *want == have }
-	exists := func(want *bool, have bool) bool { return want == nil || *want == have }
-	email := f.EmailEq == nil || *f.EmailEq == u.email || k.FoldEmail && strings.EqualFold(*f.EmailEq, u.email)
 	d := u.detail()
-	return email &&
-		(f.IDEq == nil || t.canonical(*f.IDEq) == u.id) &&
-		(f.AccountIDEq == nil || t.canonical(*f.AccountIDEq) == u.accountID) &&
-		equal(f.FirstNameEq, u.firstName) && equal(f.LastNameEq, u.lastName) && (f.LocaleEq == nil || string(*f.LocaleEq) == d.locale) &&
-		exists(f.EmailExists, u.email != "") && exists(f.DateBlockedExists, d.blocked != 0) &&
-		(f.SegmentsEq == nil || slices.Contains(d.segments, *f.SegmentsEq)) &&
-		f.matchesCustom(u) && f.matchesNested(t, u, k)
+	email := f.EmailEq == nil || *f.EmailEq == u.email || k.FoldEmail && strings.EqualFold(*f.EmailEq, u.email)
+	segment := f.SegmentsEq == nil || slices.Contains(d.segments, *f.SegmentsEq)
+	return email && segment &&
+		asked(f.FirstNameEq, u.firstName) && asked(f.LastNameEq, u.lastName) && asked(f.LocaleEq, word(d.locale)) &&
+		asked(f.EmailExists, u.email != "") && asked(f.DateBlockedExists, d.blocked != 0) &&
+		f.matchesIDs(t, u) && f.matchesCustom(u) && f.matchesNested(t, u, k)
+}
+
+// asked is true where the condition was not set, or holds.
+func asked[T comparable](want *T, have T) bool { return want == nil || *want == have }
+
+func (f *userFilter) matchesIDs(t *Tenant, u *user) bool {
+	return (f.IDEq == nil || t.canonical(*f.IDEq) == u.id) &&
+		(f.AccountIDEq == nil || t.canonical(*f.AccountIDEq) == u.accountID)
 }
 
 func (f *userFilter) matchesCustom(u *user) bool {

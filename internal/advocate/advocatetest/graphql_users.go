@@ -2,6 +2,7 @@ package advocatetest
 
 import (
 	"context"
+	"errors"
 
 	graphql "github.com/graph-gophers/graphql-go"
 )
@@ -214,7 +215,7 @@ type upsertResult struct {
 }
 
 func (r *upsertResult) ToUser() (*userResolver, bool) { return r.user, r.user != nil }
-func (r *upsertResult) ToApiError() (*errorResolver, bool) {
+func (r *upsertResult) ToAPIError() (*errorResolver, bool) {
 	return &errorResolver{r.err}, r.err != nil
 }
 
@@ -232,7 +233,8 @@ func (r *rootResolver) UpsertUsers(ctx context.Context, args struct{ UserInputs 
 	out := []*upsertResult{}
 	for _, in := range args.UserInputs {
 		u, err := r.write(ctx, in, upsertUser)
-		if refused, ok := err.(*apiError); ok {
+		var refused *apiError
+		if errors.As(err, &refused) {
 			out = append(out, &upsertResult{err: refused})
 			continue
 		}

@@ -178,15 +178,15 @@ func (t *Tenant) Erased(accountID, id string) bool {
 func (t *Tenant) StoredID(id string) string { return t.canonical(id) }
 
 // Seed adds n participants at once: no webhooks, no validation, no check for
-// ids that exist already. make fills in the i-th; empty ids become the email,
+// ids that exist already. fill makes the i-th; empty ids become the email,
 // DateCreated and DateUpdated (ms) default to now. Codes are always generated.
-func (t *Tenant) Seed(n int, make func(i int) User) {
+func (t *Tenant) Seed(n int, fill func(i int) User) {
 	t.host.mu.Lock()
 	defer t.host.mu.Unlock()
 	now, mask := t.host.millis(), t.liveMask()
 	t.people.users = slices.Grow(t.people.users, n)
 	for i := range n {
-		in := make(i)
+		in := fill(i)
 		u := &user{
 			email: in.Email, firstName: in.FirstName, lastName: in.LastName, stem: stem(in.FirstName, in.LastName),
 			id: t.canonical(cmp.Or(in.ID, in.Email)), created: cmp.Or(in.DateCreated, now), programs: mask,

@@ -9,8 +9,6 @@ import (
 type Server struct {
 	*Host
 	URL string // base address, without a trailing slash
-
-	srv *httptest.Server
 }
 
 // New starts a host that stops when the test ends.
@@ -30,8 +28,5 @@ func New(t testing.TB, opts ...Option) *Server {
 			k.PublicURL = srv.URL
 		}
 	})
-	return &Server{Host: h, URL: srv.URL, srv: srv}
+	return &Server{Host: h, URL: srv.URL}
 }
-
-// CloseClientConnections breaks every open connection off.
-func (s *Server) CloseClientConnections() { s.srv.CloseClientConnections() }

@@ -151,7 +151,8 @@ func (tr *traffic) enter(route string) (Fault, int) {
 			continue
 		}
 		if f.Times > 0 {
-			if tr.faults[i].Times--; tr.faults[i].Times == 0 {
+			tr.faults[i].Times--
+			if tr.faults[i].Times == 0 {
 				tr.faults = append(tr.faults[:i:i], tr.faults[i+1:]...)
 			}
 		}

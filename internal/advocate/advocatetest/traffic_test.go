@@ -89,13 +89,14 @@ func TestConcurrency_isCountedAndCapped(t *testing.T) {
 	s := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.MaxInFlight = 1 }))
 	c := call(t, s)
 	s.Order(advocatetest.Fault{Route: advocatetest.RouteUsers, Slow: advocatetest.Span(time.Hour)})
-	held := make(chan struct{})
-	go func() {
-		defer close(held)
-		_, _ = c.attempt(http.MethodGet, "/users", "")
-	}()
-	for s.Calls(advocatetest.RouteUsers) == 0 {
-		time.Sleep(time.Millisecond) // polls for the first call to arrive
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/"+advocatetest.DefaultAlias+"/users", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("", advocatetest.DefaultKey)
+	held, err := http.DefaultClient.Do(req) // returns with the headers; the body is an hour away
+	if err != nil {
+		t.Fatal(err)
 	}
 	if r := c.put(ada, nil); r.status != http.StatusTooManyRequests {
 		t.Errorf("second call at once: %d", r.status)
@@ -103,8 +104,9 @@ func TestConcurrency_isCountedAndCapped(t *testing.T) {
 	if got := s.MaxConcurrent(); got != 2 {
 		t.Errorf("%d at once, want 2", got)
 	}
-	s.CloseClientConnections()
-	<-held
+	if err := held.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
 	s.Reset()
 	if n := s.Calls(advocatetest.RouteUsers); n != 0 {
 		t.Errorf("%d calls after a reset", n)

@@ -141,11 +141,9 @@ func (t *Tenant) identify(in userInput, k Knobs) (accountID, id string, refused 
 func (t *Tenant) accountFull(accountID string) bool {
 	n := 0
 	for range t.people.inAccount(accountID) {
-		if n++; n >= 1000 {
-			return true
-		}
+		n++
 	}
-	return false
+	return n >= 1000
 }
 
 // checkCodes refuses wanted codes and vanity links that cannot be given.

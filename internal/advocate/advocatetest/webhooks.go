@@ -165,7 +165,7 @@ func (c *courier) attempt(p parcel, number int) (status int) {
 	if err != nil {
 		return 0
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so the connection can be used again
 	return resp.StatusCode
 }

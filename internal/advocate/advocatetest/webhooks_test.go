@@ -30,7 +30,9 @@ type endpoint struct {
 
 	mu      sync.Mutex
 	answers []int // statuses for the deliveries to come; then 200
-	got     []hook
+
+	arrived chan hook
+	got     []hook // taken out of arrived
 }
 
 type hook struct {
@@ -39,12 +41,12 @@ type hook struct {
 }
 
 func newEndpoint(t *testing.T, answers ...int) *endpoint {
-	e := &endpoint{answers: answers}
+	e := &endpoint{answers: answers, arrived: make(chan hook, 100)}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.got = append(e.got, hook{r.Header, body})
+		e.arrived <- hook{r.Header, body}
 		if len(e.answers) > 0 {
 			w.WriteHeader(e.answers[0])
 			e.answers = e.answers[1:]
@@ -55,20 +57,19 @@ func newEndpoint(t *testing.T, answers ...int) *endpoint {
 	return e
 }
 
-// await polls until n webhooks have come.
+// await returns the first n webhooks once they have come.
 func (e *endpoint) await(t *testing.T, n int) []hook {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		e.mu.Lock()
-		got := slices.Clone(e.got)
-		e.mu.Unlock()
-		if len(got) >= n {
-			return got
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d webhooks, want %d", len(got), n)
+	late := time.After(10 * time.Second)
+	for len(e.got) < n {
+		select {
+		case h := <-e.arrived:
+			e.got = append(e.got, h)
+		case <-late:
+			t.Fatalf("%d webhooks, want %d", len(e.got), n)
 		}
 	}
+	return e.got
 }
 
 func (h hook) envelope(t *testing.T) map[string]any {
