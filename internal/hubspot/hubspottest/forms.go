@@ -196,16 +196,41 @@ type formJSON struct {
 	CreatedAt   string           `json:"createdAt"`
 	UpdatedAt   string           `json:"updatedAt"`
 	Archived    bool             `json:"archived"`
-	FieldGroups []map[string]any `json:"fieldGroups"`
+	FieldGroups []fieldGroupJSON `json:"fieldGroups"`
 }
 
-func (f *form) show() formJSON {
+type fieldGroupJSON struct {
+	GroupType    string          `json:"groupType"`
+	RichTextType string          `json:"richTextType"`
+	Fields       []formFieldJSON `json:"fields"`
+}
+
+type formFieldJSON struct {
+	ObjectTypeID string `json:"objectTypeId"`
+	Name         string `json:"name"`
+	Label        string `json:"label"`
+	FieldType    string `json:"fieldType"`
+	Required     bool   `json:"required"`
+	Hidden       bool   `json:"hidden"`
+}
+
+// formFieldTypes translate the field type of a property into that of a form.
+var formFieldTypes = map[string]string{
+	"text": "single_line_text", "textarea": "multi_line_text", "number": "number", "date": "datepicker", "select": "dropdown",
+	"radio": "radio", "checkbox": "multiple_checkboxes", "booleancheckbox": "single_checkbox", "phonenumber": "phone", "file": "file",
+}
+
+func (p *Portal) showForm(f *form) formJSON {
 	out := formJSON{ID: f.ID, Name: f.Name, FormType: "hubspot", CreatedAt: timestamp(f.created), UpdatedAt: timestamp(f.created)}
 	for _, name := range f.Fields {
-		out.FieldGroups = append(out.FieldGroups, map[string]any{
-			"groupType": "default_group", "richTextType": "text",
-			"fields": []map[string]any{{"objectTypeId": contactKind.typeID, "name": name, "label": name, "required": name == "email"}},
-		})
+		shown := formFieldJSON{ObjectTypeID: contactKind.typeID, Name: name, Label: name, FieldType: "single_line_text"}
+		if def, active := p.stores[contactKind.typeID].schema.active(name); active {
+			shown.Label, shown.FieldType = def.Label, formFieldTypes[def.FieldType]
+		}
+		if name == "email" {
+			shown.FieldType, shown.Required = "email", true
+		}
+		out.FieldGroups = append(out.FieldGroups, fieldGroupJSON{"default_group", "text", []formFieldJSON{shown}})
 	}
 	return out
 }
@@ -225,7 +250,7 @@ func listForms(c *call) reply {
 	start := min(max(int(after), 0), len(ids))
 	end := min(start+limit, len(ids))
 	for _, id := range ids[start:end] {
-		out.Results = append(out.Results, c.portal.forms[id].show())
+		out.Results = append(out.Results, c.portal.showForm(c.portal.forms[id]))
 	}
 	if end < len(ids) {
 		out.Paging = nextPage(strconv.Itoa(end))
@@ -240,5 +265,5 @@ func readForm(c *call) reply {
 	if fm == nil {
 		return refused(notFound())
 	}
-	return ok(fm.show())
+	return ok(c.portal.showForm(fm))
 }

@@ -242,7 +242,8 @@ func (c *call) names() (nameInput, *failure) {
 
 func batchReadProperties(c *call) reply {
 	in, f := c.names()
-	if f == nil && (in.Archived == nil || in.Sensitivity == nil) {
+	// The published definitions require both; v3 did not know the second.
+	if f == nil && (in.Archived == nil || (in.Sensitivity == nil && c.version != "v3")) {
 		f = invalid("archived and dataSensitivity are required")
 	}
 	if f != nil {
