@@ -209,7 +209,7 @@ func join(op string, in []ContactInput, out batchJSON) []ContactResult {
 		}
 	}
 	for _, v := range out.Errors {
-		for name, prefix := range map[string]string{"objectWriteTraceId": "trace:", "ids": "id:"} {
+		for name, prefix := range map[string]string{"objectWriteTraceId": "trace:", "ids": "id:", "id": "id:"} {
 			for _, key := range v.Context[name] {
 				by[prefix+key] = ContactResult{Err: v.item(op)}
 			}

@@ -159,19 +159,7 @@ func TestErrors_toleratesOddBodies(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(tt.status)
-				if _, err := w.Write([]byte(tt.body)); err != nil && tt.status != 304 {
-					t.Error(err)
-				}
-			}))
-			defer srv.Close()
-			base, err := url.Parse(srv.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := hubspot.New(base, func(context.Context) (string, error) { return "t", nil }, srv.Client())
-			_, err = c.Contact(context.Background(), "1", nil)
+			_, err := canned(t, tt.status, tt.body).Contact(t.Context(), "1", nil)
 			var e *bridge.Error
 			if !errors.As(err, &e) || e.Kind != tt.kind || e.Code != tt.code {
 				t.Errorf("got %v", err)

@@ -230,7 +230,7 @@ func (h *Host) introspect(c *call) reply {
 	defer h.oauth.mu.Unlock()
 	// The guide and the specification name the field differently; take any.
 	for _, name := range []string{"token", "access_token", "refresh_token"} {
-		if g, known := h.oauth.access[form.Get(name)]; known && (g.expires.IsZero() || g.expires.After(h.now())) {
+		if g, known := h.oauth.access[form.Get(name)]; known && g.expires.After(h.now()) {
 			return h.described(g.portal, g.scopes, "access_token", int(g.expires.Sub(h.now()).Seconds()))
 		}
 		if g, known := h.oauth.refresh[form.Get(name)]; known {

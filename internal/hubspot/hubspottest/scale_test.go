@@ -107,7 +107,7 @@ func BenchmarkBatchRead(b *testing.B) {
 
 // A portal of a million contacts has to fit beside everything else on a small machine.
 func TestPortal_isLeanPerContact(t *testing.T) {
-	const contacts = 50_000
+	const contacts = 20_000
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

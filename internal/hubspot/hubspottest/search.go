@@ -50,7 +50,7 @@ type unindexed struct {
 // noteSearch is called before a record changes; r is nil where it is new to the index.
 func (p *Portal) noteSearch(s *store, id int64, r *record) {
 	if p.knobs.SearchLag <= 0 {
-		s.unsorted = nil
+		s.unindexed = nil
 		return
 	}
 	var before *record
@@ -58,17 +58,23 @@ func (p *Portal) noteSearch(s *store, id int64, r *record) {
 		c := *r
 		before = &c
 	}
-	s.unsorted = append(s.unsorted, unindexed{p.nowMilli(), id, before})
+	p.indexDue(s)
+	s.unindexed = append(s.unindexed, unindexed{p.nowMilli(), id, before})
+}
+
+// indexDue lets the index see what is old enough.
+func (p *Portal) indexDue(s *store) {
+	lag := time.Duration(p.knobs.SearchLag).Milliseconds()
+	for len(s.unindexed) > 0 && s.unindexed[0].at+lag <= p.nowMilli() {
+		s.unindexed = s.unindexed[1:]
+	}
 }
 
 // stale returns the records whose changes the index has not seen, as it shows them.
 func (p *Portal) stale(s *store) map[int64]*record {
-	lag := time.Duration(p.knobs.SearchLag).Milliseconds()
-	for len(s.unsorted) > 0 && s.unsorted[0].at+lag <= p.nowMilli() {
-		s.unsorted = s.unsorted[1:]
-	}
-	out := make(map[int64]*record, len(s.unsorted))
-	for _, u := range s.unsorted {
+	p.indexDue(s)
+	out := make(map[int64]*record, len(s.unindexed))
+	for _, u := range s.unindexed {
 		if _, seen := out[u.id]; !seen {
 			out[u.id] = u.before
 		}

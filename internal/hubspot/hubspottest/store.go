@@ -26,16 +26,16 @@ type uniqueValue struct {
 
 // store holds the records of one object type in one portal.
 type store struct {
-	kind     *kind
-	schema   *schema
-	byID     map[int64]*record
-	order    []*record               // by id
-	unique   map[uniqueValue]*record // live records only
-	bin      []*record               // archived, the oldest first
-	merged   map[int64]int64         // id merged away → surviving id
-	erased   map[string]bool         // emails on the GDPR block list
-	unseen   map[int64]int           // reads a new record stays hidden from
-	unsorted []unindexed             // changes the search index has not seen
+	kind      *kind
+	schema    *schema
+	byID      map[int64]*record
+	order     []*record               // by id
+	unique    map[uniqueValue]*record // live records only
+	bin       []*record               // archived, the oldest first
+	merged    map[int64]int64         // id merged away → surviving id
+	erased    map[string]bool         // emails on the GDPR block list
+	unseen    map[int64]int           // reads a new record stays hidden from
+	unindexed []unindexed             // changes the search index has not seen
 }
 
 func newStore(k *kind) *store {

@@ -1,10 +1,12 @@
 package hubspottest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -167,6 +169,7 @@ func (w *Webhooks) Take() []Event {
 		q.ready = nil
 	}
 	w.settle(len(out))
+	slices.SortStableFunc(out, func(a, b Event) int { return cmp.Compare(a.EventID, b.EventID) })
 	return out
 }
 
