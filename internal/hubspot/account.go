@@ -14,7 +14,7 @@ type Account struct {
 }
 
 // AccountDetails reads the portal's own data: the cheapest check of a credential.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/account-account-info-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/account/account-information/get-account-details
 func (c *Client) AccountDetails(ctx context.Context) (Account, error) {
 	var out Account
 	err := c.do(ctx, request{op: "hubspot.account_details", method: http.MethodGet,

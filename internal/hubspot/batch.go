@@ -48,7 +48,7 @@ type batchJSON struct {
 // BatchReadContacts reads up to MaxBatch live contacts by id, in any order.
 // Found is keyed by id. Missing ids are archived, gone, merged away (batch
 // reads do not follow merges) or too new to be visible.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]Contact, missing []string, err error) {
 	const op = "hubspot.batch_read_contacts"
 	contacts, err := c.batchRead(ctx, op, "", ids, props)
@@ -153,7 +153,7 @@ func checkSize(op string, n int) error {
 // the email is taken (see ExistingID), Invalid for a refused value. The last
 // return value is the failure of the call as a whole, say for an email that
 // occurs twice in it; then nothing was created, unless it is Unavailable.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) BatchCreateContacts(ctx context.Context, in []ContactInput) ([]ContactResult, error) {
 	none := []struct{}{}
 	return c.batchWrite(ctx, "hubspot.batch_create_contacts", "/batch/create", in, func(one ContactInput) inputJSON {
@@ -165,7 +165,7 @@ func (c *Client) BatchCreateContacts(ctx context.Context, in []ContactInput) ([]
 // are in the order of the inputs: NotFound where the contact is archived, gone
 // or merged away, Invalid for a refused value, Conflict for an email that is
 // taken. The last return value is the failure of the call as a whole.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) BatchUpdateContacts(ctx context.Context, in []ContactInput) ([]ContactResult, error) {
 	return c.batchWrite(ctx, "hubspot.batch_update_contacts", "/batch/update", in, func(one ContactInput) inputJSON {
 		return inputJSON{ID: one.ID, TraceID: one.TraceID, Properties: one.Properties}

@@ -44,7 +44,7 @@ func (j contactJSON) contact() Contact {
 // Contact reads one live contact. The ID of the answer differs from id where
 // the contact was merged: then it is the surviving record's. A contact that is
 // archived or gone is NotFound, and so is, for about half a second, a new one.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) Contact(ctx context.Context, id string, props []string) (Contact, error) {
 	return c.contact(ctx, "hubspot.contact", id, url.Values{"properties": {strings.Join(props, ",")}})
 }

@@ -32,7 +32,7 @@ type PropertyResult struct {
 
 // CreateGroup creates a group of contact properties. One that exists already is
 // a Conflict.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) CreateGroup(ctx context.Context, name, label string) error {
 	in := struct {
 		Name  string `json:"name"`
@@ -55,7 +55,7 @@ func namesJSON(names []string) []nameJSON {
 
 // ReadProperties reads the active definitions of up to MaxBatch contact
 // properties; those that do not exist, or are archived, are left out.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property, error) {
 	const op = "hubspot.read_properties"
 	if len(names) == 0 {
@@ -89,7 +89,7 @@ func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property
 // the old values of records. The results are in the order of the input, a name
 // that is active already being a Conflict; the last return value is the failure
 // of the call as a whole, which HubSpot may choose over single results.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) CreateProperties(ctx context.Context, in []Property) ([]PropertyResult, error) {
 	const op = "hubspot.create_properties"
 	if len(in) == 0 {
@@ -143,7 +143,7 @@ func propertyError(op, name string, all []vendorError) error {
 // ArchiveProperties archives up to MaxBatch contact properties; names that are
 // not there are ignored. One property in use refuses them all: then archive one
 // by one to learn which.
-// HubSpot docs: https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) ArchiveProperties(ctx context.Context, names []string) error {
 	const op = "hubspot.archive_properties"
 	if len(names) == 0 {
