@@ -1,14 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint
+.PHONY: help demo build test lint record-histories
 
 lint := golangci-lint run ./...
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
 
 demo: ## See the product work, with everything it needs (ARGS=...)
 	@.ci/postgres
-	go build -o bin/ ./worker ./starter
 	go run -C internal/demo . $(ARGS)
 
 build: ## Build worker and starter into bin/
@@ -17,6 +16,9 @@ build: ## Build worker and starter into bin/
 test: lint ## Check and test everything
 	go test ./...
 	go test -C internal/demo -timeout 30m ./...
+
+record-histories: ## Record workflow histories of the code as it is, when a release is cut
+	RECORD_HISTORIES=$(CURDIR)/workflows/testdata/history go test -C internal/demo -run TestRecordHistories -count=1 ./e2e
 
 lint: ## Check everything without running it
 	go vet ./...

@@ -104,7 +104,9 @@ func (l *Links) clients(ctx context.Context, connection bridge.Connection) (*cli
 func (l *Links) build(connection bridge.Connection, credentials store.Credentials) *clients {
 	token := func(context.Context) (string, error) { return credentials.HubSpotToken, nil }
 	hub := hubspot.New(l.vendors.HubSpot, token, &http.Client{Timeout: vendorTimeout})
-	limited := &http.Client{Timeout: vendorTimeout, Transport: advocate.NewLimiter(http.DefaultTransport)}
+	// The client's own timeout would count the wait for a free slot, and cut
+	// long downloads; an answer that does not begin is what must not last.
+	limited := &http.Client{Transport: advocate.NewLimiter(answering())}
 	return &clients{
 		portal: portal.New(connection.PortalID, hub, l.budget, portal.WithMetrics(l.metrics)),
 		advocate: advocate.New(advocate.Config{
@@ -113,6 +115,17 @@ func (l *Links) build(connection bridge.Connection, credentials store.Credential
 			ContactIDField: connection.ContactIDField,
 		}, limited),
 	}
+}
+
+// answering is a transport that gives up on a vendor who does not answer.
+func answering() http.RoundTripper {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	transport = transport.Clone()
+	transport.ResponseHeaderTimeout = vendorTimeout
+	return transport
 }
 
 // Observe marks the connection when a vendor refuses its credentials, and

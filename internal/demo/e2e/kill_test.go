@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/hubspot/hubspottest"
 )
 
 // The worker is killed at random moments while contacts and participants
@@ -85,6 +86,8 @@ func TestKilledStarter(t *testing.T) {
 // The database dies without a checkpoint and comes back: work goes on.
 func TestCrashedDatabase(t *testing.T) {
 	s := start(t, stack.Options{})
+	// HubSpot repeats what is refused meanwhile, here within seconds, not a day.
+	s.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) { k.RetryWithin = hubspottest.Duration(10 * time.Second) })
 	before := s.createContact(t, map[string]string{"email": person(0)})
 	if err := s.Database.Crash(); err != nil {
 		t.Fatal(err)
@@ -93,7 +96,6 @@ func TestCrashedDatabase(t *testing.T) {
 	if err := s.Database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// HubSpot repeats what was refused meanwhile; the stand-in hurries.
 	eventually(t, patience, "both contacts are in step", func() bool {
 		return s.inStep(before, person(0)) && s.inStep(during, person(1))
 	})

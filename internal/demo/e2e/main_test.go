@@ -17,6 +17,25 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 )
 
+var binaries string // worker and starter, built once for all tests
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "advocatesync-e2e-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		binaries, err = dir, stack.Build(context.Background(), dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
 // system is one running stack and the shortcuts that tests take to it.
 type system struct {
 	*stack.Stack
@@ -29,7 +48,7 @@ type system struct {
 func start(t *testing.T, opts stack.Options) *system {
 	t.Helper()
 	log := &syncBuffer{}
-	opts.Log = log
+	opts.Log, opts.Binaries = log, binaries
 	s, err := stack.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("start: %v\n%s", err, log)

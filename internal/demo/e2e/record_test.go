@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/demo/stack"
@@ -47,13 +46,16 @@ func TestRecordHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, patience, "the report made a contact", func() bool { return s.contactOf(person(2)) != "" })
-	for run, text := range s.histories(t) {
-		if strings.HasPrefix(run, "report-sync/") && strings.Contains(text, `"ApplyPage"`) && strings.Contains(text, "WorkflowExecutionCompleted") {
-			if err := os.WriteFile(filepath.Join(folder, "report_with_pages.json"), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
+	var report string
+	eventually(t, patience, "a report that applied a page has ended", func() bool {
+		for run, text := range s.histories(t) {
+			if strings.HasPrefix(run, "report-sync/") && strings.Contains(text, `"ApplyPage"`) && strings.Contains(text, "_EXECUTION_COMPLETED") {
+				report = text
 			}
-			return
 		}
+		return report != ""
+	})
+	if err := os.WriteFile(filepath.Join(folder, "report_with_pages.json"), []byte(report), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "a report with pages was recorded", func() bool { return false })
 }

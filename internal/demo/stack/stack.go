@@ -38,6 +38,8 @@ type Options struct {
 	Limits *hubspottest.Limits
 	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
 	RatePer10s int
+	// Binaries is a folder that Build filled; empty builds anew.
+	Binaries string
 	// Demo prefers the well-known ports, adds the Temporal UI, and takes a
 	// Temporal server that is there already instead of the embedded one.
 	Demo bool
@@ -95,14 +97,23 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// build compiles our binaries; they are the ones that production runs.
+// build compiles our binaries, unless that is done already.
 func (s *Stack) build(ctx context.Context) error {
+	if s.opts.Binaries != "" {
+		s.binaries = s.opts.Binaries
+		return nil
+	}
 	dir, err := os.MkdirTemp("", "advocatesync-bin-")
 	if err != nil {
 		return err
 	}
 	s.binaries = dir
 	s.onClose(func() error { return os.RemoveAll(dir) })
+	return Build(ctx, dir)
+}
+
+// Build compiles worker and starter into a folder, as production runs them.
+func Build(ctx context.Context, dir string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
