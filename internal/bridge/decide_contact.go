@@ -15,6 +15,8 @@ const (
 	StateDoNotTrack    State = "do_not_track"   // Advocate refuses the person for good
 	StateErased        State = "erased"         // under one of our tombstones
 	StateMissing       State = "missing"        // HubSpot told us of it, but shows no such contact
+	StateDeleted       State = "deleted"        // gone, and its participant with it unless another contact has it
+	StateMergedAway    State = "merged_away"    // lives on under another contact's id
 )
 
 // Action is what one look at a contact asks us to do.
@@ -28,6 +30,11 @@ const (
 	UpdateParticipant Action = "update_participant" // send changed inputs, put back what is missing
 	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
 	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
+	HoldDeletion      Action = "hold_deletion"      // wait for what may belong to the deletion, then look again
+	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
+	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
+	FollowMerge       Action = "follow_merge"       // the contact lives on under another id
+	EraseParticipant  Action = "erase_participant"  // for privacy: do not track, and never again
 )
 
 // Reason says why, in a word that logs, the UI and the CLI share.
@@ -48,15 +55,24 @@ const (
 	ReasonIDsGiven       Reason = "ids_given"
 	ReasonHalfPair       Reason = "half_pair"
 	ReasonNothingHeard   Reason = "nothing_heard"
+	ReasonDeleted        Reason = "contact_deleted"
+	ReasonShared         Reason = "participant_shared"
+	ReasonMerged         Reason = "contact_merged"
+	ReasonPrivacy        Reason = "privacy_deletion"
+	ReasonRestored       Reason = "contact_restored"
 )
 
 // ContactSnapshot is everything a decision about one contact rests on.
 type ContactSnapshot struct {
-	Contact   *Contact // as HubSpot shows it now; nil: not shown
-	Hints     Hints
-	Mapping   *Mapping // as we stored it; nil: unmapped
-	Tombstone bool     // this person was erased
-	Rules     Rules
+	Contact    *Contact // as HubSpot shows it now; nil: not shown
+	MergedInto string   // the id it lives on under; empty: not merged away
+	Hints      Hints
+	Held       bool     // a deletion was held long enough for what may belong to it
+	Mapping    *Mapping // as we stored it; nil: unmapped
+	Former     *Mapping // the participant was deleted with this contact; nil: it was not
+	Shared     bool     // another live contact is mapped to the participant
+	Tombstone  bool     // this person was erased
+	Rules      Rules
 
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
 	// so the rule for new contacts still is the one that counts.
@@ -80,20 +96,45 @@ type ContactDecision struct {
 const initialValues = time.Second
 
 // DecideContact says what one look at a contact asks of us. The order of the
-// cases is the order of precedence: a tombstone beats everything, ids written
-// on the contact beat the email, the stored mapping beats the sharing rules.
+// cases is the order of precedence: erasure beats everything, what HubSpot
+// shows beats what it told, ids written on the contact beat the email, the
+// stored mapping beats the sharing rules.
 func DecideContact(s ContactSnapshot) ContactDecision {
 	switch {
+	case !s.Hints.ErasedAt.IsZero():
+		// Again, even under a tombstone: doing it twice is harmless, and a
+		// first time that broke off half way is completed.
+		return ContactDecision{EraseParticipant, ReasonPrivacy}
 	case s.Tombstone:
 		return ContactDecision{Nothing, ReasonErased}
+	case s.MergedInto != "":
+		return ContactDecision{FollowMerge, ReasonMerged}
 	case s.Contact == nil || s.Contact.Archived:
-		return ContactDecision{AwaitContact, ReasonNotReadable}
+		return decideGone(s)
 	case s.DoNotTrack:
 		return ContactDecision{Nothing, ReasonDoNotTrack}
 	case s.Mapping != nil:
 		return decideMapped(s)
 	default:
 		return decideUnmapped(s)
+	}
+}
+
+// decideGone answers for a contact that HubSpot does not show. That alone means
+// little: new contacts take a moment to show. Only with a deletion, held long
+// enough for a privacy deletion, a merge or a restore to speak up, it is gone.
+func decideGone(s ContactSnapshot) ContactDecision {
+	switch {
+	case s.Hints.DeletedAt.IsZero():
+		return ContactDecision{AwaitContact, ReasonNotReadable}
+	case !s.Held:
+		return ContactDecision{HoldDeletion, ReasonDeleted}
+	case s.Mapping == nil:
+		return ContactDecision{Nothing, ReasonDeleted}
+	case s.Shared:
+		return ContactDecision{Unmap, ReasonShared}
+	default:
+		return ContactDecision{DeleteParticipant, ReasonDeleted}
 	}
 }
 
@@ -117,10 +158,16 @@ func decideMapped(s ContactSnapshot) ContactDecision {
 
 func decideUnmapped(s ContactSnapshot) ContactDecision {
 	named := s.Contact.Identity()
-	if named.Complete() {
+	restored := s.Former != nil && (named.Empty() || named == s.Former.Identity())
+	switch {
+	case restored && s.Contact.Email() == "":
+		return ContactDecision{AwaitEmail, ReasonNoEmail}
+	case restored:
+		// The ids it came back with name the participant that we deleted.
+		return ContactDecision{CreateParticipant, ReasonRestored}
+	case named.Complete():
 		return ContactDecision{MapByIDs, ReasonIDsGiven}
-	}
-	if !named.Empty() {
+	case !named.Empty():
 		return ContactDecision{ParkHalfPair, ReasonHalfPair}
 	}
 	reason, allowed := sharing(s)
@@ -140,7 +187,7 @@ func sharing(s ContactSnapshot) (Reason, bool) {
 	initial := s.Contact.CreatedAt.Add(initialValues)
 	created := s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
 		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial)
-	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero()
+	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero() || !s.Hints.RestoredAt.IsZero()
 	switch {
 	case created && s.Rules.ContactCreated:
 		return ReasonContactCreated, true

@@ -16,6 +16,7 @@ type ParticipantSnapshot struct {
 	Mapped    bool // at least one contact is mapped to it
 	InStep    bool // mapped: what we last wrote to every one of its contacts equals what we would write now
 	Tombstone bool // this person was erased
+	Deleted   bool // the row tells of a participant that we deleted with its contact since
 
 	HasEmail bool
 	New      bool // created since the last report, and never seen before
@@ -33,7 +34,7 @@ func DecideParticipant(s ParticipantSnapshot) Plan {
 		allowed = s.Rules.ParticipantCreated
 	}
 	switch {
-	case s.Tombstone:
+	case s.Tombstone, s.Deleted && !s.Mapped:
 		return PlanBlocked
 	case s.Mapped && s.InStep:
 		return PlanUnchanged

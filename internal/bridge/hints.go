@@ -10,6 +10,11 @@ type Hints struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"` // latest change of an update trigger by somebody else than us
 	ResyncAt  time.Time `json:"resync_at,omitzero"`  // an operator asked
+
+	DeletedAt  time.Time `json:"deleted_at,omitzero"`  // gone, whether archived or merged away: HubSpot tells of both alike
+	ErasedAt   time.Time `json:"erased_at,omitzero"`   // deleted for privacy
+	RestoredAt time.Time `json:"restored_at,omitzero"` // taken out of the recycle bin
+	MergedAt   time.Time `json:"merged_at,omitzero"`   // took part in a merge, as the survivor or not
 }
 
 // Empty reports that nothing was heard.
@@ -21,6 +26,11 @@ func (h Hints) Merge(other Hints) Hints {
 		CreatedAt: latest(h.CreatedAt, other.CreatedAt),
 		UpdatedAt: latest(h.UpdatedAt, other.UpdatedAt),
 		ResyncAt:  latest(h.ResyncAt, other.ResyncAt),
+
+		DeletedAt:  latest(h.DeletedAt, other.DeletedAt),
+		ErasedAt:   latest(h.ErasedAt, other.ErasedAt),
+		RestoredAt: latest(h.RestoredAt, other.RestoredAt),
+		MergedAt:   latest(h.MergedAt, other.MergedAt),
 	}
 }
 

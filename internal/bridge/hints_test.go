@@ -17,7 +17,8 @@ func anyHints() *rapid.Generator[bridge.Hints] {
 			}
 			return time.Time{}
 		}
-		return bridge.Hints{CreatedAt: at("created"), UpdatedAt: at("updated"), ResyncAt: at("resync")}
+		return bridge.Hints{CreatedAt: at("created"), UpdatedAt: at("updated"), ResyncAt: at("resync"),
+			DeletedAt: at("deleted"), ErasedAt: at("erased"), RestoredAt: at("restored"), MergedAt: at("merged")}
 	})
 }
 

@@ -16,6 +16,15 @@ type Ledger struct {
 	DecidedAt time.Time
 }
 
+// Ending says how a mapping ended.
+type Ending string
+
+const (
+	EndedDeleted  Ending = "deleted"  // the participant was deleted with the contact
+	EndedUnmapped Ending = "unmapped" // the contact went, the participant stayed with others
+	EndedMerged   Ending = "merged"   // the contact lives on under another id
+)
+
 // Cause names why an item is parked; the words are shared by SQL, logs and CLI.
 type Cause string
 
@@ -31,6 +40,8 @@ const (
 	CauseCookieDropped     Cause = "cookie_dropped"      // the referral cookie was refused and left out
 	CauseUnreachable       Cause = "unreachable"         // a vendor failed for longer than we retry
 	CauseNotReadable       Cause = "not_readable"        // HubSpot told of a contact it never showed
+	CauseParticipantErased Cause = "participant_erased"  // shared with a contact that was deleted for privacy
+	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
 )
 
 // ParkedItem is work that cannot succeed without a person. Its subject is a
