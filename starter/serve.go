@@ -37,6 +37,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	log := cfg.Log.Logger(a.log)
+	startup.WarnMisspelt(ctx, log)
 	s, err := startup.Store(ctx, cfg.Common, log)
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 		return err
 	}
 	log := cfg.Log.Logger(out)
+	startup.WarnMisspelt(ctx, log)
 	s, err := startup.Store(ctx, cfg.Common, log)
 	if err != nil {
 		return err

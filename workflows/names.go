@@ -1,3 +1,6 @@
+// Package workflows tells what happens in the long run: the life of a contact,
+// and the passes that carry what changed in Advocate over to HubSpot. The work
+// itself is done by activities; here is order, waiting and giving up.
 package workflows
 
 import (

@@ -111,7 +111,7 @@ func TestMessageLinks_carryTheReturnedIDsEscaped(t *testing.T) {
 
 func TestSharedProperties_clearWhatTheParticipantDoesNotHave(t *testing.T) {
 	t.Parallel()
-	before := bridge.Properties(bridge.SharedProperties(ada, program))
+	before := bridge.SharedProperties(ada, program)
 	without := ada
 	without.ReferralCode = ""
 	want := bridge.Properties{bridge.PropReferralCode: ""}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -38,7 +37,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(os.TempDir(), "advocatesync-demo.log"))
+	log, err := os.CreateTemp("", "advocatesync-demo-*.log")
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type recorder struct {
 	at      []time.Duration
 }
 
-func (r *recorder) token(ctx context.Context) (bridge.Grant, error) {
+func (r *recorder) token(_ context.Context) (bridge.Grant, error) {
 	time.Sleep(r.tokenAt) // fake time
 	r.mu.Lock()
 	defer r.mu.Unlock()

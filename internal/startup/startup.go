@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/sethvargo/go-retry"
@@ -28,6 +29,14 @@ import (
 // patience is how long a process waits for a dependency before it gives up and
 // lets its supervisor see the failure.
 const patience = time.Minute
+
+// WarnMisspelt points at variables whose names look like slips of ours: they
+// would silently count as unset.
+func WarnMisspelt(ctx context.Context, log *slog.Logger) {
+	for _, warning := range config.Misspelt(os.Environ()) {
+		log.WarnContext(ctx, "environment", "warning", warning)
+	}
+}
 
 // Store opens the database, waits for it to accept connections, and brings its
 // schema up to date. A wrong encryption key is reported at once.

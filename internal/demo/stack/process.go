@@ -25,7 +25,9 @@ type process struct {
 
 // launch starts a binary and returns once its readiness endpoint says yes.
 func launch(ctx context.Context, name, binary string, args, env []string, log io.Writer, ready string) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	// It outlives the context of its start: stop and kill end it, in order.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
+	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = childAttributes()
@@ -61,7 +63,7 @@ func (p *process) await(ctx context.Context, url string) error {
 			return fmt.Errorf("it ended: %w", p.err)
 		default:
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
 			return err
 		}
@@ -69,7 +71,9 @@ func (p *process) await(ctx context.Context, url string) error {
 		if err != nil {
 			return retry.RetryableError(err)
 		}
-		defer resp.Body.Close()
+		if err := resp.Body.Close(); err != nil {
+			return retry.RetryableError(err)
+		}
 		if resp.StatusCode != http.StatusOK {
 			return retry.RetryableError(fmt.Errorf("%s answers %s", url, resp.Status))
 		}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -281,7 +282,7 @@ func (s *Stack) binary(name string) string { return filepath.Join(s.binaries, na
 // variables come on top of the environment that "starter serve" has.
 func (s *Stack) Command(ctx context.Context, extra []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.binary("starter"), args...)
-	cmd.Env = append(s.env, extra...)
+	cmd.Env = slices.Concat(s.env, extra)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
 	var exit *exec.ExitError

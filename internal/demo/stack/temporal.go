@@ -34,7 +34,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	s.Temporal, err = retry.DoValue(ctx, retry.WithMaxDuration(30*time.Second, retry.NewConstant(200*time.Millisecond)),
 		func(ctx context.Context) (client.Client, error) {
 			c, err := client.DialContext(ctx, client.Options{
-				HostPort: address, Namespace: namespace(), Logger: sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+				HostPort: address, Namespace: namespace(), Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 			})
 			return c, retry.RetryableError(err)
 		})

@@ -85,10 +85,13 @@ func address(t *testing.T, raw string) *url.URL {
 
 // noSchedules takes the report schedule without running it: tests run reports
 // when they want them.
-type noSchedules struct{ client.ScheduleClient }
+type noSchedules struct {
+	client.ScheduleClient
+	handle client.ScheduleHandle
+}
 
-func (noSchedules) Create(context.Context, client.ScheduleOptions) (client.ScheduleHandle, error) {
-	return nil, nil
+func (n noSchedules) Create(context.Context, client.ScheduleOptions) (client.ScheduleHandle, error) {
+	return n.handle, nil
 }
 
 // Activities are the system's real activities, as a worker registers them.
