@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,11 +77,12 @@ func TestAppendEvents_allOrNone(t *testing.T) {
 func TestAppendEvents_deliveredTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	var forward, backward []store.Event
-	for i := range 100 {
+	var forward []store.Event
+	for i := range 1000 {
 		forward = append(forward, d.event(fmt.Sprint(i), store.EventUpdated, i))
-		backward = append([]store.Event{forward[i]}, backward...)
 	}
+	backward := slices.Clone(forward)
+	slices.Reverse(backward)
 	const deliveries = 8
 	inserted := make(chan int)
 	for i := range deliveries {
@@ -96,8 +98,8 @@ func TestAppendEvents_deliveredTwiceAtOnce(t *testing.T) {
 	for range deliveries {
 		sum += <-inserted
 	}
-	if sum != 100 {
-		t.Errorf("%d events counted as new, want 100", sum)
+	if sum != 1000 {
+		t.Errorf("%d events counted as new, want 1000", sum)
 	}
 }
 
@@ -165,15 +167,16 @@ func TestRelayHints_poisonedContactStepsBack(t *testing.T) {
 	if relayed, err := d.RelayHints(t.Context(), 100, refuseBad); err != nil || relayed != 1 {
 		t.Fatalf("relayed %d, %v; want 1", relayed, err)
 	}
-	var sent all
-	d.mustAppend(t, d.event("new", store.EventCreated, 3))
-	_, err := d.RelayHints(t.Context(), 1, sent.send)
-	must(t, err)
-	if len(sent.got) != 1 || sent.got[0].ContactID != "new" {
-		t.Errorf("the poisoned contact blocks: relayed %v", sent.got)
-	}
 	if n := d.count(t, "SELECT attempts FROM inbox WHERE contact_id = 'bad' AND not_before > received_at + interval '0.9 second'"); n != 1 {
 		t.Errorf("%d attempts", n)
+	}
+	d.exec(t, "UPDATE inbox SET not_before = now() + interval '1 hour' WHERE contact_id = 'bad'") // hold the clock
+	d.mustAppend(t, d.event("new", store.EventCreated, 3))
+	var sent all
+	_, err := d.RelayHints(t.Context(), 100, sent.send)
+	must(t, err)
+	if len(sent.got) != 1 || sent.got[0].ContactID != "new" {
+		t.Errorf("relayed %v, want the new contact alone", sent.got)
 	}
 
 	d.exec(t, "UPDATE inbox SET not_before = now() WHERE contact_id = 'bad'") // its time has come

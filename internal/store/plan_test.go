@@ -38,10 +38,11 @@ func (d database) wrote(t *testing.T, contact, name string) {
 func TestPlanRun_decidesByWhatWeKnow(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	// Handled in an earlier report, and then one row changed.
-	first := d.planned(t, person("seen"), person("changed"))
-	d.finishAll(t, first, store.ResultParked)
+	// Handled in an earlier report, and then one row changed. It is not new any
+	// more, although it was created not long ago.
 	changed := person("changed")
+	changed.DateCreated = at(31)
+	d.finishAll(t, d.planned(t, person("seen"), changed), store.ResultParked)
 	changed.LastName = "Other"
 
 	nobody := person("nobody")
