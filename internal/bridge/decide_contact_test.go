@@ -1,8 +1,14 @@
 package bridge_test
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"advocatesync/internal/bridge"
 )
@@ -26,112 +32,225 @@ func named(account, user string) *bridge.Contact {
 	return contactWith(bridge.Properties{bridge.PropEmail: "ann@example.com", bridge.PropAccountID: account, bridge.PropUserID: user})
 }
 
-// TestDecideContact reads like the guide's table of sharing rules, HubSpot to
-// impact.com, followed by what it says about mappings.
+var (
+	ann    = contactWith(bridge.Properties{bridge.PropEmail: "ann@example.com"})
+	nobody = contactWith(bridge.Properties{bridge.PropFirstName: "Ann"})
+
+	heardDeletion = bridge.Hints{DeletedAt: later}
+	heardErasure  = bridge.Hints{ErasedAt: later}
+	heardMerge    = bridge.Hints{MergedAt: later}
+	heardRestore  = bridge.Hints{RestoredAt: later}
+)
+
+// contactCases reads like the guide's table of sharing rules, HubSpot to
+// impact.com, followed by what it says about mappings and about the end of a
+// contact's life. docs/contact-lifecycle.md is made from it.
+var contactCases = []struct {
+	name string
+	snap bridge.ContactSnapshot
+	want bridge.ContactDecision
+}{
+	{"a new contact becomes a participant",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardCreation, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
+	},
+	{"a new contact is left alone where the rule for new contacts is off",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardCreation, Rules: bridge.Rules{ContactUpdated: true}},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
+	},
+	{"an updated, unmapped contact becomes a participant",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactUpdated},
+	},
+	{"an updated, unmapped contact is left alone where the rule for updates is off",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, Rules: bridge.Rules{ContactCreated: true}},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
+	},
+	{"initial values are part of the creation, not an update",
+		bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{CreatedAt: born, UpdatedAt: born}, Rules: bridge.Rules{ContactUpdated: true}},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
+	},
+	{"initial values that arrive before the creation announce it",
+		bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{UpdatedAt: born}, Rules: bridge.Rules{ContactCreated: true}},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
+	},
+	{"an operator's resync counts as an update",
+		bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{ResyncAt: later}, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactUpdated},
+	},
+	{"a contact without an email waits for one",
+		bridge.ContactSnapshot{Contact: nobody, Hints: heardCreation, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.AwaitEmail, Reason: bridge.ReasonNoEmail},
+	},
+	{"an email that arrives later completes the creation that waited for it",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, AwaitedAsNew: true, Rules: bridge.Rules{ContactCreated: true}},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
+	},
+	{"a contact that HubSpot does not show yet is looked at again",
+		bridge.ContactSnapshot{Hints: heardCreation, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.AwaitContact, Reason: bridge.ReasonNotReadable},
+	},
+	{"a mapped contact with changed inputs updates its participant, whatever the rules",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Hints: heardUpdate, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.UpdateParticipant, Reason: bridge.ReasonInputsChanged},
+	},
+	{"a mapped contact with nothing new asks for nothing",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonInStep},
+	},
+	{"a mapped contact that lost its ids gets them back",
+		bridge.ContactSnapshot{Contact: ann, Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.UpdateParticipant, Reason: bridge.ReasonFieldsMissing},
+	},
+	{"both ids edited: the contact is re-mapped",
+		bridge.ContactSnapshot{Contact: named("acc2", "usr2"), Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsEdited},
+	},
+	{"one id edited: the old mapping holds and a person is told",
+		bridge.ContactSnapshot{Contact: named("acc2", "usr"), Mapping: mapped, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
+	},
+	{"one id cleared: the old mapping holds and a person is told",
+		bridge.ContactSnapshot{Contact: named("acc", ""), Mapping: mapped, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
+	},
+	{"an unmapped contact that names a participant is mapped by its ids, whatever the rules",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Hints: heardUpdate, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsGiven},
+	},
+	{"an unmapped contact that names half a participant is not guessed at",
+		bridge.ContactSnapshot{Contact: named("", "usr"), Hints: heardCreation, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
+	},
+	{"an erased person is never remade",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Tombstone: true, Hints: heardCreation, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonErased},
+	},
+	{"a person whom Advocate must not track is not asked for again",
+		bridge.ContactSnapshot{Contact: ann, DoNotTrack: true, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonDoNotTrack},
+	},
+	{"an archived contact is looked at again, not synced",
+		bridge.ContactSnapshot{Contact: &bridge.Contact{ID: "101", Archived: true}, Hints: heardUpdate, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.AwaitContact, Reason: bridge.ReasonNotReadable},
+	},
+	{"nothing heard of an unmapped contact asks for nothing",
+		bridge.ContactSnapshot{Contact: ann, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonNothingHeard},
+	},
+	{"a deleted contact is held first: a privacy deletion, a merge or a restore may belong to it",
+		bridge.ContactSnapshot{Mapping: mapped, Hints: heardDeletion, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.HoldDeletion, Reason: bridge.ReasonDeleted},
+	},
+	{"a deleted contact, held, deletes its participant, whatever the rules",
+		bridge.ContactSnapshot{Mapping: mapped, Hints: heardDeletion, Held: true, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.DeleteParticipant, Reason: bridge.ReasonDeleted},
+	},
+	{"a contact in the recycle bin counts as deleted",
+		bridge.ContactSnapshot{Contact: &bridge.Contact{ID: "101", Archived: true}, Mapping: mapped, Hints: heardDeletion, Held: true, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.DeleteParticipant, Reason: bridge.ReasonDeleted},
+	},
+	{"a deleted contact whose participant another live contact has is only unmapped",
+		bridge.ContactSnapshot{Mapping: mapped, Shared: true, Hints: heardDeletion, Held: true, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.Unmap, Reason: bridge.ReasonShared},
+	},
+	{"a deleted, unmapped contact asks for nothing",
+		bridge.ContactSnapshot{Hints: heardDeletion, Held: true, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonDeleted},
+	},
+	{"a deletion of a contact that HubSpot shows is not believed",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Sent: true, Hints: heardDeletion, Held: true, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonInStep},
+	},
+	{"a contact that was merged into another hands over its participant",
+		bridge.ContactSnapshot{MergedInto: "102", Mapping: mapped, Hints: heardMerge, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.FollowMerge, Reason: bridge.ReasonMerged},
+	},
+	{"a merge is never taken for a deletion",
+		bridge.ContactSnapshot{MergedInto: "102", Mapping: mapped, Hints: heardDeletion, Held: true, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.FollowMerge, Reason: bridge.ReasonMerged},
+	},
+	{"the survivor of a merge is mapped by the ids it carries",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Hints: heardMerge, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsGiven},
+	},
+	{"a restored contact gets its participant made anew, whatever the rules",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Former: mapped, Hints: heardRestore, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonRestored},
+	},
+	{"a restored contact that names another participant is mapped to that one",
+		bridge.ContactSnapshot{Contact: named("acc2", "usr2"), Former: mapped, Hints: heardRestore, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsGiven},
+	},
+	{"a restored contact without an email waits for one",
+		bridge.ContactSnapshot{Contact: nobody, Former: mapped, Hints: heardRestore, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.AwaitEmail, Reason: bridge.ReasonNoEmail},
+	},
+	{"a restored contact that never had a participant counts as updated",
+		bridge.ContactSnapshot{Contact: ann, Hints: heardRestore, Rules: bridge.Rules{ContactUpdated: true}},
+		bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactUpdated},
+	},
+	{"a restore is refused for an erased person",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Former: mapped, Tombstone: true, Hints: heardRestore, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonErased},
+	},
+	{"a privacy deletion erases at once, without a hold",
+		bridge.ContactSnapshot{Mapping: mapped, Hints: heardErasure, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+	{"a privacy deletion beats a deletion heard with it",
+		bridge.ContactSnapshot{Mapping: mapped, Hints: heardDeletion.Merge(heardErasure), Held: true, Shared: true, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+	{"a privacy deletion long after the deletion still erases",
+		bridge.ContactSnapshot{Former: mapped, Hints: heardErasure, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+	{"a privacy deletion heard again is carried out again, in case the first broke off",
+		bridge.ContactSnapshot{Tombstone: true, Hints: heardErasure, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+}
+
 func TestDecideContact(t *testing.T) {
 	t.Parallel()
-	ann := contactWith(bridge.Properties{bridge.PropEmail: "ann@example.com"})
-	nobody := contactWith(bridge.Properties{bridge.PropFirstName: "Ann"})
-
-	tests := map[string]struct {
-		snap bridge.ContactSnapshot
-		want bridge.ContactDecision
-	}{
-		"a new contact becomes a participant": {
-			bridge.ContactSnapshot{Contact: ann, Hints: heardCreation, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
-		},
-		"a new contact is left alone where the rule for new contacts is off": {
-			bridge.ContactSnapshot{Contact: ann, Hints: heardCreation, Rules: bridge.Rules{ContactUpdated: true}},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
-		},
-		"an updated, unmapped contact becomes a participant": {
-			bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactUpdated},
-		},
-		"an updated, unmapped contact is left alone where the rule for updates is off": {
-			bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, Rules: bridge.Rules{ContactCreated: true}},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
-		},
-		"initial values are part of the creation, not an update": {
-			bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{CreatedAt: born, UpdatedAt: born}, Rules: bridge.Rules{ContactUpdated: true}},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonRuleOff},
-		},
-		"initial values that arrive before the creation announce it": {
-			bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{UpdatedAt: born}, Rules: bridge.Rules{ContactCreated: true}},
-			bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
-		},
-		"an operator's resync counts as an update": {
-			bridge.ContactSnapshot{Contact: ann, Hints: bridge.Hints{ResyncAt: later}, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactUpdated},
-		},
-		"a contact without an email waits for one": {
-			bridge.ContactSnapshot{Contact: nobody, Hints: heardCreation, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.AwaitEmail, Reason: bridge.ReasonNoEmail},
-		},
-		"an email that arrives later completes the creation that waited for it": {
-			bridge.ContactSnapshot{Contact: ann, Hints: heardUpdate, AwaitedAsNew: true, Rules: bridge.Rules{ContactCreated: true}},
-			bridge.ContactDecision{Action: bridge.CreateParticipant, Reason: bridge.ReasonContactCreated},
-		},
-		"a contact that HubSpot does not show yet is looked at again": {
-			bridge.ContactSnapshot{Hints: heardCreation, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.AwaitContact, Reason: bridge.ReasonNotReadable},
-		},
-		"a mapped contact with changed inputs updates its participant, whatever the rules": {
-			bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Hints: heardUpdate, Rules: allOff},
-			bridge.ContactDecision{Action: bridge.UpdateParticipant, Reason: bridge.ReasonInputsChanged},
-		},
-		"a mapped contact with nothing new asks for nothing": {
-			bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonInStep},
-		},
-		"a mapped contact that lost its ids gets them back": {
-			bridge.ContactSnapshot{Contact: ann, Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOff},
-			bridge.ContactDecision{Action: bridge.UpdateParticipant, Reason: bridge.ReasonFieldsMissing},
-		},
-		"both ids edited: the contact is re-mapped": {
-			bridge.ContactSnapshot{Contact: named("acc2", "usr2"), Mapping: mapped, Sent: true, Hints: heardUpdate, Rules: allOff},
-			bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsEdited},
-		},
-		"one id edited: the old mapping holds and a person is told": {
-			bridge.ContactSnapshot{Contact: named("acc2", "usr"), Mapping: mapped, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
-		},
-		"one id cleared: the old mapping holds and a person is told": {
-			bridge.ContactSnapshot{Contact: named("acc", ""), Mapping: mapped, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
-		},
-		"an unmapped contact that names a participant is mapped by its ids, whatever the rules": {
-			bridge.ContactSnapshot{Contact: named("acc", "usr"), Hints: heardUpdate, Rules: allOff},
-			bridge.ContactDecision{Action: bridge.MapByIDs, Reason: bridge.ReasonIDsGiven},
-		},
-		"an unmapped contact that names half a participant is not guessed at": {
-			bridge.ContactSnapshot{Contact: named("", "usr"), Hints: heardCreation, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.ParkHalfPair, Reason: bridge.ReasonHalfPair},
-		},
-		"an erased person is never remade": {
-			bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Tombstone: true, Hints: heardCreation, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonErased},
-		},
-		"a person whom Advocate must not track is not asked for again": {
-			bridge.ContactSnapshot{Contact: ann, DoNotTrack: true, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonDoNotTrack},
-		},
-		"an archived contact is looked at again, not synced": {
-			bridge.ContactSnapshot{Contact: &bridge.Contact{ID: "101", Archived: true}, Hints: heardUpdate, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.AwaitContact, Reason: bridge.ReasonNotReadable},
-		},
-		"nothing heard of an unmapped contact asks for nothing": {
-			bridge.ContactSnapshot{Contact: ann, Rules: allOn},
-			bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonNothingHeard},
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range contactCases {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := bridge.DecideContact(tt.snap); got != tt.want {
 				t.Errorf("DecideContact() = %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/contact-lifecycle.md anew")
+
+// The document says what the code does, case by case.
+func TestContactLifecycleDocument(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/contact-lifecycle.md"
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mark = "<!-- made from the cases in internal/bridge: go test ./internal/bridge -run Document -update -->\n"
+	head, have, found := strings.Cut(string(document), mark)
+	if !found {
+		t.Fatalf("%s lacks its mark", path)
+	}
+	var table strings.Builder
+	table.WriteString("\n| Situation | Action | Reason |\n|---|---|---|\n")
+	for _, tt := range contactCases {
+		fmt.Fprintf(&table, "| %s | `%s` | `%s` |\n", tt.name, bridge.DecideContact(tt.snap).Action, bridge.DecideContact(tt.snap).Reason)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(head+mark+table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(table.String(), have); diff != "" {
+		t.Errorf("%s is not what the code does (-code +document):\n%s", path, diff)
 	}
 }

@@ -40,6 +40,8 @@ func TestDecideParticipant(t *testing.T) {
 			bridge.ParticipantSnapshot{FullPass: true, HasEmail: true, Rules: onlyUpdated}, bridge.PlanBlocked},
 		"a mass sync writes nothing to contacts in step": {
 			bridge.ParticipantSnapshot{FullPass: true, Mapped: true, InStep: true, Rules: allOn}, bridge.PlanUnchanged},
+		"a row older than the deletion of its participant does not bring the contact back": {
+			bridge.ParticipantSnapshot{Deleted: true, HasEmail: true, FullPass: true, Rules: allOn}, bridge.PlanBlocked},
 		"an erased person never becomes a contact again": {
 			bridge.ParticipantSnapshot{Tombstone: true, New: true, HasEmail: true, Rules: allOn}, bridge.PlanBlocked},
 		"an erased person is blocked even where a mapping was left": {
