@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -144,7 +145,7 @@ func (p *planner) decideChunk(ctx context.Context, tx pgx.Tx, after int64) (deci
 			Tombstone: erased,
 			HasEmail:  hasEmail,
 			New:       young && knownHash == nil,
-			Handled:   string(knownHash) == string(rowHash),
+			Handled:   bytes.Equal(knownHash, rowHash),
 			Rules:     p.rules,
 			FullPass:  p.fullPass,
 		}))

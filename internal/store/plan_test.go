@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,7 +85,7 @@ func TestPlanRun_decidesByWhatWeKnow(t *testing.T) {
 	}
 	for name, tt := range tests { // one after the other: a connection has one report at a time
 		must(t, d.SetRules(t.Context(), d.conn.ID, tt.rules, false))
-		d.exec(t, "UPDATE connection SET report_watermark = $1", at(30).Add(60e9)) // since = at(30)
+		d.exec(t, "UPDATE connection SET report_watermark = $1", at(30).Add(time.Minute)) // the overlap takes the minute back
 		run := d.staged(t, people...)
 		counts, err := d.PlanRun(t.Context(), run.ID, tt.fullPass)
 		must(t, err)

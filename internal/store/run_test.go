@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -298,7 +299,7 @@ func TestStage_hashesAsTheLivePathDoes(t *testing.T) {
 		"row":    {row.RowHash, h.Row(person("ann"), "p1")},
 		"shared": {row.SharedHash, h.Properties(bridge.SharedProperties(person("ann"), program))},
 	} {
-		if string(pair[0]) != string(pair[1]) {
+		if !bytes.Equal(pair[0], pair[1]) {
 			t.Errorf("another %s hash", name)
 		}
 	}
