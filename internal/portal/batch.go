@@ -14,13 +14,6 @@ import (
 const (
 	maxBatch = hubspot.MaxBatch
 
-	// shortGap and longGap bound the time between two batches of one kind that
-	// are not full. A contact pays it at most twice, for its read and for its
-	// write-back, so two long gaps must fit well into the two seconds that a
-	// new contact may take.
-	shortGap = 150 * time.Millisecond
-	longGap  = 500 * time.Millisecond
-
 	// maxFlights is how many batches of one kind may be on their way at once:
 	// enough that a slow answer or a split holds nobody else up, few enough
 	// that a dead HubSpot is not sent a window's worth of calls.
@@ -29,6 +22,14 @@ const (
 	tokenPatience = 20 * time.Second // how long a batch waits for its token
 	batchPatience = time.Minute      // how long a batch may take, its splits included
 )
+
+// gaps bound the time between two batches of one kind that are not full.
+type gaps struct{ short, long time.Duration }
+
+// usualGaps: a contact pays a gap at most twice, for its read and for its
+// write-back, so two long ones must fit well into the two seconds that a new
+// contact may take.
+var usualGaps = gaps{short: 150 * time.Millisecond, long: 500 * time.Millisecond}
 
 // errClosed answers calls that come after Close: another worker takes them.
 var errClosed = &bridge.Error{Kind: bridge.Unavailable, Op: "portal.batch", Err: errors.New("shutting down")}
@@ -52,6 +53,7 @@ type gather[K comparable, V, R any] struct {
 	// shared lets calls with the same key share one answer, as reads may.
 	// Otherwise they are done one after the other, in the order they came.
 	shared bool
+	gaps   gaps
 
 	mu      sync.Mutex
 	queue   []*entry[K, V, R]
@@ -87,12 +89,12 @@ type entry[K comparable, V, R any] struct {
 }
 
 // newGather makes the gather of one kind of call; see its fields.
-func newGather[K comparable, V, R any](shared bool,
+func newGather[K comparable, V, R any](shared bool, between gaps,
 	token func(context.Context) (bridge.Grant, error),
 	send func(context.Context, []item[K, V]) map[K]outcome[R],
 ) *gather[K, V, R] {
 	return &gather[K, V, R]{
-		token: token, send: send, shared: shared,
+		token: token, send: send, shared: shared, gaps: between,
 		open: map[K]*entry[K, V, R]{},
 		busy: map[K]bool{},
 		wake: make(chan struct{}, 1),
@@ -266,19 +268,19 @@ func (g *gather[K, V, R]) seal(grant bridge.Grant) []*entry[K, V, R] {
 	g.queue = slices.DeleteFunc(g.queue, func(e *entry[K, V, R]) bool { return e.sealed })
 	if len(batch) > 0 {
 		g.flights++
-		g.nextAt = time.Now().Add(gap(grant))
+		g.nextAt = time.Now().Add(g.gaps.after(grant))
 	}
 	return batch
 }
 
-// gap is the time to the next batch: short while the budget's window is free,
+// after is the time to the next batch: short while the budget's window is free,
 // long when it is used up.
-func gap(grant bridge.Grant) time.Duration {
+func (g gaps) after(grant bridge.Grant) time.Duration {
 	if grant.Limit <= 0 {
-		return shortGap
+		return g.short
 	}
 	used := 1 - float64(grant.Left)/float64(grant.Limit)
-	return shortGap + time.Duration(min(max(used, 0), 1)*float64(longGap-shortGap))
+	return g.short + time.Duration(min(max(used, 0), 1)*float64(g.long-g.short))
 }
 
 // fly does the work of a sealed batch and answers its callers.

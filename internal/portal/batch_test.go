@@ -77,7 +77,7 @@ func (r *recorder) gather(shared bool) *gather[string, int, string] {
 	if r.plenty == (bridge.Grant{}) {
 		r.plenty = bridge.Grant{OK: true, Left: 110, Limit: 110}
 	}
-	return newGather(shared, r.token, r.send)
+	return newGather(shared, usualGaps, r.token, r.send)
 }
 
 func key(i int) string { return fmt.Sprint("k", i) }
@@ -106,9 +106,9 @@ func TestGather_laterCallsCollectForTheGap(t *testing.T) {
 		grant bridge.Grant
 		want  time.Duration
 	}{
-		"short while tokens are plenty":   {bridge.Grant{OK: true, Left: 110, Limit: 110}, shortGap},
-		"long when tokens have run short": {bridge.Grant{OK: true, Left: 0, Limit: 110}, longGap},
-		"short when the budget is silent": {bridge.Grant{OK: true}, shortGap},
+		"short while tokens are plenty":   {bridge.Grant{OK: true, Left: 110, Limit: 110}, usualGaps.short},
+		"long when tokens have run short": {bridge.Grant{OK: true, Left: 0, Limit: 110}, usualGaps.long},
+		"short when the budget is silent": {bridge.Grant{OK: true}, usualGaps.short},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestGather_fullBatchWaitsForNoGap(t *testing.T) {
 		if diff := cmp.Diff([]int{1, 100, 100, 100, 50}, r.sizes()); diff != "" {
 			t.Errorf("batch sizes (-want +got):\n%s", diff)
 		}
-		want := []time.Duration{0, 0, 0, 0, shortGap}
+		want := []time.Duration{0, 0, 0, 0, usualGaps.short}
 		if diff := cmp.Diff(want, r.at); diff != "" {
 			t.Errorf("batches left at (-want +got):\n%s", diff)
 		}

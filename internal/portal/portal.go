@@ -41,6 +41,7 @@ type Portal struct {
 	client  client
 	budget  budget
 	metrics *Metrics
+	gaps    gaps
 
 	reads  *gather[string, struct{}, bridge.Contact]
 	writes *gather[string, bridge.Properties, struct{}]
@@ -52,18 +53,22 @@ type Option func(*Portal)
 // WithMetrics counts the portal's calls in m, which several portals may share.
 func WithMetrics(m *Metrics) Option { return func(p *Portal) { p.metrics = m } }
 
+// WithoutGaps sends live batches as soon as there is a token. It is for tests
+// that run thousands of calls one after the other and have no limit to save.
+func WithoutGaps() Option { return func(p *Portal) { p.gaps = gaps{} } }
+
 // New makes the Portal of the HubSpot account portalID. It starts nothing:
 // an idle Portal has no goroutine.
 func New(portalID int64, c client, b budget, opts ...Option) *Portal {
-	p := &Portal{id: portalID, client: c, budget: b}
+	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps}
 	for _, opt := range opts {
 		opt(p)
 	}
 	if p.metrics == nil {
 		p.metrics = NewMetrics(nil)
 	}
-	p.reads = newGather(true, p.liveToken, p.readLive)
-	p.writes = newGather(false, p.liveToken, p.writeLive)
+	p.reads = newGather(true, p.gaps, p.liveToken, p.readLive)
+	p.writes = newGather(false, p.gaps, p.liveToken, p.writeLive)
 	return p
 }
 
