@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,7 +32,11 @@ func wrap(err error, operation string, args ...any) error {
 		return &bridge.Error{Kind: bridge.NotFound, Op: op}
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return &bridge.Error{Kind: kindOf(pg.Code), Op: op, Code: pg.Code, Err: place(pg)}
+		translated := &bridge.Error{Kind: kindOf(pg.Code), Op: op, Code: pg.Code, Err: place(pg)}
+		if translated.Kind == bridge.Pending {
+			translated.RetryAfter = busyPause
+		}
+		return translated
 	}
 	kind := bridge.Unknown
 	if _, network := errors.AsType[net.Error](err); network {
@@ -40,6 +45,10 @@ func wrap(err error, operation string, args ...any) error {
 	return &bridge.Error{Kind: kind, Op: op, Err: err}
 }
 
+// busyPause is after what time it is worth asking again for rows that somebody
+// was working on.
+const busyPause = time.Second
+
 // kindOf reads the class of an SQLSTATE (PostgreSQL docs, appendix A).
 func kindOf(code string) bridge.Kind {
 	switch {
@@ -47,6 +56,8 @@ func kindOf(code string) bridge.Kind {
 		return bridge.NotFound
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"): // value out of range, constraint
 		return bridge.Invalid
+	case code == "55P03": // a lock that was not to be waited for
+		return bridge.Pending
 	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "40"), strings.HasPrefix(code, "53"),
 		strings.HasPrefix(code, "57"): // connection, rolled back, out of resources, shutting down
 		return bridge.Unavailable

@@ -37,6 +37,9 @@ func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results [
 		if run.State != RunPlanned {
 			return run.refused("finish_page")
 		}
+		if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
+			return err
+		}
 		f := pageFinisher{tx: tx, run: run}
 		if results, err = f.settleRows(ctx, page, results); err != nil {
 			return err
@@ -106,9 +109,10 @@ func (f pageFinisher) settleRows(ctx context.Context, page int, results []RowRes
 	return settled, nil
 }
 
+// Participant and contact were brought together by the email they share.
 const insertMappings = `
-INSERT INTO mapping (connection_id, contact_id, account_id, user_id)
-SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
+SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id, true
   FROM unnest($3::bigint[], $4::text[], $5::bytea[]) AS c (ordinal, contact_id, contact_hash)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
  WHERE NOT EXISTS (SELECT 1 FROM tombstone t
@@ -120,8 +124,9 @@ RETURNING contact_id`
 // Only for contacts that are this participant's. One that was mapped before
 // keeps its state, which may say more than "mapped".
 const upsertWritten = `
-INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash)
-SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash
+INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, email_hash)
+SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash,
+       CASE WHEN m.contact_id = ANY ($7) THEN s.email_hash END
   FROM unnest($3::bigint[], $4::text[], $5::bytea[], $6::bytea[]) AS c (ordinal, contact_id, sent_hash, written_hash)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
   JOIN mapping m ON m.connection_id = $1 AND m.contact_id = c.contact_id
@@ -131,6 +136,7 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN contact_ledger.contact_id = ANY ($7) THEN 'mapped' ELSE contact_ledger.state END,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
        written_hash = coalesce(excluded.written_hash, contact_ledger.written_hash),
+       email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at`
 
 func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
@@ -149,9 +155,6 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	if len(contacts) == 0 {
 		return nil
 	}
-	if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
-		return err
-	}
 	rows, err := tx.Query(ctx, insertMappings, run.ConnectionID, run.ID, ordinals, contacts, hashes)
 	if err != nil {
 		return err
@@ -167,7 +170,7 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 // A row speaks for its participant as a settlement does for its contact.
 const resolveRows = `
 UPDATE parked_item p
-   SET closed_at = now(), outcome = 'resolved'
+   SET closed_at = now(), outcome = CASE WHEN p.retry_run = $2 THEN 'retried' ELSE 'resolved' END
   FROM unnest($3::bigint[], $4::text[]) AS d (ordinal, cause)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = d.ordinal
  WHERE p.connection_id = $1 AND p.contact_id = '' AND p.account_id = s.account_id AND p.user_id = s.user_id

@@ -9,12 +9,13 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Unchanged rows are left alone: a mass sync would rewrite the whole table.
+// Unchanged rows are left alone: a mass sync would rewrite the whole table. So
+// are blank ones: these people were erased.
 const upsertHandled = `
 INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
 SELECT $1, identity_hash, row_hash
   FROM staged_participant
- WHERE run_id = $2
+ WHERE run_id = $2 AND account_id <> ''
  ORDER BY identity_hash
 ON CONFLICT (connection_id, identity_hash) DO UPDATE
    SET row_hash = excluded.row_hash, handled_at = excluded.handled_at
@@ -24,8 +25,8 @@ const moveWatermark = `
 UPDATE connection SET report_watermark = greatest(report_watermark, $2::timestamptz) WHERE id = $1`
 
 // FinishRun ends a run whose rows all have a result: it remembers them as
-// handled, moves the report's watermark forward to the export's own time,
-// deletes the rows and returns the counts. It refuses while rows are left to
+// handled, moves a report's watermark forward to the export's own time, closes
+// a retry's items, deletes the rows and returns the counts. It refuses while rows are left to
 // do; finishing a finished run is success.
 func (s *Store) FinishRun(ctx context.Context, runID int64) (Counts, error) {
 	var counts Counts
@@ -64,10 +65,16 @@ SELECT EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $1 AND state NOT 
 	if _, err := tx.Exec(ctx, upsertHandled, run.ConnectionID, run.ID); err != nil {
 		return err
 	}
-	if run.Kind == RunReport {
-		if _, err := tx.Exec(ctx, moveWatermark, run.ConnectionID, run.ExportedAt); err != nil {
-			return err
-		}
+	var err error
+	switch run.Kind {
+	case RunReport:
+		_, err = tx.Exec(ctx, moveWatermark, run.ConnectionID, run.ExportedAt)
+	case RunRetry:
+		_, err = tx.Exec(ctx, closeRetried, run.ID)
+	case RunMass:
+	}
+	if err != nil {
+		return err
 	}
 	return end(ctx, tx, run.ID, RunDone, "")
 }

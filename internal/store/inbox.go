@@ -11,26 +11,43 @@ import (
 type EventKind string
 
 const (
-	EventCreated EventKind = "created"
-	EventUpdated EventKind = "updated"
+	EventCreated  EventKind = "created"
+	EventUpdated  EventKind = "updated"
+	EventDeleted  EventKind = "deleted"  // archived, or merged away: HubSpot tells of both alike
+	EventErased   EventKind = "erased"   // deleted for privacy
+	EventRestored EventKind = "restored" // taken out of the recycle bin
+	EventMerged   EventKind = "merged"   // took part in a merge, as the survivor or not
+	EventResync   EventKind = "resync"   // an operator asked; not from HubSpot
 )
 
-// Event is one webhook event about a contact, without any value.
+// Event is one event about a contact, without any value.
 type Event struct {
 	ConnectionID string
 	ContactID    string
 	Kind         EventKind
-	Property     string // the property that changed; empty for a creation
+	Property     string // the property that changed; empty where none did
 	OccurredAt   time.Time
 	DedupeKey    string // the same for every delivery of one event; unique within a connection
 	Echo         bool   // our own write coming back: recorded, never relayed
 }
 
 func (e Event) hints() bridge.Hints {
-	if e.Kind == EventCreated {
+	switch e.Kind {
+	case EventCreated:
 		return bridge.Hints{CreatedAt: e.OccurredAt}
+	case EventDeleted:
+		return bridge.Hints{DeletedAt: e.OccurredAt}
+	case EventErased:
+		return bridge.Hints{ErasedAt: e.OccurredAt}
+	case EventRestored:
+		return bridge.Hints{RestoredAt: e.OccurredAt}
+	case EventMerged:
+		return bridge.Hints{MergedAt: e.OccurredAt}
+	case EventResync:
+		return bridge.Hints{ResyncAt: e.OccurredAt}
+	default: // EventUpdated
+		return bridge.Hints{UpdatedAt: e.OccurredAt}
 	}
-	return bridge.Hints{UpdatedAt: e.OccurredAt}
 }
 
 // Two deliveries of one batch may arrive at once. Inserting in the order of the

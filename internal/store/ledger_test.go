@@ -14,6 +14,12 @@ func (d database) mapping(contact, participant string) bridge.Mapping {
 	return bridge.Mapping{ConnectionID: d.conn.ID, ContactID: contact, AccountID: "a-" + participant, UserID: "u-" + participant}
 }
 
+// link maps a contact to a participant that its own email led to.
+func (d database) link(t *testing.T, contact, participant string) {
+	t.Helper()
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping(contact, participant), ByEmail: true}))
+}
+
 func (d database) known(t *testing.T, contact string) store.Known {
 	t.Helper()
 	k, err := d.Known(t.Context(), d.conn.ID, contact)
@@ -45,9 +51,9 @@ func TestLink_replacesTheMapping(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	first, second := d.mapping("101", "ann"), d.mapping("101", "bob")
-	must(t, d.Link(t.Context(), first, []byte("sent 1")))
-	must(t, d.Link(t.Context(), second, nil))
-	must(t, d.Link(t.Context(), second, nil)) // running twice is harmless
+	must(t, d.Link(t.Context(), store.Linking{Mapping: first, SentHash: []byte("sent 1")}))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: second}))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: second})) // running twice is harmless
 
 	k := d.known(t, "101")
 	if k.Mapping == nil || *k.Mapping != second {
@@ -61,9 +67,9 @@ func TestLink_replacesTheMapping(t *testing.T) {
 func TestLink_contactsMayShareAParticipant(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	must(t, d.Link(t.Context(), d.mapping("102", "ann"), nil))
-	must(t, d.Link(t.Context(), d.mapping("101", "ann"), nil))
-	must(t, d.Link(t.Context(), d.mapping("103", "bob"), nil))
+	d.link(t, "102", "ann")
+	d.link(t, "101", "ann")
+	d.link(t, "103", "bob")
 	got, err := d.ContactsOf(t.Context(), d.conn.ID, d.mapping("", "ann").Identity())
 	must(t, err)
 	if diff := cmp.Diff([]string{"101", "102"}, got); diff != "" {
@@ -90,7 +96,7 @@ func TestLink_erasedPersonIsRefused(t *testing.T) {
 			m := m
 			m.ConnectionID = d.conn.ID
 			must(t, d.AddTombstone(t.Context(), d.conn.ID, tt.key(d)))
-			err := d.Link(t.Context(), m, []byte("sent"))
+			err := d.Link(t.Context(), store.Linking{Mapping: m, SentHash: []byte("sent")})
 			if !tt.refused {
 				must(t, err)
 				return
@@ -139,7 +145,7 @@ func TestLink_neverOutlivesAnErasureAtTheSameTime(t *testing.T) {
 	d := newDatabase(t)
 	linked := make(chan error)
 	m := d.mapping("101", "ann")
-	go func() { linked <- d.Link(t.Context(), m, nil) }()
+	go func() { linked <- d.Link(t.Context(), store.Linking{Mapping: m}) }()
 	must(t, d.AddTombstone(t.Context(), d.conn.ID, d.Hasher().ContactID("101")))
 	// From here on the mapping is there for the erasure to find, or never comes.
 	mapped := d.known(t, "101").Mapping != nil

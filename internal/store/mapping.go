@@ -8,52 +8,99 @@ import (
 	"advocatesync/internal/bridge"
 )
 
+// Linking says that a contact and a participant are one person, and how we came
+// to know.
+type Linking struct {
+	Mapping   bridge.Mapping
+	ByEmail   bool   // the contact's own email led to the participant, not ids that somebody wrote
+	SentHash  []byte // what Advocate last accepted from the contact; nil: nothing new
+	EmailHash []byte // of the contact's email; nil: nothing new
+}
+
+// What another email of the same contact led to before still belongs to the
+// person; ids that somebody wrote and took back do not.
+const keepRemapped = `
+INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending)
+SELECT connection_id, contact_id, account_id, user_id, by_email, 'remapped'
+  FROM mapping
+ WHERE connection_id = $1 AND contact_id = $2 AND (account_id, user_id) <> ($3, $4) AND by_email
+   FOR UPDATE
+ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
+   SET by_email = true, ending = excluded.ending, ended_at = excluded.ended_at`
+
+// Once the email led to this participant, ids that say the same do not change it.
 const upsertMapping = `
-INSERT INTO mapping (connection_id, contact_id, account_id, user_id)
-VALUES ($1, $2, $3, $4)
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (connection_id, contact_id) DO UPDATE
-   SET account_id = excluded.account_id, user_id = excluded.user_id, updated_at = now()`
+   SET account_id = excluded.account_id, user_id = excluded.user_id, updated_at = now(),
+       by_email = excluded.by_email OR mapping.by_email
+                  AND (mapping.account_id, mapping.user_id) = (excluded.account_id, excluded.user_id)`
+
+const forgetFormer = `
+DELETE FROM former_mapping
+ WHERE connection_id = $1 AND contact_id = $2 AND (ending = 'deleted' OR (account_id, user_id) = ($3, $4))`
 
 const upsertLinked = `
-INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash)
-VALUES ($1, $2, 'mapped', $3)
+INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, email_hash)
+VALUES ($1, $2, 'mapped', $3, $4)
 ON CONFLICT (connection_id, contact_id) DO UPDATE
-   SET state = 'mapped', sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash)`
+   SET state = 'mapped',
+       sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
+       email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash)`
+
+const resolveParticipant = `
+UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
+ WHERE connection_id = $1 AND contact_id = '' AND account_id = $2 AND user_id = $3 AND closed_at IS NULL`
 
 // Link records that a contact and a participant are one person, replacing what
-// the contact was linked to before, and what Advocate last accepted from it
-// (nil: leave that as it is). Items parked for the participant while it had no
-// contact are resolved. It returns a do_not_track error, and changes nothing,
-// if that person was erased.
-func (s *Store) Link(ctx context.Context, m bridge.Mapping, sentHash []byte) error {
+// the contact was linked to before. A contact that came back from deletion has
+// come back with this. Items parked for the participant while it had no contact
+// are resolved. It returns a do_not_track error, and changes nothing, if that
+// person was erased.
+func (s *Store) Link(ctx context.Context, l Linking) error {
+	m := l.Mapping
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := s.refuseErased(ctx, tx, m); err != nil {
+		if err := refuseErased(ctx, tx, m.ConnectionID,
+			s.hasher.ContactID(m.ContactID), s.hasher.Identity(m.Identity()), l.EmailHash); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, upsertLinked, m.ConnectionID, m.ContactID, sentHash); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `
-UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
- WHERE connection_id = $1 AND contact_id = '' AND account_id = $2 AND user_id = $3 AND closed_at IS NULL`,
-			m.ConnectionID, m.AccountID, m.UserID)
-		return err
+		var batch pgx.Batch
+		batch.Queue(keepRemapped, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
+		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail)
+		batch.Queue(forgetFormer, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
+		batch.Queue(upsertLinked, m.ConnectionID, m.ContactID, l.SentHash, l.EmailHash)
+		batch.Queue(resolveParticipant, m.ConnectionID, m.AccountID, m.UserID)
+		return tx.SendBatch(ctx, &batch).Close()
 	})
 	return wrap(err, "link contact %s/%s", m.ConnectionID, m.ContactID)
 }
 
 // ContactsOf returns the ids of the contacts that are mapped to a participant.
 func (s *Store) ContactsOf(ctx context.Context, connectionID string, id bridge.Identity) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `
+	ids, err := contactIDs(ctx, s.pool, `
 SELECT contact_id FROM mapping
  WHERE connection_id = $1 AND account_id = $2 AND user_id = $3
  ORDER BY contact_id`, connectionID, id.AccountID, id.UserID)
-	if err != nil {
-		return nil, wrap(err, "contacts_of in %s", connectionID)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return ids, wrap(err, "contacts_of in %s", connectionID)
+}
+
+// SharedWith returns the ids of the other contacts that are mapped to the
+// participant of a contact; none for a contact that is not mapped.
+func (s *Store) SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error) {
+	ids, err := contactIDs(ctx, s.pool, `
+SELECT other.contact_id
+  FROM mapping m
+  JOIN mapping other ON other.connection_id = m.connection_id AND other.account_id = m.account_id AND other.user_id = m.user_id
+ WHERE m.connection_id = $1 AND m.contact_id = $2 AND other.contact_id <> m.contact_id
+ ORDER BY other.contact_id`, connectionID, contactID)
+	return ids, wrap(err, "shared_with contact %s/%s", connectionID, contactID)
+}
+
+func contactIDs(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,6 +55,9 @@ SELECT s.ordinal, s.account_id, s.user_id, s.email, s.first_name, s.last_name, s
        s.contact_id_hint, coalesce(s.date_created, '0001-01-01Z'), s.plan, s.state = 'sending', s.row_hash, s.shared_hash,
        EXISTS (SELECT 1 FROM tombstone t
                 WHERE t.connection_id = r.connection_id AND t.key_hash IN (s.email_hash, s.identity_hash)),
+       EXISTS (SELECT 1 FROM former_mapping f
+                WHERE f.connection_id = r.connection_id AND f.account_id = s.account_id AND f.user_id = s.user_id
+                  AND f.ending = 'deleted' AND f.ended_at >= coalesce(s.date_created, '-infinity')),
        ARRAY (SELECT m.contact_id FROM mapping m
                WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
                ORDER BY m.contact_id),
@@ -68,7 +72,8 @@ SELECT s.ordinal, s.account_id, s.user_id, s.email, s.first_name, s.last_name, s
 
 // Page returns the rows of a page that have no result yet, brought up to date:
 // a row whose participant was mapped since the run was planned is an update,
-// and the rows of people erased since are not returned but settled as blocked.
+// and the rows of people who were erased, or deleted with their contact, since
+// are not returned but settled as blocked.
 func (s *Store) Page(ctx context.Context, runID int64, page int) ([]StagedRow, error) {
 	rows, err := s.pool.Query(ctx, selectPage, runID, page)
 	if err != nil {
@@ -83,7 +88,7 @@ func (s *Store) Page(ctx context.Context, runID int64, page int) ([]StagedRow, e
 		return nil, wrap(err, "page %d of run %d", page, runID)
 	}
 	for _, row := range all {
-		if row.erased {
+		if row.blocked {
 			blocked = append(blocked, RowResult{Ordinal: row.Ordinal, Result: ResultBlocked})
 			continue
 		}
@@ -97,7 +102,7 @@ func (s *Store) Page(ctx context.Context, runID int64, page int) ([]StagedRow, e
 
 type scannedRow struct {
 	StagedRow
-	erased bool
+	blocked bool
 }
 
 func scanStaged(row pgx.CollectableRow) (scannedRow, error) {
@@ -106,20 +111,31 @@ func scanStaged(row pgx.CollectableRow) (scannedRow, error) {
 		p        = &r.Participant
 		contacts []string
 		written  [][]byte
+
+		erased, deleted bool
 	)
 	err := row.Scan(&r.Ordinal, &p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName, &p.ReferralCode, &p.ShareLink,
-		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &r.erased, &contacts, &written)
+		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &erased, &deleted, &contacts, &written)
 	for i, id := range contacts {
 		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i]})
 	}
 	if len(contacts) > 0 {
 		r.Plan = bridge.PlanUpdate
 	}
+	r.blocked = erased || deleted && len(contacts) == 0
 	return r, err
 }
 
+const selectErasedOnPage = `
+SELECT EXISTS (SELECT 1
+                 FROM staged_participant s
+                 JOIN tombstone t ON t.connection_id = $3 AND t.key_hash IN (s.email_hash, s.identity_hash)
+                WHERE s.run_id = $1 AND s.page = $2 AND s.state IN ('planned', 'sending'))`
+
 // MarkSending notes that the writes of a page are about to be sent, so that
-// whoever takes over knows that some may have arrived.
+// whoever takes over knows that some may have arrived, and so that no erasure
+// happens while they are. If somebody on the page was erased since it was read
+// it fails as pending: the page must be read again.
 func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -128,6 +144,17 @@ func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
 		}
 		if run.State != RunPlanned {
 			return run.refused("mark_sending")
+		}
+		if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
+			return err
+		}
+		var erased bool
+		if err := tx.QueryRow(ctx, selectErasedOnPage, runID, page, run.ConnectionID).Scan(&erased); err != nil {
+			return err
+		}
+		if erased {
+			return &bridge.Error{Kind: bridge.Pending, Op: "store.mark_sending", RetryAfter: busyPause,
+				Err: errors.New("somebody on the page was erased")}
 		}
 		_, err = tx.Exec(ctx, `
 UPDATE staged_participant SET state = 'sending' WHERE run_id = $1 AND page = $2 AND state = 'planned'`, runID, page)

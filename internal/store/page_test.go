@@ -41,7 +41,7 @@ func TestPage_isAsOfNow(t *testing.T) {
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"), person("bob"), person("eve"), person("ida"))
 	d.wrote(t, "102", "ann") // the live path was faster
-	must(t, d.Link(t.Context(), d.mapping("101", "ann"), nil))
+	d.link(t, "101", "ann")
 	must(t, d.AddTombstone(t.Context(), d.conn.ID, d.Hasher().Email("eve@example.com")))
 	must(t, d.AddTombstone(t.Context(), d.conn.ID, d.Hasher().Identity(person("ida").Identity())))
 
@@ -89,7 +89,7 @@ func TestPage_tellsWhatAnEarlierAttemptMayHaveSent(t *testing.T) {
 func TestFinishPage_mapsAndRemembers(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	must(t, d.Link(t.Context(), d.mapping("300", "other"), []byte("other's")))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("300", "other"), SentHash: []byte("other's")}))
 	run := d.planned(t, person("ann"), person("bob"), person("eve"), person("ida"), person("joe"))
 	must(t, d.AddTombstone(t.Context(), d.conn.ID, d.Hasher().Email("eve@example.com"), d.Hasher().ContactID("104")))
 	results := []store.RowResult{
@@ -134,7 +134,7 @@ func TestFinishPage_mapsAndRemembers(t *testing.T) {
 func TestFinishPage_updatedContactKeepsItsState(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	must(t, d.Link(t.Context(), d.mapping("101", "ann"), []byte("s1")))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), SentHash: []byte("s1")}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, Reason: bridge.ReasonHalfPair,
 		Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair}}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "102", store.Settlement{State: bridge.StateNotShared}))

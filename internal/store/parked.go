@@ -22,8 +22,10 @@ const insertParked = `
 INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, cause, advice, words)
 VALUES ($1, $2, $3, $4, $5, $6, $7) `
 
+// A run that retries an item and parks it again leaves it open.
 const refreshParked = ` DO UPDATE
-   SET account_id = excluded.account_id, user_id = excluded.user_id, advice = excluded.advice, words = excluded.words
+   SET account_id = excluded.account_id, user_id = excluded.user_id, advice = excluded.advice, words = excluded.words,
+       retry_run = NULL
 RETURNING id`
 
 const parkContact = insertParked +
@@ -80,6 +82,18 @@ SELECT `+parkedColumns+` FROM parked_item WHERE connection_id = $1 AND closed_at
 	}
 	items, err := pgx.CollectRows(rows, scanParked)
 	return items, wrap(err, "parked_items of %s", connectionID)
+}
+
+// OpenParked returns the open items of one contact, the oldest first.
+func (s *Store) OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT `+parkedColumns+` FROM parked_item WHERE connection_id = $1 AND contact_id = $2 AND closed_at IS NULL ORDER BY id`,
+		connectionID, contactID)
+	if err != nil {
+		return nil, wrap(err, "open_parked of contact %s/%s", connectionID, contactID)
+	}
+	items, err := pgx.CollectRows(rows, scanParked)
+	return items, wrap(err, "open_parked of contact %s/%s", connectionID, contactID)
 }
 
 // ParkedItem returns an open item, or a not_found error.

@@ -29,7 +29,10 @@ SELECT s.ordinal, s.email_hash IS NOT NULL, coalesce(s.date_created >= $3, false
           LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
          WHERE m.connection_id = $2 AND m.account_id = s.account_id AND m.user_id = s.user_id),
        EXISTS (SELECT 1 FROM tombstone t
-                WHERE t.connection_id = $2 AND t.key_hash IN (s.email_hash, s.identity_hash))
+                WHERE t.connection_id = $2 AND t.key_hash IN (s.email_hash, s.identity_hash)),
+       EXISTS (SELECT 1 FROM former_mapping f
+                WHERE f.connection_id = $2 AND f.account_id = s.account_id AND f.user_id = s.user_id AND f.ending = 'deleted'
+                  AND f.ended_at >= coalesce(s.date_created, '-infinity'))
   FROM staged_participant s
  WHERE s.run_id = $1 AND s.ordinal > $4
  ORDER BY s.ordinal
@@ -51,7 +54,7 @@ UPDATE sync_run
 // they are now, and puts the rows with something to do on pages of up to 100,
 // each of one plan. The others have their result at once. All or nothing; a run
 // that is planned already stays as it is. fullPass is what tells a mass sync
-// from a report.
+// and a retry from a report.
 func (s *Store) PlanRun(ctx context.Context, runID int64, fullPass bool) (Counts, error) {
 	var counts Counts
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -136,13 +139,14 @@ func (p *planner) decideChunk(ctx context.Context, tx pgx.Tx, after int64) (deci
 		hasEmail, young    bool
 		rowHash, knownHash []byte
 		inStep             *bool // null: unmapped
-		erased             bool
+		erased, deleted    bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&ordinal, &hasEmail, &young, &rowHash, &knownHash, &inStep, &erased}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&ordinal, &hasEmail, &young, &rowHash, &knownHash, &inStep, &erased, &deleted}, func() error {
 		d.add(p, ordinal, bridge.DecideParticipant(bridge.ParticipantSnapshot{
 			Mapped:    inStep != nil,
 			InStep:    inStep != nil && *inStep,
 			Tombstone: erased,
+			Deleted:   deleted,
 			HasEmail:  hasEmail,
 			New:       young && knownHash == nil,
 			Handled:   bytes.Equal(knownHash, rowHash),

@@ -12,12 +12,13 @@ import (
 )
 
 // RunKind says which pass from Advocate to HubSpot a run is. A connection has
-// at most one unfinished run of each kind.
+// at most one unfinished report and one unfinished mass sync.
 type RunKind string
 
 const (
 	RunReport RunKind = "report" // what changed since the last report
 	RunMass   RunKind = "mass"   // everybody
+	RunRetry  RunKind = "retry"  // participants whose items an operator retries; without an export
 )
 
 // RunState says how far a run has come.
@@ -40,7 +41,7 @@ type Run struct {
 	ProgramID    string    // the connection's when the run began
 	Since        time.Time // only rows created or updated since then; zero: all rows
 	ExportID     string    // empty: not requested yet
-	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet
+	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet; of a retry: when it began
 	Reason       string    // why it was aborted
 	CreatedAt    time.Time
 	FinishedAt   time.Time // zero: unfinished
@@ -94,7 +95,7 @@ INSERT INTO sync_run (connection_id, kind, program, since)
 SELECT id, 'report', program, coalesce(report_watermark, created_at) - $2::interval
   FROM connection
  WHERE id = $1
-ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL DO NOTHING
+ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL AND kind <> 'retry' DO NOTHING
 RETURNING ` + runColumns
 
 const selectUnfinished = "SELECT " + runColumns + `

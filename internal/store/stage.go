@@ -27,9 +27,27 @@ DELETE FROM staged_participant s
           FROM staged_participant WHERE run_id = $1) AS o
  WHERE s.run_id = $1 AND s.ordinal = o.ordinal AND o.later IS NOT NULL`
 
+// blankPerson takes the person out of a staged row. The hashes stay, by which
+// the row is planned, or left out of its page, as blocked.
+const blankPerson = `account_id = '', user_id = '', email = '', first_name = '', last_name = '',
+       referral_code = '', share_link = '', contact_id_hint = '' `
+
+// The export may be older than the erasure of somebody in it.
+const blankErased = `
+UPDATE staged_participant s
+   SET ` + blankPerson + `
+ WHERE s.run_id = $1
+   AND s.ordinal IN (
+       SELECT i.ordinal FROM staged_participant i JOIN tombstone t ON t.connection_id = $2 AND t.key_hash = i.identity_hash
+        WHERE i.run_id = $1
+        UNION
+       SELECT e.ordinal FROM staged_participant e JOIN tombstone t ON t.connection_id = $2 AND t.key_hash = e.email_hash
+        WHERE e.run_id = $1)`
+
 // Stage streams the rows of a run's export into the database, replacing what an
-// earlier attempt left, and returns how many participants there are. It takes
-// the same little memory for any number of rows. Once the run is planned its
+// earlier attempt left, and returns how many participants there are. Of people
+// who were erased nothing personal is kept. It takes the same little memory for
+// any number of rows. Once the run is planned its
 // rows are safe from a late attempt: that is refused. An error of rows comes
 // back as it is.
 func (s *Store) Stage(ctx context.Context, runID int64, program bridge.Program,
@@ -76,6 +94,14 @@ func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, run Run, program bridge
 		return 0, err
 	}
 	repeated, err := tx.Exec(ctx, deleteRepeated, run.ID)
+	if err != nil {
+		return 0, err
+	}
+	// Only now: an erasure should not wait for the download.
+	if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, blankErased, run.ID, run.ConnectionID)
 	return n - repeated.RowsAffected(), err
 }
 

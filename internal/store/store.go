@@ -5,8 +5,9 @@
 //
 //   - connection: who is joined to whom, with sealed credentials;
 //   - inbox: HubSpot's webhooks, made durable before they are acknowledged;
-//   - mapping, contact_ledger, tombstone, parked_item, participant_ledger:
-//     what we know of people. Emails appear only as keyed hashes;
+//   - mapping, former_mapping, contact_ledger, tombstone, parked_item,
+//     participant_ledger: what we know of people. Emails appear only as keyed
+//     hashes;
 //   - sync_run, staged_participant: one pass from Advocate to HubSpot. The rows
 //     are personal data and go when the run ends.
 //
@@ -15,8 +16,11 @@
 // Exported methods own their transaction; helpers receive it. Constraints encode
 // the states a row may be in, so that a bug fails loudly instead of leaving
 // something half done. Rows are always locked in the same order, to keep
-// transactions from waiting for each other in circles: sync_run, staged rows,
-// mapping, contact_ledger, parked_item, each by ascending key.
+// transactions from waiting for each other in circles: sync_run, the erasure
+// lock, staged rows, mapping, former_mapping, contact_ledger, parked_item, each
+// by ascending key. The exception is an erasure. It must not make everybody wait
+// who waits for it, so it does not wait for the rows of a run, but asks to be
+// tried again.
 package store
 
 import (

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/seal"
+)
+
+// Erasure names a person who is to be forgotten, by everything we knew of.
+type Erasure struct {
+	ConnectionID string
+	ContactID    string
+	Identities   []bridge.Identity // of the person's participants
+	EmailHashes  [][]byte
+	Advice       string // for the operator of a contact that shared a participant
+}
+
+// keys are the hashes by which the person could come back.
+func (e Erasure) keys(h *seal.Hasher) [][]byte {
+	keys := slices.Concat(e.EmailHashes, e.identityHashes(h))
+	return append(keys, h.ContactID(e.ContactID))
+}
+
+func (e Erasure) identityHashes(h *seal.Hasher) [][]byte {
+	var hashes [][]byte
+	for _, id := range e.Identities {
+		hashes = append(hashes, h.Identity(id))
+	}
+	return hashes
+}
+
+func (e Erasure) accountsAndUsers() (accounts, users []string) {
+	for _, id := range e.Identities {
+		accounts, users = append(accounts, id.AccountID), append(users, id.UserID)
+	}
+	return accounts, users
+}
+
+// Erase forgets a person: it adds the tombstones and deletes, or blanks,
+// everything personal that any table holds, in one transaction. What stays is
+// the contact's id with the state erased. Other contacts that were mapped to
+// one of the person's participants are unmapped, parked and returned, ascending.
+// Erasing again finds nothing more to do.
+//
+// While a page of a run is being written that has the person on it, or a run
+// is being planned or finished, Erase fails as pending and changes nothing.
+func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		keys := e.keys(s.hasher)
+		if err := bury(ctx, tx, e.ConnectionID, keys); err != nil {
+			return err
+		}
+		if err := forgetRows(ctx, tx, e.ConnectionID, keys, e.identityHashes(s.hasher)); err != nil {
+			return err
+		}
+		if orphaned, err = forgetMappings(ctx, tx, e); err != nil {
+			return err
+		}
+		return settleErased(ctx, tx, e, orphaned)
+	})
+	if err != nil {
+		return nil, wrap(err, "erase contact %s/%s", e.ConnectionID, e.ContactID)
+	}
+	return orphaned, nil
+}
+
+const selectSending = `
+SELECT EXISTS (SELECT 1
+                 FROM sync_run r
+                 JOIN staged_participant s ON s.run_id = r.id
+                WHERE r.connection_id = $1 AND r.finished_at IS NULL AND s.state = 'sending'
+                  AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2)))`
+
+// refuseWhileSending keeps an erasure from overtaking a page that is being
+// written: the contact it may make has to be known to be reported. The caller
+// holds the erasure lock, so that no other page is begun.
+func refuseWhileSending(ctx context.Context, tx pgx.Tx, connectionID string, keys [][]byte) error {
+	var sending bool
+	err := tx.QueryRow(ctx, selectSending, connectionID, keys).Scan(&sending)
+	if err == nil && sending {
+		err = &bridge.Error{Kind: bridge.Pending, Op: "store.erase", RetryAfter: busyPause,
+			Err: errors.New("a page with this person is being written")}
+	}
+	return err
+}
+
+const blankStaged = `
+WITH mine AS (
+     SELECT s.run_id, s.ordinal
+       FROM sync_run r
+       JOIN staged_participant s ON s.run_id = r.id
+      WHERE r.connection_id = $1 AND r.finished_at IS NULL AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2))
+        FOR UPDATE OF s NOWAIT)
+UPDATE staged_participant s SET ` + blankPerson + `
+  FROM mine
+ WHERE s.run_id = mine.run_id AND s.ordinal = mine.ordinal`
+
+const forgetHandled = `
+WITH mine AS (
+     SELECT identity_hash FROM participant_ledger
+      WHERE connection_id = $1 AND identity_hash = ANY ($2)
+        FOR UPDATE NOWAIT)
+DELETE FROM participant_ledger
+ WHERE connection_id = $1 AND identity_hash IN (SELECT identity_hash FROM mine)`
+
+// forgetRows blanks the person's rows of runs, and forgets those of the past.
+// It does not wait for who works on them: that can take as long as a run.
+func forgetRows(ctx context.Context, tx pgx.Tx, connectionID string, keys, identities [][]byte) error {
+	if _, err := tx.Exec(ctx, blankStaged, connectionID, keys); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, forgetHandled, connectionID, identities)
+	return err
+}
+
+const forgetMapped = `
+DELETE FROM mapping m
+ WHERE connection_id = $1
+   AND (contact_id = $2 OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
+RETURNING contact_id`
+
+const forgetFormerMapped = `
+DELETE FROM former_mapping
+ WHERE connection_id = $1
+   AND (contact_id = $2 OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
+
+// forgetMappings returns the other contacts that lost their mapping.
+func forgetMappings(ctx context.Context, tx pgx.Tx, e Erasure) (orphaned []string, err error) {
+	accounts, users := e.accountsAndUsers()
+	unmapped, err := contactIDs(ctx, tx, forgetMapped, e.ConnectionID, e.ContactID, accounts, users)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range unmapped {
+		if id != e.ContactID {
+			orphaned = append(orphaned, id)
+		}
+	}
+	slices.Sort(orphaned)
+	_, err = tx.Exec(ctx, forgetFormerMapped, e.ConnectionID, e.ContactID, accounts, users)
+	return orphaned, err
+}
+
+const settleForgotten = `
+INSERT INTO contact_ledger (connection_id, contact_id, state, reason)
+VALUES ($1, $2, 'erased', $3)
+ON CONFLICT (connection_id, contact_id) DO UPDATE
+   SET state = excluded.state, reason = excluded.reason, awaited_as_new = false,
+       sent_hash = NULL, written_hash = NULL, email_hash = NULL, decided_at = excluded.decided_at`
+
+const settleOrphans = `
+UPDATE contact_ledger
+   SET state = 'parked', reason = $3, sent_hash = NULL, written_hash = NULL, decided_at = now()
+ WHERE connection_id = $1 AND contact_id = ANY ($2)`
+
+const forgetParked = `
+DELETE FROM parked_item
+ WHERE connection_id = $1
+   AND (contact_id = $2 OR contact_id = '' AND (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
+
+const blankParked = `
+UPDATE parked_item SET account_id = '', user_id = '', words = ''
+ WHERE connection_id = $1 AND contact_id <> '' AND (account_id, user_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
+
+// settleErased leaves the contact as erased, and the orphaned ones for a person
+// to look at.
+func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) error {
+	accounts, users := e.accountsAndUsers()
+	var batch pgx.Batch
+	batch.Queue(settleForgotten, e.ConnectionID, e.ContactID, bridge.ReasonPrivacy)
+	batch.Queue(settleOrphans, e.ConnectionID, orphaned, bridge.CauseParticipantErased)
+	batch.Queue(forgetParked, e.ConnectionID, e.ContactID, accounts, users)
+	batch.Queue(blankParked, e.ConnectionID, accounts, users)
+	for _, id := range orphaned {
+		statement, args := parking(bridge.ParkedItem{ConnectionID: e.ConnectionID, ContactID: id,
+			Cause: bridge.CauseParticipantErased, Advice: e.Advice})
+		batch.Queue(statement, args...)
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}

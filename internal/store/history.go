@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// HeardEvent is one event as the inbox keeps it.
+type HeardEvent struct {
+	Kind       EventKind
+	Property   string
+	OccurredAt time.Time
+	ReceivedAt time.Time
+	RelayedAt  time.Time // zero: waiting
+	Echo       bool
+}
+
+// ContactHistory returns what the inbox still holds of a contact, what came in
+// last first, at most limit events.
+func (s *Store) ContactHistory(ctx context.Context, connectionID, contactID string, limit int) ([]HeardEvent, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT kind, property, occurred_at, received_at, coalesce(relayed_at, '0001-01-01Z'), echo
+  FROM inbox
+ WHERE connection_id = $1 AND contact_id = $2
+ ORDER BY id DESC
+ LIMIT $3`, connectionID, contactID, limit)
+	if err != nil {
+		return nil, wrap(err, "history of contact %s/%s", connectionID, contactID)
+	}
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (HeardEvent, error) {
+		var e HeardEvent
+		err := row.Scan(&e.Kind, &e.Property, &e.OccurredAt, &e.ReceivedAt, &e.RelayedAt, &e.Echo)
+		return e, err
+	})
+	return events, wrap(err, "history of contact %s/%s", connectionID, contactID)
+}
