@@ -133,29 +133,24 @@ func (h *Handler) store(ctx context.Context, elements []json.RawMessage) error {
 	tally := tally{}
 	var events []store.Event
 	for _, element := range elements {
-		e, disposition := h.parser.parse(element)
-		if disposition != Accepted && disposition != Echo {
+		parsed, disposition := h.parser.parse(element)
+		if len(parsed) == 0 {
 			tally[disposition]++
 			continue
 		}
-		connection, err := h.portals.connection(ctx, e.portalID)
+		portal := parsed[0].portalID
+		connection, err := h.portals.connection(ctx, portal)
 		if bridge.KindOf(err) == bridge.NotFound {
-			tally[UnknownPortal]++
+			tally[UnknownPortal] += len(parsed)
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("find the connection of portal %d: %w", e.portalID, err)
+			return fmt.Errorf("find the connection of portal %d: %w", portal, err)
 		}
-		tally[disposition]++
-		events = append(events, store.Event{
-			ConnectionID: connection,
-			ContactID:    e.contactID,
-			Kind:         e.kind,
-			Property:     e.property,
-			OccurredAt:   e.occurredAt,
-			DedupeKey:    e.key,
-			Echo:         e.fromOurself,
-		})
+		tally[disposition] += len(parsed)
+		for _, e := range parsed {
+			events = append(events, e.stored(connection))
+		}
 	}
 	fresh, err := h.append(ctx, events)
 	if err != nil {

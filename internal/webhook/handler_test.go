@@ -134,6 +134,10 @@ const (
 		"objectId":501,"propertyName":"email","propertyValue":"ada@example.test"}`
 	ownWrite = `{"eventId":3,"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.propertyChange",
 		"objectId":501,"propertyName":"advocate_user_id","changeSource":"INTEGRATION","sourceId":"3300221"}`
+	merge = `{"eventId":7,"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.merge",
+		"objectId":700,"primaryObjectId":501,"mergedObjectIds":[502],"newObjectId":700}`
+	mergeElsewhere = `{"eventId":8,"portalId":999,"subscriptionType":"contact.merge","primaryObjectId":501,"mergedObjectIds":[502]}`
+
 	phone     = `{"eventId":4,"portalId":4711001,"subscriptionType":"contact.propertyChange","objectId":501,"propertyName":"phone"}`
 	deal      = `{"eventId":5,"portalId":4711001,"subscriptionType":"deal.creation","objectId":9}`
 	elsewhere = `{"eventId":6,"portalId":999,"subscriptionType":"contact.creation","objectId":501}`
@@ -159,8 +163,11 @@ func TestHandler_keepsWhatMatters(t *testing.T) {
 		"one bad element does not lose the others": {
 			array(creation, `"?"`, newEmail, `{}`), 2, true, map[Disposition]int{Accepted: 2, Malformed: 2},
 		},
-		"the same event twice in one request": {array(creation, creation), 1, true, map[Disposition]int{Accepted: 1, Duplicate: 1}},
-		"an empty array":                      {array(), 0, false, map[Disposition]int{}},
+		"the same event twice in one request":      {array(creation, creation), 1, true, map[Disposition]int{Accepted: 1, Duplicate: 1}},
+		"a merge counts for each contact it names": {array(merge), 3, true, map[Disposition]int{Accepted: 3}},
+		"a merge told twice":                       {array(merge, merge), 3, true, map[Disposition]int{Accepted: 3, Duplicate: 3}},
+		"a merge of an unknown portal":             {array(mergeElsewhere), 0, false, map[Disposition]int{UnknownPortal: 2}},
+		"an empty array":                           {array(), 0, false, map[Disposition]int{}},
 		"everything at once": {
 			array(creation, newEmail, ownWrite, phone, deal, elsewhere), 3, true,
 			map[Disposition]int{Accepted: 2, Echo: 1, Ignored: 1, UnknownType: 1, UnknownPortal: 1},

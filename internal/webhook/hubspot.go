@@ -18,11 +18,12 @@ import (
 // Disposition says what became of one event.
 type Disposition string
 
-// Dispositions of an event; each counts as exactly one.
+// Dispositions of an event; each counts as exactly one, except a merge, which
+// counts once for each contact that it names.
 const (
 	Accepted      Disposition = "accepted"       // in the inbox, will be relayed
 	Duplicate     Disposition = "duplicate"      // was in the inbox before
-	Echo          Disposition = "echo"           // our own write coming back
+	Echo          Disposition = "echo"           // our own creation or change coming back
 	Ignored       Disposition = "ignored"        // a property that is none of our business
 	UnknownType   Disposition = "unknown_type"   // a subscription that nothing here handles
 	UnknownPortal Disposition = "unknown_portal" // no connection has that portal
@@ -38,6 +39,18 @@ type event struct {
 	occurredAt  time.Time
 	key         string // equal for every delivery of the same event
 	fromOurself bool
+}
+
+func (e event) stored(connectionID string) store.Event {
+	return store.Event{
+		ConnectionID: connectionID,
+		ContactID:    e.contactID,
+		Kind:         e.kind,
+		Property:     e.property,
+		OccurredAt:   e.occurredAt,
+		DedupeKey:    e.key,
+		Echo:         e.fromOurself,
+	}
 }
 
 // scalar is a JSON string, number or boolean as text. HubSpot's own examples
@@ -61,6 +74,17 @@ func (s *scalar) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// scalars is a JSON array of scalars. Anything else leaves it empty.
+type scalars []scalar
+
+// UnmarshalJSON takes an array; what is none is left out.
+func (s *scalars) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '[' {
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]scalar)(s))
+}
+
 // wireEvent lists the fields that we look at; whatever else an event has, its
 // property's value first of all, is never decoded.
 type wireEvent struct {
@@ -74,6 +98,31 @@ type wireEvent struct {
 	PropertyName     scalar `json:"propertyName"`
 	ChangeSource     scalar `json:"changeSource"`
 	SourceID         scalar `json:"sourceId"`
+
+	NewObjectID     scalar  `json:"newObjectId"` // of a merge: the survivor
+	PrimaryObjectID scalar  `json:"primaryObjectId"`
+	MergedObjectIDs scalars `json:"mergedObjectIds"`
+}
+
+// objectIDs names whom the event is about, each once: one contact, or all that
+// a merge names. What objectId holds of those varies (observed).
+func (w wireEvent) objectIDs(kind store.EventKind) []string {
+	named := scalars{w.ObjectID}
+	if kind == store.EventMerged {
+		named = append(named, w.NewObjectID, w.PrimaryObjectID)
+		named = append(named, w.MergedObjectIDs...)
+	}
+	var ids []string
+	for _, name := range named {
+		n, err := strconv.ParseInt(string(name), 10, 64)
+		if err != nil || n <= 0 {
+			continue
+		}
+		if id := strconv.FormatInt(n, 10); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 var errNotAnArray = errors.New("the body must be a JSON array of events")
@@ -98,45 +147,51 @@ type parser struct {
 	now   func() time.Time
 }
 
-// parse returns the event and Accepted or Echo, or why there is none.
-func (p parser) parse(element json.RawMessage) (event, Disposition) {
+// parse returns the events, one for each contact, and Accepted or Echo, or why
+// there is none.
+func (p parser) parse(element json.RawMessage) ([]event, Disposition) {
 	var wire wireEvent
 	if err := json.Unmarshal(element, &wire); err != nil {
-		return event{}, Malformed
+		return nil, Malformed
 	}
 	name := wire.subscription()
 	portalID, badPortal := strconv.ParseInt(string(wire.PortalID), 10, 64)
 	if badPortal != nil || name == "" {
-		return event{}, Malformed
+		return nil, Malformed
 	}
 	kind, known := kindOf(name)
 	if !known {
-		return event{}, UnknownType
+		return nil, UnknownType
 	}
-	objectID, err := strconv.ParseInt(string(wire.ObjectID), 10, 64)
-	if err != nil || objectID <= 0 {
-		return event{}, Malformed
+	contacts := wire.objectIDs(kind)
+	if len(contacts) == 0 {
+		return nil, Malformed
 	}
-	e := event{
-		portalID:   portalID,
-		contactID:  strconv.FormatInt(objectID, 10),
-		kind:       kind,
-		occurredAt: p.occurredAt(wire.OccurredAt),
-		// Other apps' writes carry their own id: dropping every INTEGRATION
-		// would drop them, too.
-		fromOurself: wire.ChangeSource == "INTEGRATION" && p.appID != "" && string(wire.SourceID) == p.appID,
-	}
+	e := event{portalID: portalID, kind: kind, occurredAt: p.occurredAt(wire.OccurredAt), fromOurself: p.echo(wire, kind)}
 	if kind == store.EventUpdated {
 		e.property = string(wire.PropertyName)
 		if !slices.Contains(bridge.UpdateTriggers(), e.property) {
-			return event{}, Ignored
+			return nil, Ignored
 		}
 	}
-	e.key = e.dedupeKey(name, wire.EventID)
-	if e.fromOurself {
-		return e, Echo
+	events := make([]event, 0, len(contacts))
+	for _, id := range contacts {
+		e.contactID = id
+		e.key = e.dedupeKey(name, wire.EventID)
+		events = append(events, e)
 	}
-	return e, Accepted
+	if e.fromOurself {
+		return events, Echo
+	}
+	return events, Accepted
+}
+
+// echo tells our own write. Other apps' writes carry their own id: dropping
+// every INTEGRATION would drop them, too. We make and change contacts; no other
+// kind of event is ever ours, whatever it says of its source.
+func (p parser) echo(wire wireEvent, kind store.EventKind) bool {
+	ours := kind == store.EventCreated || kind == store.EventUpdated
+	return ours && wire.ChangeSource == "INTEGRATION" && p.appID != "" && string(wire.SourceID) == p.appID
 }
 
 // contacts is the object type id under which generic subscriptions name contacts.
@@ -163,6 +218,14 @@ func kindOf(subscription string) (kind store.EventKind, known bool) {
 		return store.EventCreated, true
 	case "contact.propertyChange":
 		return store.EventUpdated, true
+	case "contact.deletion":
+		return store.EventDeleted, true
+	case "contact.privacyDeletion":
+		return store.EventErased, true
+	case "contact.restore":
+		return store.EventRestored, true
+	case "contact.merge":
+		return store.EventMerged, true
 	default:
 		return "", false
 	}

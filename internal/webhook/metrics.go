@@ -19,7 +19,7 @@ func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
 	return &handlerMetrics{
 		events: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_events_total",
-			Help: "HubSpot events taken in, by what became of them.",
+			Help: "HubSpot events taken in, by what became of them; a merge counts once for each contact.",
 		}, []string{"disposition"}),
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_requests_total",
