@@ -1,9 +1,9 @@
 package activities
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -12,6 +12,8 @@ import (
 // liveContacts is how one contact is read and written while somebody waits.
 type liveContacts interface {
 	Contact(ctx context.Context, id string) (bridge.Contact, error)
+	// Trace also finds contacts that were merged away or archived.
+	Trace(ctx context.Context, id string) (bridge.Contact, error)
 	UpdateContact(ctx context.Context, id string, props bridge.Properties) error
 }
 
@@ -20,15 +22,27 @@ type participants interface {
 	Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error)
 	Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error)
 	Upsert(ctx context.Context, change bridge.ParticipantChange, programID string) (bridge.Participant, error)
+	Delete(ctx context.Context, accountID, userID string, doNotTrack bool) error
 }
 
 // contactLedger is what the store remembers of one contact.
 type contactLedger interface {
 	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
-	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
 	ContactsOf(ctx context.Context, connectionID string, id bridge.Identity) ([]string, error)
-	Link(ctx context.Context, m bridge.Mapping, sentHash []byte) error
+	SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error)
+	Link(ctx context.Context, l store.Linking) error
+	MoveMapping(ctx context.Context, connectionID, from, to string) (bool, error)
+	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
 	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
+	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	erasures
+}
+
+// erasures is the store's side of privacy.
+type erasures interface {
+	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
+	AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error
+	Erase(ctx context.Context, e store.Erasure) (orphaned []string, err error)
 }
 
 // Contacts groups the activities of one contact's life.
@@ -36,11 +50,15 @@ type Contacts struct {
 	links  Links
 	ledger contactLedger
 	hash   hasher
+	hold   time.Duration
+	now    func() time.Time
 }
 
-// NewContacts returns the contact activities over their dependencies.
-func NewContacts(links Links, ledger contactLedger, hash hasher) *Contacts {
-	return &Contacts{links: links, ledger: ledger, hash: hash}
+// NewContacts returns the contact activities over their dependencies. hold is
+// how long a deletion waits for a privacy deletion, a merge or a restore that
+// may belong to it.
+func NewContacts(links Links, ledger contactLedger, hash hasher, hold time.Duration, now func() time.Time) *Contacts {
+	return &Contacts{links: links, ledger: ledger, hash: hash, hold: hold, now: now}
 }
 
 // SyncContactInput names a contact and what HubSpot told us about it.
@@ -48,6 +66,8 @@ type SyncContactInput struct {
 	ConnectionID string       `json:"connection_id"`
 	ContactID    string       `json:"contact_id"`
 	Hints        bridge.Hints `json:"hints"`
+	Looks        int          `json:"looks,omitempty"` // earlier looks that did not find it
+	Held         bool         `json:"held,omitempty"`  // its deletion was held
 }
 
 // SyncContactResult is what was decided and where the contact stands now.
@@ -55,6 +75,9 @@ type SyncContactResult struct {
 	Action bridge.Action `json:"action"`
 	Reason bridge.Reason `json:"reason"`
 	State  bridge.State  `json:"state"`
+
+	// Hold is how long to wait before the next look, with HoldDeletion.
+	Hold time.Duration `json:"hold,omitempty"`
 }
 
 // SyncContact looks at a contact as it is now, decides, and brings both sides
@@ -67,10 +90,20 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 	if err != nil {
 		return SyncContactResult{}, retryable(err)
 	}
-	look := contactLook{Contacts: a, link: link, id: in.ContactID}
-	result, err := look.sync(ctx, in.Hints)
-	a.links.Observe(ctx, link.Connection, err)
+	look := contactLook{Contacts: a, link: link, in: in}
+	result, err := look.sync(ctx)
+	a.links.Observe(ctx, link.Connection, err, worked(result)...)
 	return result, retryable(err)
+}
+
+// worked tells which vendors a successful look has talked to.
+func worked(result SyncContactResult) []Vendor {
+	switch result.Action {
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.DeleteParticipant:
+		return []Vendor{VendorHubSpot, VendorAdvocate}
+	default:
+		return []Vendor{VendorHubSpot}
+	}
 }
 
 // ParkContactInput names a contact whose work failed for good.
@@ -90,17 +123,8 @@ func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
 	})
 }
 
-// contactLook is one look at one contact.
-type contactLook struct {
-	*Contacts
-	link    Link
-	id      string
-	contact *bridge.Contact
-	known   store.Known
-}
-
-func (l *contactLook) sync(ctx context.Context, hints bridge.Hints) (SyncContactResult, error) {
-	snapshot, err := l.snapshot(ctx, hints)
+func (l *contactLook) sync(ctx context.Context) (SyncContactResult, error) {
+	snapshot, err := l.snapshot(ctx)
 	if err != nil {
 		return SyncContactResult{}, err
 	}
@@ -109,79 +133,18 @@ func (l *contactLook) sync(ctx context.Context, hints bridge.Hints) (SyncContact
 	if err != nil {
 		return SyncContactResult{}, err
 	}
-	return SyncContactResult{Action: decision.Action, Reason: decision.Reason, State: state}, nil
-}
-
-// snapshot reads the contact before what we know of it, so that knowledge is
-// never older than the record it is compared with.
-func (l *contactLook) snapshot(ctx context.Context, hints bridge.Hints) (bridge.ContactSnapshot, error) {
-	contact, err := l.link.HubSpot.Contact(ctx, l.id)
-	switch {
-	case err == nil:
-		l.contact = &contact
-	case bridge.KindOf(err) != bridge.NotFound:
-		return bridge.ContactSnapshot{}, err
+	result := SyncContactResult{Action: decision.Action, Reason: decision.Reason, State: state}
+	if decision.Action == bridge.HoldDeletion {
+		result.Hold = l.hold
 	}
-	if l.known, err = l.ledger.Known(ctx, l.link.ID, l.id); err != nil {
-		return bridge.ContactSnapshot{}, err
-	}
-	erased, err := l.erased(ctx)
-	if err != nil {
-		return bridge.ContactSnapshot{}, err
-	}
-	return bridge.ContactSnapshot{
-		Contact:      l.contact,
-		Hints:        hints,
-		Mapping:      l.known.Mapping,
-		Tombstone:    erased,
-		Rules:        l.link.Rules,
-		AwaitedAsNew: l.known.Ledger.State == bridge.StateAwaitingEmail && l.known.Ledger.AwaitedAsNew,
-		DoNotTrack:   l.known.Ledger.State == bridge.StateDoNotTrack && l.sent(),
-		Sent:         l.sent(),
-	}, nil
-}
-
-// erased asks for tombstones under everything that identifies the person.
-func (l *contactLook) erased(ctx context.Context) (bool, error) {
-	if l.known.Erased || l.contact == nil {
-		return l.known.Erased, nil
-	}
-	var keys [][]byte
-	if email := l.contact.Email(); email != "" {
-		keys = append(keys, l.hash.Email(email))
-	}
-	if id := l.contact.Identity(); id.Complete() {
-		keys = append(keys, l.hash.Identity(id))
-	}
-	if len(keys) == 0 {
-		return false, nil
-	}
-	return l.ledger.Erased(ctx, l.link.ID, keys...)
-}
-
-// sent reports that Advocate already answered what this contact would send now.
-func (l *contactLook) sent() bool {
-	if l.contact == nil || l.known.Ledger.SentHash == nil {
-		return false
-	}
-	id := bridge.Identity{AccountID: l.contact.Email(), UserID: l.contact.Email()}
-	if l.known.Mapping != nil {
-		id = l.known.Mapping.Identity()
-	}
-	return bytes.Equal(l.inputsHash(id), l.known.Ledger.SentHash)
-}
-
-// inputsHash stands for everything the contact, as it is now, has to tell the
-// participant.
-func (l *contactLook) inputsHash(id bridge.Identity) []byte {
-	return l.hash.Change(bridge.ParticipantUpdate(*l.contact, id, l.link.SharePIIUpdates))
+	return result, nil
 }
 
 func (l *contactLook) act(ctx context.Context, s bridge.ContactSnapshot, d bridge.ContactDecision) (bridge.State, error) {
 	switch d.Action {
 	case bridge.Nothing:
 		return l.settle(ctx, store.Settlement{State: restingState(s, d), Reason: d.Reason})
-	case bridge.AwaitContact:
+	case bridge.AwaitContact, bridge.HoldDeletion:
 		return bridge.StateMissing, nil // the workflow looks again; nothing to remember yet
 	case bridge.AwaitEmail:
 		return l.settle(ctx, store.Settlement{
@@ -190,10 +153,20 @@ func (l *contactLook) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 		})
 	case bridge.ParkHalfPair:
 		return l.park(ctx, d.Reason, bridge.CauseHalfPair, nil)
+	case bridge.ParkErasedIDs:
+		return l.park(ctx, d.Reason, bridge.CauseParticipantErased, nil)
 	case bridge.CreateParticipant:
 		return l.createOrMatch(ctx, d.Reason)
 	case bridge.MapByIDs:
 		return l.mapByIDs(ctx, d.Reason)
+	case bridge.DeleteParticipant:
+		return l.deleteParticipant(ctx)
+	case bridge.Unmap:
+		return l.unmap(ctx)
+	case bridge.FollowMerge:
+		return l.followMerge(ctx)
+	case bridge.EraseParticipant:
+		return l.erase(ctx)
 	case bridge.UpdateParticipant:
 		return l.exchange(ctx, d.Reason, bridge.ParticipantUpdate(*l.contact, s.Mapping.Identity(), l.link.SharePIIUpdates))
 	default:
@@ -206,6 +179,8 @@ func restingState(s bridge.ContactSnapshot, d bridge.ContactDecision) bridge.Sta
 	switch {
 	case d.Reason == bridge.ReasonErased:
 		return bridge.StateErased
+	case d.Reason == bridge.ReasonDeleted:
+		return bridge.StateDeleted
 	case d.Reason == bridge.ReasonDoNotTrack:
 		return bridge.StateDoNotTrack
 	case s.Mapping != nil:
@@ -216,7 +191,10 @@ func restingState(s bridge.ContactSnapshot, d bridge.ContactDecision) bridge.Sta
 }
 
 func (l *contactLook) settle(ctx context.Context, s store.Settlement) (bridge.State, error) {
-	if err := l.ledger.Settle(ctx, l.link.ID, l.id, s); err != nil {
+	if s.State != bridge.StateErased {
+		s.EmailHash = l.emailHash()
+	}
+	if err := l.ledger.Settle(ctx, l.link.ID, l.in.ContactID, s); err != nil {
 		return "", err
 	}
 	return s.State, nil

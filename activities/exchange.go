@@ -69,11 +69,35 @@ func (l *contactLook) exchange(ctx context.Context, why bridge.Reason, change br
 	if err != nil {
 		return "", err
 	}
-	mapping := bridge.Mapping{ConnectionID: l.link.ID, ContactID: l.id, AccountID: p.AccountID, UserID: p.UserID}
-	if err := l.ledger.Link(ctx, mapping, l.inputsHash(p.Identity())); err != nil {
+	err = l.remember(ctx, p)
+	if bridge.KindOf(err) == bridge.DoNotTrack {
+		// Erased while we were talking to Advocate: what we just wrote goes too.
+		return l.takeBack(ctx, p)
+	}
+	if err != nil {
 		return "", err
 	}
 	return l.writeBack(ctx, why, p, dropped)
+}
+
+// takeBack deletes a participant that must not exist any more.
+func (l *contactLook) takeBack(ctx context.Context, p bridge.Participant) (bridge.State, error) {
+	err := l.link.Advocate.Delete(ctx, p.AccountID, p.UserID, true)
+	if err != nil && bridge.KindOf(err) != bridge.NotFound {
+		return "", err
+	}
+	return l.settle(ctx, store.Settlement{State: bridge.StateErased, Reason: bridge.ReasonErased})
+}
+
+// remember stores the mapping, and whether the contact's own email led to it.
+// It is refused as do_not_track if the person was erased.
+func (l *contactLook) remember(ctx context.Context, p bridge.Participant) error {
+	return l.ledger.Link(ctx, store.Linking{
+		Mapping:   bridge.Mapping{ConnectionID: l.link.ID, ContactID: l.in.ContactID, AccountID: p.AccountID, UserID: p.UserID},
+		ByEmail:   bridge.NormalEmail(p.Email) == l.contact.Email(),
+		SentHash:  l.inputsHash(p.Identity()),
+		EmailHash: l.emailHash(),
+	})
 }
 
 // send upserts the participant. A cookie or a code that Advocate refuses is
@@ -98,7 +122,7 @@ func (l *contactLook) send(ctx context.Context, change bridge.ParticipantChange)
 func (l *contactLook) writeBack(ctx context.Context, why bridge.Reason, p bridge.Participant, report *bridge.ParkedItem) (bridge.State, error) {
 	want := bridge.SharedProperties(p, l.link.Sharing)
 	if changes := l.contact.Properties.Changes(want); len(changes) > 0 {
-		err := l.link.HubSpot.UpdateContact(ctx, l.id, changes)
+		err := l.link.HubSpot.UpdateContact(ctx, l.in.ContactID, changes)
 		switch bridge.KindOf(err) {
 		case bridge.NotFound:
 			return bridge.StateMissing, nil // gone since we read it: look again

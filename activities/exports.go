@@ -77,7 +77,7 @@ func (a *Exports) RequestReport(ctx context.Context, in RequestReportInput) (Run
 		return Run{ID: run.ID}, retryable(err)
 	}
 	export, err := a.request(ctx, link, run)
-	a.links.Observe(ctx, link.Connection, err)
+	a.links.Observe(ctx, link.Connection, err, VendorAdvocate)
 	if err != nil {
 		return Run{}, retryable(err)
 	}

@@ -33,9 +33,19 @@ type Links interface {
 	// decided after it.
 	Open(ctx context.Context, connectionID string) (Link, error)
 	// Observe keeps the connection's status true to what its vendors answer:
-	// refused credentials mark it, a success clears the mark.
-	Observe(ctx context.Context, connection bridge.Connection, err error)
+	// refused credentials mark it, and the mark goes once the vendor who
+	// refused them is among those that worked.
+	Observe(ctx context.Context, connection bridge.Connection, err error, worked ...Vendor)
 }
+
+// Vendor is one of the two sides, as the operations in errors begin.
+type Vendor string
+
+// The two sides.
+const (
+	VendorHubSpot  Vendor = "hubspot"
+	VendorAdvocate Vendor = "advocate"
+)
 
 // hasher makes the keyed hashes that stand for personal data at rest.
 type hasher interface {
@@ -43,4 +53,5 @@ type hasher interface {
 	Change(bridge.ParticipantChange) []byte
 	Email(normal string) []byte
 	Identity(bridge.Identity) []byte
+	ContactID(id string) []byte
 }

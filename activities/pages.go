@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ type pages interface {
 	Page(ctx context.Context, runID int64, page int) ([]store.StagedRow, error)
 	MarkSending(ctx context.Context, runID int64, page int) error
 	FinishPage(ctx context.Context, runID int64, page int, results []store.RowResult) error
+	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error)
 }
 
 // Pages groups the activities that apply a plan to HubSpot.
@@ -71,9 +74,13 @@ func (a *Pages) ApplyPage(ctx context.Context, in ApplyPageInput) (ApplyPageResu
 	if err := a.pages.MarkSending(ctx, in.ID, in.Page); err != nil {
 		return ApplyPageResult{}, retryable(err)
 	}
-	results, err := newPageWork(a, link, rows).apply(ctx)
-	a.links.Observe(ctx, link.Connection, err)
+	work := newPageWork(a, link, rows)
+	results, err := work.apply(ctx)
+	a.links.Observe(ctx, link.Connection, err, VendorHubSpot)
 	if err != nil {
+		return ApplyPageResult{}, retryable(err)
+	}
+	if err := a.lookAt(ctx, run, work.gone); err != nil {
 		return ApplyPageResult{}, retryable(err)
 	}
 	if err := a.pages.FinishPage(ctx, in.ID, in.Page, results); err != nil {
@@ -86,17 +93,36 @@ func (a *Pages) ApplyPage(ctx context.Context, in ApplyPageInput) (ApplyPageResu
 	return ApplyPageResult{Results: counts}, nil
 }
 
+// lookAt has contacts looked at by their own lives, once for each run.
+func (a *Pages) lookAt(ctx context.Context, run store.Run, contactIDs []string) error {
+	if len(contactIDs) == 0 {
+		return nil
+	}
+	events := make([]store.Event, 0, len(contactIDs))
+	for _, id := range contactIDs {
+		events = append(events, store.Event{
+			ConnectionID: run.ConnectionID, ContactID: id, Kind: store.EventResync, OccurredAt: run.ExportedAt,
+			DedupeKey: fmt.Sprintf("run %d/%s", run.ID, id),
+		})
+	}
+	_, err := a.pages.AppendEvents(ctx, events)
+	return err
+}
+
 // pageWork is the work of one page: rows in, one result for each out.
 type pageWork struct {
 	link    Link
+	pages   pages
 	hash    hasher
 	resumed bool // an earlier attempt may have written some of it
 	rows    map[string]store.StagedRow
 	results map[string]store.RowResult
+	owners  map[string]bridge.Identity // by contact id
+	gone    []string                   // contacts that HubSpot does not show any more
 }
 
 func newPageWork(a *Pages, link Link, rows []store.StagedRow) *pageWork {
-	w := &pageWork{link: link, hash: a.hash, rows: map[string]store.StagedRow{}, results: map[string]store.RowResult{}}
+	w := &pageWork{link: link, pages: a.pages, hash: a.hash, rows: map[string]store.StagedRow{}, results: map[string]store.RowResult{}, owners: map[string]bridge.Identity{}}
 	for _, row := range rows {
 		w.rows[strconv.FormatInt(row.Ordinal, 10)] = row
 		w.resumed = w.resumed || row.Sending
@@ -154,7 +180,8 @@ func (w *pageWork) matchOrCreate(ctx context.Context, rows map[string]store.Stag
 	}
 	var creates, matches []portal.Write
 	of := map[string]string{}
-	for key, row := range rows {
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		row := rows[key]
 		of[key] = key
 		contact, exists := found[bridge.NormalEmail(row.Participant.Email)]
 		if !exists {
@@ -172,6 +199,8 @@ func (w *pageWork) matchOrCreate(ctx context.Context, rows map[string]store.Stag
 	return w.write(ctx, append(matches, refound...), of, store.ResultMatched)
 }
 
+// find reads the contacts that have the rows' emails, and whom we know them to
+// belong to.
 func (w *pageWork) find(ctx context.Context, rows map[string]store.StagedRow) (map[string]bridge.Contact, error) {
 	if len(rows) == 0 {
 		return nil, nil
@@ -181,17 +210,29 @@ func (w *pageWork) find(ctx context.Context, rows map[string]store.StagedRow) (m
 		emails = append(emails, bridge.NormalEmail(row.Participant.Email))
 	}
 	slices.Sort(emails)
-	return w.link.HubSpot.FindContacts(ctx, bridge.LaneBulk, slices.Compact(emails))
+	found, err := w.link.HubSpot.FindContacts(ctx, bridge.LaneBulk, slices.Compact(emails))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, 0, len(found))
+	for _, contact := range found {
+		ids = append(ids, contact.ID)
+	}
+	owners, err := w.pages.MappedTo(ctx, w.link.ID, ids)
+	maps.Copy(w.owners, owners)
+	return found, err
 }
 
 // match prepares the write that maps an existing contact, or parks the row if
 // the contact names another participant: ids on a contact are a person's word.
 func (w *pageWork) match(key string, row store.StagedRow, contact bridge.Contact) (portal.Write, bool) {
-	named := contact.Identity()
-	if !named.Empty() && named != row.Participant.Identity() {
+	id, named := row.Participant.Identity(), contact.Identity()
+	owner, owned := w.owners[contact.ID]
+	if owned && owner != id || !named.Empty() && named != id {
 		w.park(key, bridge.CauseTakenContact, nil)
 		return portal.Write{}, false
 	}
+	w.owners[contact.ID] = id // participants may share an email: the first one has it
 	want := bridge.SharedProperties(row.Participant, w.link.Sharing)
 	write := portal.Write{Key: key, ContactID: contact.ID, Properties: contact.Properties.Changes(want)}
 	if len(write.Properties) == 0 {
@@ -270,7 +311,9 @@ func (w *pageWork) write(ctx context.Context, writes []portal.Write, of map[stri
 		refusal := answers[write.Key].Err
 		switch bridge.KindOf(refusal) {
 		case bridge.NotFound:
-			w.park(of[write.Key], bridge.CauseNotReadable, refusal)
+			// Deleted or merged away since: its own life will find out which.
+			w.gone = append(w.gone, write.ContactID)
+			w.settle(of[write.Key], store.ResultUnchanged, "", nil)
 		case bridge.Invalid, bridge.Conflict:
 			w.park(of[write.Key], bridge.CauseRefusedByHubSpot, refusal)
 		default:

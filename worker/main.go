@@ -54,7 +54,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	vendors := wiring.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL}
 	links := wiring.NewLinks(vendors, s, budget, metrics, log)
 	defer links.Close()
-	workers := wiring.NewWorkers(temporal, s, links, wiring.Deployment{
+	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{
 		Name: getenv("WORKER_DEPLOYMENT_NAME"), BuildID: getenv("WORKER_BUILD_ID"),
 	})
 	if err := workers.Start(); err != nil {

@@ -22,10 +22,11 @@ const (
 	maxLooks = 8
 )
 
-// ContactLifecycle keeps one contact and its participant in step. All that
-// happens to the contact passes through it, one thing at a time, so two
-// webhooks about one person cannot race into two participants. The first hint
-// starts it, a quiet spell ends it, the next hint starts it again.
+// ContactLifecycle keeps one contact and its participant in step, from the
+// contact's creation to its deletion, erasure or merge. All that happens to
+// the contact passes through it, one thing at a time, so two webhooks about one
+// person cannot race into two participants. The first hint starts it, a quiet
+// spell ends it, the next hint starts it again.
 func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
 	inbox := workflow.GetSignalChannel(ctx, SignalHints)
 	for {
@@ -38,10 +39,8 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
 			}
 			continue
 		}
-		if in.Looks > 0 {
-			// HubSpot tells of a contact before it can be read.
-			pause := time.Second << (in.Looks - 1)
-			in.Hints = in.Hints.Merge(await(ctx, inbox, pause, "wait until HubSpot shows the contact"))
+		if d, why := in.pause(ctx); d > 0 {
+			in.Hints = in.Hints.Merge(await(ctx, inbox, d, why))
 		}
 		if err := look(ctx, &in); err != nil {
 			return err
@@ -53,27 +52,50 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
 	}
 }
 
+// pause is how long to wait before the next look, and why.
+func (in *ContactLifecycleInput) pause(ctx workflow.Context) (time.Duration, string) {
+	held := in.HoldUntil.Sub(workflow.Now(ctx)) // negative where nothing is held
+	switch {
+	case held > 0:
+		return held, "hold the deletion: a privacy deletion, a merge or a restore may belong to it"
+	case in.Looks > 0:
+		// HubSpot tells of a contact before it can be read.
+		return time.Second << (in.Looks - 1), "wait until HubSpot shows the contact"
+	default:
+		return 0, ""
+	}
+}
+
 // look acts on what was heard so far, and forgets it unless the contact has to
 // be looked at again. Work that fails for good is parked, never dropped, and
 // never ends the life: hints that wait behind it would be lost with the run.
 func look(ctx workflow.Context, in *ContactLifecycleInput) error {
-	cause := bridge.CauseUnreachable
 	result, err := syncContact(ctx, in)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if err == nil {
-		if result.State != bridge.StateMissing {
-			in.Hints, in.Looks = bridge.Hints{}, 0
-			return nil
+	case err != nil:
+		in.settled()
+		return park(ctx, in, bridge.CauseUnreachable)
+	case result.Action == bridge.HoldDeletion:
+		if in.HoldUntil.IsZero() {
+			in.HoldUntil = workflow.Now(ctx).Add(result.Hold)
 		}
-		if in.Looks++; in.Looks < maxLooks {
-			return nil
-		}
-		cause = bridge.CauseNotReadable
+		return nil
+	case result.State != bridge.StateMissing:
+		in.settled()
+		return nil
 	}
-	in.Hints, in.Looks = bridge.Hints{}, 0
-	return park(ctx, in, cause)
+	if in.Looks++; in.Looks < maxLooks {
+		return nil
+	}
+	in.settled()
+	return park(ctx, in, bridge.CauseNotReadable)
+}
+
+// settled forgets what was heard: it has been acted on.
+func (in *ContactLifecycleInput) settled() {
+	in.Hints, in.Looks, in.HoldUntil = bridge.Hints{}, 0, time.Time{}
 }
 
 func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.SyncContactResult, error) {
@@ -82,6 +104,8 @@ func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.Sy
 		ConnectionID: in.ConnectionID,
 		ContactID:    in.ContactID,
 		Hints:        in.Hints,
+		Looks:        in.Looks,
+		Held:         !in.HoldUntil.IsZero() && !workflow.Now(ctx).Before(in.HoldUntil),
 	}).Get(ctx, &result)
 	if err == nil {
 		workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s because %s: now %s", result.Action, result.Reason, result.State))

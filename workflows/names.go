@@ -4,6 +4,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/temporal"
 
 	"advocatesync/activities"
@@ -59,6 +61,8 @@ type ContactLifecycleInput struct {
 	// Carried over continue-as-new only.
 	Hints bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
 	Looks int          `json:"looks,omitempty"` // times HubSpot did not show the contact
+
+	HoldUntil time.Time `json:"hold_until,omitzero"` // a deletion is held until then
 }
 
 // ReportSyncInput names the connection to report on.

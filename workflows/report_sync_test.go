@@ -68,6 +68,45 @@ func TestReportSync_doesNotTakeAContactFromAnotherParticipant(t *testing.T) {
 	}
 }
 
+func TestReportSync_doesNotTakeAMappedContactWhoseIDsWereWiped(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	s.EditContact(t, id, map[string]string{"email": "new@shop.example", bridge.PropUserID: "", bridge.PropAccountID: ""})
+	s.Join(t, "new@shop.example", "Nell", "New")
+
+	report(t, s)
+
+	wantParked(t, s, bridge.CauseTakenContact)
+	live(t, s, id, updated())
+	s.InStep(t, id, ann, ann)
+}
+
+func TestReportSync_givesAContactToOnlyOneOfTheParticipantsThatShareItsEmail(t *testing.T) {
+	t.Parallel()
+	for name, exists := range map[string]bool{"the contact exists": true, "the contact is made": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			if exists {
+				s.CreateContact(t, map[string]string{"email": ann})
+			}
+			s.Join(t, ann, "Ann", "Archer")
+			s.Join(t, "other-account@shop.example", "Ann", "Again")
+			if _, err := s.Tenant.Edit("other-account@shop.example", "other-account@shop.example", setEmail(ann)); err != nil {
+				t.Fatal(err)
+			}
+
+			report(t, s)
+
+			wantParked(t, s, bridge.CauseTakenContact)
+			if got := s.Portal.Count("contacts"); got != 1 {
+				t.Errorf("%d contacts have one email", got)
+			}
+		})
+	}
+}
+
 func TestReportSync_obeysTheRules(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -30,6 +30,7 @@ const (
 	UpdateParticipant Action = "update_participant" // send changed inputs, put back what is missing
 	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
 	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
+	ParkErasedIDs     Action = "park_erased_ids"    // the ids name an erased participant, the contact is somebody else: tell
 	HoldDeletion      Action = "hold_deletion"      // wait for what may belong to the deletion, then look again
 	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
 	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
@@ -72,6 +73,7 @@ type ContactSnapshot struct {
 	Former     *Mapping // the participant was deleted with this contact; nil: it was not
 	Shared     bool     // another live contact is mapped to the participant
 	Tombstone  bool     // this person was erased
+	ErasedIDs  bool     // the ids on the contact name an erased participant; the contact is somebody else
 	Rules      Rules
 
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
@@ -111,6 +113,8 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 		return ContactDecision{FollowMerge, ReasonMerged}
 	case s.Contact == nil || s.Contact.Archived:
 		return decideGone(s)
+	case s.ErasedIDs:
+		return ContactDecision{ParkErasedIDs, ReasonErased}
 	case s.DoNotTrack:
 		return ContactDecision{Nothing, ReasonDoNotTrack}
 	case s.Mapping != nil:

@@ -48,6 +48,14 @@ func (c *crm) begin(op string, keys []string) error {
 	return nil
 }
 
+func (*crm) Contact(context.Context, string, []string) (hubspot.Contact, error) {
+	return hubspot.Contact{}, &bridge.Error{Kind: bridge.NotFound}
+}
+
+func (*crm) ArchivedContact(context.Context, string, []string) (hubspot.Contact, error) {
+	return hubspot.Contact{}, &bridge.Error{Kind: bridge.NotFound}
+}
+
 func (c *crm) BatchReadContacts(_ context.Context, ids, _ []string) (map[string]hubspot.Contact, []string, error) {
 	return c.read(opRead, ids)
 }

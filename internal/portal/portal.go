@@ -18,8 +18,10 @@ import (
 	"advocatesync/internal/hubspot"
 )
 
-// client is the part of hubspot.Client that moves contacts in batches.
+// client is the part of hubspot.Client that moves contacts.
 type client interface {
+	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
+	ArchivedContact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchReadContactsByEmail(ctx context.Context, emails, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchCreateContacts(ctx context.Context, in []hubspot.ContactInput) ([]hubspot.ContactResult, error)

@@ -104,3 +104,22 @@ func contactIDs(ctx context.Context, q querier, query string, args ...any) ([]st
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
+
+// MappedTo returns the participants of those of the contacts that have one, by
+// contact id.
+func (s *Store) MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT contact_id, account_id, user_id FROM mapping
+ WHERE connection_id = $1 AND contact_id = ANY($2)`, connectionID, contactIDs)
+	if err != nil {
+		return nil, wrap(err, "mapped_to in %s", connectionID)
+	}
+	owners := map[string]bridge.Identity{}
+	var contact string
+	var id bridge.Identity
+	_, err = pgx.ForEachRow(rows, []any{&contact, &id.AccountID, &id.UserID}, func() error {
+		owners[contact] = id
+		return nil
+	})
+	return owners, wrap(err, "mapped_to in %s", connectionID)
+}

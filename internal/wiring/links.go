@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,13 +130,17 @@ func answering() http.RoundTripper {
 }
 
 // Observe marks the connection when a vendor refuses its credentials, and
-// clears the mark with the first success.
-func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err error) {
+// clears the mark once that vendor works again.
+func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err error, worked ...activities.Vendor) {
 	status, reason := connection.Status, connection.StatusReason
 	var refusal *bridge.Error
 	switch {
 	case err == nil:
-		status, reason = bridge.StatusActive, ""
+		for _, vendor := range worked {
+			if strings.HasPrefix(reason, string(vendor)+".") {
+				status, reason = bridge.StatusActive, ""
+			}
+		}
 	case errors.As(err, &refusal) && refusal.Kind == bridge.Unauthorized:
 		status, reason = bridge.StatusUnauthorized, refusal.Error()
 	}

@@ -28,11 +28,12 @@ const stopTimeout = 10 * time.Second
 // Workers are the queues that one process serves.
 type Workers []worker.Worker
 
-// NewWorkers registers all workflows and activities on their queues.
-func NewWorkers(c client.Client, s *store.Store, links *Links, d Deployment) Workers {
+// NewWorkers registers all workflows and activities on their queues. hold is
+// how long deletions are held.
+func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duration, d Deployment) Workers {
 	live := worker.New(c, workflows.TaskQueue, options(d))
 	workflows.Register(live)
-	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher()))
+	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher(), hold, time.Now))
 
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d))
 	bulk.RegisterActivity(activities.NewExports(links, s))

@@ -27,6 +27,9 @@ import (
 // Program is the connected referral program.
 const Program = "47255"
 
+// Hold is how long deletions are held.
+const Hold = time.Minute
+
 // System is one connection with everything behind it but Temporal.
 type System struct {
 	HubSpot    *hubspottest.Host
@@ -97,7 +100,7 @@ func (n noSchedules) Create(context.Context, client.ScheduleOptions) (client.Sch
 // Activities are the system's real activities, as a worker registers them.
 func (s *System) Activities() []any {
 	return []any{
-		activities.NewContacts(s.Links, s.Store, s.Store.Hasher()),
+		activities.NewContacts(s.Links, s.Store, s.Store.Hasher(), Hold, time.Now),
 		activities.NewExports(s.Links, s.Store),
 		activities.NewPages(s.Links, s.Store, s.Store.Hasher()),
 	}

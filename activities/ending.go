@@ -1,0 +1,171 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// deleteParticipant deletes the participant of a contact that is gone. What is
+// absent already was deleted by an earlier attempt, or by somebody else.
+func (l *contactLook) deleteParticipant(ctx context.Context) (bridge.State, error) {
+	m := l.known.Mapping
+	err := l.link.Advocate.Delete(ctx, m.AccountID, m.UserID, false)
+	if err != nil && bridge.KindOf(err) != bridge.NotFound {
+		return "", err
+	}
+	return l.end(ctx, bridge.EndedDeleted, store.Settlement{State: bridge.StateDeleted, Reason: bridge.ReasonDeleted})
+}
+
+// unmap lets go of a participant that another live contact has.
+func (l *contactLook) unmap(ctx context.Context) (bridge.State, error) {
+	return l.end(ctx, bridge.EndedUnmapped, store.Settlement{State: bridge.StateDeleted, Reason: bridge.ReasonShared})
+}
+
+func (l *contactLook) end(ctx context.Context, ending bridge.Ending, s store.Settlement) (bridge.State, error) {
+	if err := l.ledger.EndMapping(ctx, l.link.ID, l.in.ContactID, ending, s); err != nil {
+		return "", err
+	}
+	return s.State, nil
+}
+
+// followMerge lets the contact that lives on take over the participant, unless
+// it has one: that was the primary contact's, and stays. A participant that is
+// left without a contact is reported, never deleted.
+func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
+	if l.known.Mapping == nil && l.known.Ledger.State == bridge.StateMergedAway {
+		return bridge.StateMergedAway, nil // followed before; what was reported then stays
+	}
+	s := store.Settlement{State: bridge.StateMergedAway, Reason: bridge.ReasonMerged}
+	if m := l.known.Mapping; m != nil {
+		named := l.heir.Identity()
+		if named.Empty() || named == m.Identity() {
+			if _, err := l.ledger.MoveMapping(ctx, l.link.ID, l.in.ContactID, l.heir.ID); err != nil {
+				return "", err
+			}
+		}
+		left, err := l.leftAlone(ctx, m.Identity())
+		if err != nil {
+			return "", err
+		}
+		if left {
+			s.Parked = parkedItem(bridge.CauseParticipantLeft, nil)
+		}
+	}
+	// The heir looks after itself from here on.
+	if err := l.tell(ctx, l.heir.ID, store.EventMerged, "follow-merge/"+l.in.ContactID); err != nil {
+		return "", err
+	}
+	return l.end(ctx, bridge.EndedMerged, s)
+}
+
+// leftAlone reports that no other contact is mapped to a participant, and the
+// heir does not name it either.
+func (l *contactLook) leftAlone(ctx context.Context, id bridge.Identity) (bool, error) {
+	if l.heir.Identity() == id {
+		return false, nil
+	}
+	owners, err := l.ledger.ContactsOf(ctx, l.link.ID, id)
+	owners = slices.DeleteFunc(owners, func(owner string) bool { return owner == l.in.ContactID })
+	return len(owners) == 0, err
+}
+
+// tell has a contact looked at, through the inbox, so that it happens whatever
+// becomes of this process. The same occasion counts once.
+func (l *contactLook) tell(ctx context.Context, contactID string, kind store.EventKind, occasion string) error {
+	_, err := l.ledger.AppendEvents(ctx, []store.Event{{
+		ConnectionID: l.link.ID, ContactID: contactID, Kind: kind,
+		OccurredAt: l.now(), DedupeKey: occasion + "/" + contactID,
+	}})
+	return err
+}
+
+// erase deletes a person for privacy: first the tombstones, so that nothing
+// brings the person back meanwhile, then the participants, then all we know.
+// What we know is needed until the participants are gone, so that a crash
+// between the steps loses nothing.
+func (l *contactLook) erase(ctx context.Context) (bridge.State, error) {
+	person, err := l.person(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := l.ledger.AddTombstone(ctx, l.link.ID, l.tombstones(person)...); err != nil {
+		return "", err
+	}
+	for _, id := range person.ids {
+		err := l.link.Advocate.Delete(ctx, id.AccountID, id.UserID, true)
+		if err != nil && bridge.KindOf(err) != bridge.NotFound {
+			return "", err
+		}
+	}
+	_, err = l.ledger.Erase(ctx, store.Erasure{
+		ConnectionID: l.link.ID, ContactID: l.in.ContactID,
+		Identities: person.ids, EmailHashes: person.emailHashes,
+		Advice: advice[bridge.CauseParticipantErased],
+	})
+	return bridge.StateErased, err
+}
+
+// identified is everything by which a person is known, to us or to Advocate.
+type identified struct {
+	ids         []bridge.Identity
+	emailHashes [][]byte
+}
+
+// person collects the ids the contact is mapped to and those that its own
+// email led to, and what the emails of these participants lead to in turn. A
+// participant that somebody only mapped it to for a while is not this person.
+func (l *contactLook) person(ctx context.Context) (identified, error) {
+	var p identified
+	if l.known.Mapping != nil {
+		p.ids = append(p.ids, l.known.Mapping.Identity())
+	}
+	for _, f := range l.known.Former {
+		if f.ByEmail || f.Ending == bridge.EndedDeleted {
+			p.ids = append(p.ids, f.Identity())
+		}
+	}
+	if l.known.EmailHash != nil {
+		p.emailHashes = append(p.emailHashes, l.known.EmailHash)
+	}
+	emails, err := l.emails(ctx, p.ids)
+	if err != nil {
+		return p, err
+	}
+	for _, email := range emails {
+		p.emailHashes = append(p.emailHashes, l.hash.Email(email))
+		p.ids = append(p.ids, bridge.Identity{AccountID: email, UserID: email})
+	}
+	return p, nil
+}
+
+func (l *contactLook) emails(ctx context.Context, ids []bridge.Identity) ([]string, error) {
+	var emails []string
+	if l.contact != nil && l.contact.Email() != "" {
+		emails = append(emails, l.contact.Email())
+	}
+	for _, id := range ids {
+		p, err := l.link.Advocate.Participant(ctx, id.AccountID, id.UserID, l.link.Sharing.ID)
+		if bridge.KindOf(err) == bridge.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask for the participant of contact %s: %w", l.in.ContactID, err)
+		}
+		if email := bridge.NormalEmail(p.Email); email != "" && !slices.Contains(emails, email) {
+			emails = append(emails, email)
+		}
+	}
+	return emails, nil
+}
+
+func (l *contactLook) tombstones(p identified) [][]byte {
+	keys := slices.Concat(p.emailHashes, [][]byte{l.hash.ContactID(l.in.ContactID)})
+	for _, id := range p.ids {
+		keys = append(keys, l.hash.Identity(id))
+	}
+	return keys
+}
