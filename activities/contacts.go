@@ -143,7 +143,10 @@ func (l *contactLook) sync(ctx context.Context) (SyncContactResult, error) {
 func (l *contactLook) act(ctx context.Context, s bridge.ContactSnapshot, d bridge.ContactDecision) (bridge.State, error) {
 	switch d.Action {
 	case bridge.Nothing:
-		return l.settle(ctx, store.Settlement{State: restingState(s, d), Reason: d.Reason})
+		return l.settle(ctx, store.Settlement{
+			State: restingState(s, d), Reason: d.Reason,
+			KeepReports: d.Reason == bridge.ReasonInStep, // a second hint must not wipe what the first brought up
+		})
 	case bridge.AwaitContact, bridge.HoldDeletion:
 		return bridge.StateMissing, nil // the workflow looks again; nothing to remember yet
 	case bridge.AwaitEmail:

@@ -38,10 +38,10 @@ func TestContactLifecycle_givesRefusalsTheirMeaning(t *testing.T) {
 			s := wiringtest.New(t)
 			id := s.CreateContact(t, tt.props)
 			if tt.rsCode != "" {
-				s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteUpsert, Status: 400, RSCode: tt.rsCode})
+				s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteUpsert, Status: 400, RSCode: tt.rsCode, Times: -1})
 			}
 
-			live(t, s, id, created())
+			live(t, s, id, created(), created) // HubSpot tells everything twice
 
 			if got := s.State(t, id); got != tt.state {
 				t.Errorf("state = %s, want %s", got, tt.state)

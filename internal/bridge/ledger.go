@@ -44,6 +44,10 @@ const (
 	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
 )
 
+// Reports are the causes that hold nothing up: the contact was synced, and a
+// person is told what was left out.
+func Reports() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped} }
+
 // ParkedItem is work that cannot succeed without a person. Its subject is a
 // contact, or a participant that has no contact yet.
 type ParkedItem struct {

@@ -70,6 +70,7 @@ type Settlement struct {
 	WrittenHash  []byte             // what HubSpot took; nil: nothing new
 	EmailHash    []byte             // of the contact's email; nil: nothing new
 	Parked       *bridge.ParkedItem // nil: nothing is in the way any more
+	KeepReports  bool               // nothing was exchanged, so what was reported of the last exchange stays
 }
 
 // withoutPerson is what may be recorded of somebody who was erased.
@@ -97,11 +98,11 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
 
 const resolveOthers = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
- WHERE connection_id = $1 AND contact_id = $2 AND closed_at IS NULL AND cause <> $3`
+ WHERE connection_id = $1 AND contact_id = $2 AND closed_at IS NULL AND cause <> ALL ($3)`
 
 // Settle records the outcome of one look at a contact. The look speaks for the
 // contact as a whole: its item is parked, if it has one, and every other open
-// item of the contact is resolved. Of a contact that was erased no hashes, ids
+// item of the contact is resolved, but for reports that are to be kept. Of a contact that was erased no hashes, ids
 // or words are recorded any more.
 func (s *Store) Settle(ctx context.Context, connectionID, contactID string, out Settlement) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -121,11 +122,14 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	var batch pgx.Batch
 	batch.Queue(upsertSettlement, connectionID, contactID,
 		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased)
-	var still bridge.Cause // empty: none
+	still := []bridge.Cause{}
+	if out.KeepReports {
+		still = append(still, bridge.Reports()...)
+	}
 	if out.Parked != nil {
 		item := *out.Parked
 		item.ConnectionID, item.ContactID = connectionID, contactID
-		still = item.Cause
+		still = append(still, item.Cause)
 		statement, args := parking(item)
 		batch.Queue(statement, args...)
 	}
