@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -69,26 +68,6 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 	return orphaned, nil
 }
 
-const selectSending = `
-SELECT EXISTS (SELECT 1
-                 FROM sync_run r
-                 JOIN staged_participant s ON s.run_id = r.id
-                WHERE r.connection_id = $1 AND r.finished_at IS NULL AND s.state = 'sending'
-                  AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2)))`
-
-// refuseWhileSending keeps an erasure from overtaking a page that is being
-// written: the contact it may make has to be known to be reported. The caller
-// holds the erasure lock, so that no other page is begun.
-func refuseWhileSending(ctx context.Context, tx pgx.Tx, connectionID string, keys [][]byte) error {
-	var sending bool
-	err := tx.QueryRow(ctx, selectSending, connectionID, keys).Scan(&sending)
-	if err == nil && sending {
-		err = &bridge.Error{Kind: bridge.Pending, Op: "store.erase", RetryAfter: busyPause,
-			Err: errors.New("a page with this person is being written")}
-	}
-	return err
-}
-
 const blankStaged = `
 WITH mine AS (
      SELECT s.run_id, s.ordinal
@@ -98,7 +77,8 @@ WITH mine AS (
         FOR UPDATE OF s NOWAIT)
 UPDATE staged_participant s SET ` + blankPerson + `
   FROM mine
- WHERE s.run_id = mine.run_id AND s.ordinal = mine.ordinal`
+ WHERE s.run_id = mine.run_id AND s.ordinal = mine.ordinal
+RETURNING s.state = 'sending'`
 
 const forgetHandled = `
 WITH mine AS (
@@ -111,15 +91,23 @@ DELETE FROM participant_ledger
 // forgetRows blanks the person's rows of runs, and forgets those of the past.
 // It does not wait for who works on them: that can take as long as a run.
 func forgetRows(ctx context.Context, tx pgx.Tx, connectionID string, keys, identities [][]byte) error {
-	if _, err := tx.Exec(ctx, blankStaged, connectionID, keys); err != nil {
+	rows, err := tx.Query(ctx, blankStaged, connectionID, keys)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, forgetHandled, connectionID, identities)
+	sending, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	if err != nil {
+		return err
+	}
+	if slices.Contains(sending, true) {
+		return errSending()
+	}
+	_, err = tx.Exec(ctx, forgetHandled, connectionID, identities)
 	return err
 }
 
 const forgetMapped = `
-DELETE FROM mapping m
+DELETE FROM mapping
  WHERE connection_id = $1
    AND (contact_id = $2 OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
 RETURNING contact_id`

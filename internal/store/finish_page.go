@@ -121,6 +121,13 @@ SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id, tru
 ON CONFLICT (connection_id, contact_id) DO NOTHING
 RETURNING contact_id`
 
+// As Link does: what was deleted is back.
+const forgetFormerOfAdded = `
+DELETE FROM former_mapping f
+ USING mapping m
+ WHERE m.connection_id = $1 AND m.contact_id = ANY ($2) AND f.connection_id = m.connection_id AND f.contact_id = m.contact_id
+   AND (f.ending = 'deleted' OR (f.account_id, f.user_id) = (m.account_id, m.user_id))`
+
 // Only for contacts that are this participant's. One that was mapped before
 // keeps its state, which may say more than "mapped".
 const upsertWritten = `
@@ -161,6 +168,9 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	}
 	added, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, forgetFormerOfAdded, run.ConnectionID, added); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, upsertWritten, run.ConnectionID, run.ID, ordinals, contacts, sent, written, added)

@@ -62,7 +62,7 @@ func (s *Store) EndMapping(ctx context.Context, connectionID, contactID string, 
 		if err != nil {
 			return err
 		}
-		if _, err := unmap(ctx, tx, connectionID, contactID, ending); err != nil {
+		if err := unmap(ctx, tx, connectionID, contactID, ending); err != nil {
 			return err
 		}
 		return settle(ctx, tx, connectionID, contactID, out, erased)
@@ -70,19 +70,17 @@ func (s *Store) EndMapping(ctx context.Context, connectionID, contactID string, 
 	return wrap(err, "end_mapping of contact %s/%s", connectionID, contactID)
 }
 
-// unmap turns a contact's mapping into a former one, and tells whether there
-// was one.
-func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, ending bridge.Ending) (bool, error) {
+// unmap turns a contact's mapping into a former one, if there is one.
+func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, ending bridge.Ending) error {
 	tag, err := tx.Exec(ctx, endMapping, connectionID, contactID, ending)
 	if err != nil || tag.RowsAffected() == 0 {
-		return false, err
+		return err
 	}
 	_, err = tx.Exec(ctx, clearHashes, connectionID, contactID)
-	return true, err
+	return err
 }
 
-const lockMappings = `
-SELECT contact_id FROM mapping WHERE connection_id = $1 AND contact_id IN ($2, $3) ORDER BY contact_id FOR UPDATE`
+const selectMapping = "SELECT account_id, user_id FROM mapping WHERE connection_id = $1 AND contact_id = $2"
 
 const inheritMapping = `
 INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
@@ -101,34 +99,47 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
 // of the one that does not, and moved is true, unless it has a mapping already,
 // which then stays. In both cases the mapping of the merged-away contact ends.
 // Without one there is nothing to do. It returns a do_not_track error, and
-// changes nothing, if the contact that lives on was erased.
+// changes nothing, if either contact or the participant was erased.
 func (s *Store) MoveMapping(ctx context.Context, connectionID, fromContactID, toContactID string) (moved bool, err error) {
 	if fromContactID == toContactID {
 		return false, &bridge.Error{Kind: bridge.Invalid, Op: "store.move_mapping", Err: errors.New("a contact cannot merge into itself")}
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := refuseErased(ctx, tx, connectionID, s.hasher.ContactID(toContactID)); err != nil {
+		if err := awaitErasure(ctx, tx, connectionID); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, lockMappings, connectionID, fromContactID, toContactID); err != nil {
-			return err
+		var id bridge.Identity
+		err := tx.QueryRow(ctx, selectMapping, connectionID, fromContactID).Scan(&id.AccountID, &id.UserID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
 		}
-		tag, err := tx.Exec(ctx, inheritMapping, connectionID, fromContactID, toContactID)
 		if err != nil {
 			return err
 		}
-		if moved = tag.RowsAffected() > 0; moved {
-			if _, err := tx.Exec(ctx, inheritLedger, connectionID, fromContactID, toContactID, bridge.ReasonMerged); err != nil {
-				return err
-			}
+		if err := refuseErased(ctx, tx, connectionID,
+			s.hasher.Identity(id), s.hasher.ContactID(fromContactID), s.hasher.ContactID(toContactID)); err != nil {
+			return err
 		}
-		_, err = unmap(ctx, tx, connectionID, fromContactID, bridge.EndedMerged)
+		moved, err = moveMapping(ctx, tx, connectionID, fromContactID, toContactID)
 		return err
 	})
 	if err != nil {
 		return false, wrap(err, "move_mapping of contact %s/%s", connectionID, fromContactID)
 	}
 	return moved, nil
+}
+
+func moveMapping(ctx context.Context, tx pgx.Tx, connectionID, from, to string) (moved bool, err error) {
+	tag, err := tx.Exec(ctx, inheritMapping, connectionID, from, to)
+	if err != nil {
+		return false, err
+	}
+	if moved = tag.RowsAffected() > 0; moved {
+		if _, err := tx.Exec(ctx, inheritLedger, connectionID, from, to, bridge.ReasonMerged); err != nil {
+			return false, err
+		}
+	}
+	return moved, unmap(ctx, tx, connectionID, from, bridge.EndedMerged)
 }
 
 // The email is forgotten together with the ids, where the contact is gone too.

@@ -17,10 +17,10 @@
 // the states a row may be in, so that a bug fails loudly instead of leaving
 // something half done. Rows are always locked in the same order, to keep
 // transactions from waiting for each other in circles: sync_run, the erasure
-// lock, staged rows, mapping, former_mapping, contact_ledger, parked_item, each
-// by ascending key. The exception is an erasure. It must not make everybody wait
-// who waits for it, so it does not wait for the rows of a run, but asks to be
-// tried again.
+// lock, staged rows, participant_ledger, mapping, former_mapping,
+// contact_ledger, parked_item, each by ascending key. An erasure makes everybody
+// wait who writes about people, so it does not itself wait for the rows of a
+// run, but asks to be tried again.
 package store
 
 import (

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,22 +21,41 @@ ON CONFLICT (connection_id, key_hash) DO NOTHING`
 // written it fails as pending.
 func (s *Store) AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		return bury(ctx, tx, connectionID, hashes)
+		if err := bury(ctx, tx, connectionID, hashes); err != nil {
+			return err
+		}
+		var sending bool
+		err := tx.QueryRow(ctx, selectSending, connectionID, hashes).Scan(&sending)
+		if err == nil && sending {
+			err = errSending()
+		}
+		return err
 	})
 	return wrap(err, "add_tombstone in %s", connectionID)
 }
 
-// bury adds tombstones. Until the transaction ends, nobody of the connection is
-// mapped and no page is begun.
+// bury adds tombstones. From here to the end of the transaction nobody of the
+// connection is mapped, and no page is begun or finished.
 func bury(ctx context.Context, tx pgx.Tx, connectionID string, hashes [][]byte) error {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+erasureLock+")", connectionID); err != nil {
 		return err
 	}
-	if err := refuseWhileSending(ctx, tx, connectionID, hashes); err != nil {
-		return err
-	}
 	_, err := tx.Exec(ctx, insertTombstones, connectionID, hashes)
 	return err
+}
+
+const selectSending = `
+SELECT EXISTS (SELECT 1
+                 FROM sync_run r
+                 JOIN staged_participant s ON s.run_id = r.id
+                WHERE r.connection_id = $1 AND r.finished_at IS NULL AND s.state = 'sending'
+                  AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2)))`
+
+// errSending keeps an erasure from overtaking a page that is being written: the
+// contact that it may make has to be known to be reported.
+func errSending() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "store.erase", RetryAfter: busyPause,
+		Err: errors.New("a page with this person is being written")}
 }
 
 // Erased tells whether any of the keys belongs to a person who was erased.
