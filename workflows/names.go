@@ -4,6 +4,7 @@
 package workflows
 
 import (
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -14,9 +15,11 @@ import (
 
 // These name activities in workflow code; they are never called.
 var (
-	contacts *activities.Contacts
-	exports  *activities.Exports
-	pages    *activities.Pages
+	contacts    *activities.Contacts
+	exports     *activities.Exports
+	pages       *activities.Pages
+	retries     *activities.Retries
+	housekeeper *activities.Housekeeping
 )
 
 // Names that are written into histories, schedules and client calls. They are
@@ -30,6 +33,8 @@ const (
 
 	ContactLifecycleName = "ContactLifecycle"
 	ReportSyncName       = "ReportSync"
+	RetryParkedName      = "RetryParked"
+	HousekeepingName     = "Housekeeping"
 
 	// SignalHints carries bridge.Hints to a ContactLifecycle.
 	SignalHints = "hints"
@@ -45,6 +50,15 @@ func ContactLifecycleID(connectionID, contactID string) string {
 func ReportSyncID(connectionID string) string {
 	return "report-sync/" + connectionID
 }
+
+// RetryParkedID is the workflow id of one retry of parked participants.
+func RetryParkedID(connectionID string, runID int64) string {
+	return "parked-retry/" + connectionID + "/" + strconv.FormatInt(runID, 10)
+}
+
+// HousekeepingID is the id of the installation's housekeeping schedule and the
+// prefix of its runs.
+const HousekeepingID = "housekeeping"
 
 // Search attributes, registered with the namespace before the first start.
 var (
@@ -63,9 +77,17 @@ type ContactLifecycleInput struct {
 	Looks int          `json:"looks,omitempty"` // times HubSpot did not show the contact
 
 	HoldUntil time.Time `json:"hold_until,omitzero"` // a deletion is held until then
+
+	Last activities.SyncContactResult `json:"last,omitzero"` // what was decided last
 }
 
 // ReportSyncInput names the connection to report on.
 type ReportSyncInput struct {
 	ConnectionID string `json:"connection_id"`
+}
+
+// RetryParkedInput names a run of the store over parked participants.
+type RetryParkedInput struct {
+	ConnectionID string `json:"connection_id"`
+	RunID        int64  `json:"run_id"`
 }

@@ -13,4 +13,6 @@ type registry interface {
 func Register(r registry) {
 	r.RegisterWorkflowWithOptions(ContactLifecycle, workflow.RegisterOptions{Name: ContactLifecycleName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(ReportSync, workflow.RegisterOptions{Name: ReportSyncName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(RetryParked, workflow.RegisterOptions{Name: RetryParkedName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(Housekeeping, workflow.RegisterOptions{Name: HousekeepingName, VersioningBehavior: pinned})
 }

@@ -38,6 +38,8 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d))
 	bulk.RegisterActivity(activities.NewExports(links, s))
 	bulk.RegisterActivity(activities.NewPages(links, s, s.Hasher()))
+	bulk.RegisterActivity(activities.NewRetries(links, s))
+	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
 	return Workers{live, bulk}
 }
 
