@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"text/tabwriter"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +35,43 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 	}
 	defer temporal.Close()
 	vendors := operator.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL}
-	return do(ctx, operator.New(s, temporal.ScheduleClient(), vendors, cfg.ReportSyncInterval))
+	return do(ctx, operator.New(s, temporal, vendors, cfg.ReportSyncInterval, time.Now))
+}
+
+// withConnection is withOperator for what is asked of one connection. An empty
+// id means the only one there is.
+func (a *app) withConnection(ctx context.Context, id string,
+	do func(context.Context, *operator.Operator, bridge.Connection) error,
+) error {
+	return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator) error {
+		c, err := o.Connection(ctx, id)
+		if err != nil {
+			return err
+		}
+		return do(ctx, o, c)
+	})
+}
+
+func connectionFlag(cmd *cobra.Command, id *string) {
+	cmd.Flags().StringVar(id, "connection", "", "the connection's id; may be left out while there is only one")
+}
+
+// family is a command that only has others below it. Without one of them, or
+// with a word that is none, it is a usage error: a script must notice.
+func family(use, short string, members ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs, // names the unknown command
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmd.Help(); err != nil {
+				return err
+			}
+			return usageError{errors.New("say what to do with: " + use)}
+		},
+	}
+	cmd.AddCommand(members...)
+	return cmd
 }
 
 // print shows a result: as JSON for scripts, else as the command words it.
@@ -42,137 +81,33 @@ func (a *app) print(view any, words func()) error {
 		return nil
 	}
 	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false) // links are to be read
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(view)
 }
 
-func (a *app) connectionCommand() *cobra.Command {
-	var id string
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List all connections",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-				all, err := o.Connections(ctx)
-				if err != nil {
-					return err
-				}
-				return a.printConnections(all)
-			})
-		},
+// confirm asks a person whether to go on. Without one at the terminal it is a
+// usage error: scripts say --yes.
+func (a *app) confirm(question string) error {
+	if !a.interactive {
+		return usageError{errors.New("there is nobody to ask: say --yes to go on without asking")}
 	}
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Show one connection",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-				c, err := o.Connection(ctx, id)
-				if err != nil {
-					return err
-				}
-				return a.printConnections([]bridge.Connection{c})
-			})
-		},
+	fmt.Fprintf(a.log, "%s [y/N] ", question)
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	if answer == "y" || answer == "yes" {
+		return nil
 	}
-	connectionFlag(show, &id)
-	cmd := &cobra.Command{Use: "connection", Short: "Look at connections"}
-	cmd.AddCommand(list, show)
-	return cmd
-}
-
-func connectionFlag(cmd *cobra.Command, id *string) {
-	cmd.Flags().StringVar(id, "connection", "", "the connection's id; may be left out while there is only one")
-}
-
-type connectionJSON struct {
-	ConnectionID string `json:"connection_id"`
-	PortalID     int64  `json:"portal_id"`
-	Tenant       string `json:"tenant"`
-	Program      string `json:"program"`
-	Status       string `json:"status"`
-	StatusReason string `json:"status_reason,omitempty"`
-}
-
-func connectionView(c bridge.Connection) connectionJSON {
-	return connectionJSON{
-		ConnectionID: c.ID, PortalID: c.PortalID, Tenant: c.Tenant, Program: c.Program,
-		Status: string(c.Status), StatusReason: c.StatusReason,
+	if err != nil {
+		fmt.Fprintln(a.log) // the question's line has no end yet
 	}
+	return errors.New("nothing was changed")
 }
 
-func (a *app) printConnections(all []bridge.Connection) error {
-	views := make([]connectionJSON, 0, len(all))
-	for _, c := range all {
-		views = append(views, connectionView(c))
+// stamp is how a time is shown; empty stands for never.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	return a.print(views, func() {
-		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "CONNECTION\tPORTAL\tTENANT\tPROGRAM\tSTATUS")
-		for _, v := range views {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s %s\n", v.ConnectionID, v.PortalID, v.Tenant, v.Program, v.Status, v.StatusReason)
-		}
-		_ = w.Flush() // like Println: a closed terminal is no failure of the command
-	})
-}
-
-func (a *app) parkedCommand() *cobra.Command {
-	var id string
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List what waits for a person, with its cause and an advice",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-				c, err := o.Connection(ctx, id)
-				if err != nil {
-					return err
-				}
-				items, err := o.Parked(ctx, c.ID)
-				if err != nil {
-					return err
-				}
-				return a.printParked(items)
-			})
-		},
-	}
-	connectionFlag(list, &id)
-	cmd := &cobra.Command{Use: "parked", Short: "Look at work that waits for a person"}
-	cmd.AddCommand(list)
-	return cmd
-}
-
-type parkedJSON struct {
-	ID        int64  `json:"id"`
-	ContactID string `json:"contact_id,omitempty"`
-	Cause     string `json:"cause"`
-	Advice    string `json:"advice"`
-	Words     string `json:"words,omitempty"`
-	ParkedAt  string `json:"parked_at"`
-}
-
-func (a *app) printParked(items []bridge.ParkedItem) error {
-	views := make([]parkedJSON, 0, len(items))
-	for _, item := range items {
-		views = append(views, parkedJSON{
-			ID: item.ID, ContactID: item.ContactID, Cause: string(item.Cause), Advice: item.Advice,
-			Words: item.Words, ParkedAt: item.ParkedAt.UTC().Format("2006-01-02T15:04:05Z"),
-		})
-	}
-	return a.print(views, func() {
-		for _, v := range views {
-			subject := "contact " + v.ContactID
-			if v.ContactID == "" {
-				subject = "a participant without a contact"
-			}
-			fmt.Fprintf(a.out, "%d  %s  %s: %s\n    %s\n", v.ID, v.ParkedAt, subject, v.Cause, v.Advice)
-			if v.Words != "" {
-				fmt.Fprintf(a.out, "    vendor: %s\n", v.Words)
-			}
-		}
-		if len(views) == 0 {
-			fmt.Fprintln(a.out, "Nothing is parked.")
-		}
-	})
+	return t.UTC().Format(time.RFC3339)
 }

@@ -84,7 +84,7 @@ func (a *app) fill(flags []connectFlag) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("connect needs more:\n%w", errors.Join(missing...))
+		return usageError{fmt.Errorf("connect needs more:\n%w", errors.Join(missing...))}
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func portalID(text string) (int64, error) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		return 0, errors.New("--portal-id must be the portal's number, digits only")
+		return 0, usageError{errors.New("--portal-id must be the portal's number, digits only")}
 	}
 	return id, nil
 }

@@ -1,9 +1,13 @@
 // Command starter is the way in: "starter serve" takes webhooks and keeps the
 // schedules; every other command does one thing an operator asks for.
+//
+// It exits with 0 when the thing is done, with 1 when it failed or was refused,
+// and with 2 when the command line itself is wrong, so that nothing was tried.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,35 +19,63 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], &app{
+		getenv: os.Getenv, in: os.Stdin, out: os.Stdout, log: os.Stderr, interactive: terminal(os.Stdin),
+	})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// terminal tells whether a person may sit at a file's other end.
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // app is what every command shares.
 type app struct {
-	getenv func(string) string
-	out    io.Writer // results
-	log    io.Writer // progress and logs
-	json   bool
+	getenv      func(string) string
+	in          io.Reader // answers to questions
+	out         io.Writer // results
+	log         io.Writer // questions, progress and logs
+	interactive bool      // somebody can answer
+	json        bool
+}
+
+// usageError says that the command line is wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	if _, usage := errors.AsType[usageError](err); usage {
+		return 2
+	}
+	return 1
 }
 
 // run carries out one command line.
-func run(ctx context.Context, args []string, getenv func(string) string, out, log io.Writer) error {
-	a := &app{getenv: getenv, out: out, log: log}
+func run(ctx context.Context, args []string, a *app) error {
+	understood := false
 	root := &cobra.Command{
 		Use:           "starter",
 		Short:         "Keeps HubSpot contacts and impact.com Advocate participants in step",
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints the error, once
+		// Runs once the command, its flags and its arguments are found right.
+		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for scripts")
 	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(log)
-	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.parkedCommand())
-	return root.ExecuteContext(ctx)
+	root.SetOut(a.out)
+	root.SetErr(a.log)
+	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand())
+	err := root.ExecuteContext(ctx)
+	if err != nil && !understood {
+		return usageError{err}
+	}
+	return err
 }

@@ -19,9 +19,7 @@ type rulesJSON struct {
 }
 
 func (a *app) rulesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Look at or change what is shared"}
-	cmd.AddCommand(a.rulesGetCommand(), a.rulesSetCommand())
-	return cmd
+	return family("rules", "Look at or change what is shared", a.rulesGetCommand(), a.rulesSetCommand())
 }
 
 func (a *app) rulesGetCommand() *cobra.Command {
@@ -31,11 +29,7 @@ func (a *app) rulesGetCommand() *cobra.Command {
 		Short: "Show the sharing rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-				c, err := o.Connection(ctx, id)
-				if err != nil {
-					return err
-				}
+			return a.withConnection(cmd.Context(), id, func(_ context.Context, _ *operator.Operator, c bridge.Connection) error {
 				return a.printRules(c)
 			})
 		},
@@ -68,11 +62,7 @@ func (a *app) rulesSetCommand() *cobra.Command {
 		cmd.Flags().BoolVar(s.wanted, s.name, false, s.usage)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-			c, err := o.Connection(ctx, id)
-			if err != nil {
-				return err
-			}
+		return a.withConnection(cmd.Context(), id, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 			for _, s := range switches {
 				if cmd.Flags().Changed(s.name) {
 					*s.of(&c) = *s.wanted

@@ -71,6 +71,9 @@ func (a *app) serve(ctx context.Context) error {
 // ensureSchedules repairs what was lost with a Temporal namespace and follows
 // a changed interval.
 func ensureSchedules(ctx context.Context, s *store.Store, schedules client.ScheduleClient, cfg config.Starter) error {
+	if err := operator.EnsureHousekeepingSchedule(ctx, schedules); err != nil {
+		return err
+	}
 	connections, err := s.Connections(ctx)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connect
 	if err != nil {
 		return bridge.Connection{}, err
 	}
-	return connection, EnsureReportSchedule(ctx, o.schedules, connection.ID, o.interval)
+	return connection, EnsureReportSchedule(ctx, o.temporal.ScheduleClient(), connection.ID, o.interval)
 }
 
 // checkPortal finds out which portal the token opens.
@@ -61,7 +61,7 @@ func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, e
 
 // checkProgram makes sure that the tenant lets us in and has the program.
 func (o *Operator) checkProgram(ctx context.Context, in ConnectInput) error {
-	programs, err := o.vendors.advocate(in.Tenant, in.Credentials).Programs(ctx)
+	programs, err := o.vendors.advocate(bridge.Connection{Tenant: in.Tenant}, in.Credentials).Programs(ctx)
 	if err != nil {
 		return refusal("Advocate", "--tenant (ADVOCATE_TENANT_ALIAS), --advocate-user (ADVOCATE_API_USER) and --advocate-key (ADVOCATE_API_KEY)", err)
 	}

@@ -1,6 +1,7 @@
 // Package operator is what a person may ask of an installation: connect a
-// portal with a tenant, look at connections, set their sharing rules. The
-// command line and, later, the admin API are two mouths of the same code.
+// portal with a tenant, set the sharing rules, look at a contact, have work
+// tried again. The command line and, later, the admin API are two mouths of the
+// same code.
 package operator
 
 import (
@@ -20,21 +21,35 @@ import (
 // vendorTimeout bounds one call to a vendor while a person waits.
 const vendorTimeout = 20 * time.Second
 
-// connections is the part of the store that operators act on.
+// records is the part of the store that operators act on.
+type records interface {
+	connections
+	contactRecords
+	parkedRecords
+}
+
+// connections is who is joined to whom.
 type connections interface {
 	SaveConnection(ctx context.Context, c bridge.Connection, credentials store.Credentials) (bridge.Connection, error)
 	Connection(ctx context.Context, id string) (bridge.Connection, error)
 	Connections(ctx context.Context) ([]bridge.Connection, error)
+	Credentials(ctx context.Context, connectionID string) (store.Credentials, int, error)
 	SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error
-	ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error)
+}
+
+// temporalClient is the part of Temporal's client that operators act on.
+type temporalClient interface {
+	ScheduleClient() client.ScheduleClient
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 }
 
 // Operator carries out what a person asks for.
 type Operator struct {
-	store     connections
-	schedules client.ScheduleClient
-	vendors   Vendors
-	interval  time.Duration // of the report schedules
+	store    records
+	temporal temporalClient
+	vendors  Vendors
+	interval time.Duration // of the report schedules
+	now      func() time.Time
 }
 
 // Vendors says where the vendors are reached.
@@ -45,8 +60,8 @@ type Vendors struct {
 
 // New returns an operator. Reports of the connections it makes run every
 // interval.
-func New(s connections, schedules client.ScheduleClient, vendors Vendors, interval time.Duration) *Operator {
-	return &Operator{store: s, schedules: schedules, vendors: vendors, interval: interval}
+func New(s records, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time) *Operator {
+	return &Operator{store: s, temporal: temporal, vendors: vendors, interval: interval, now: now}
 }
 
 func (v Vendors) hubspot(token string) *hubspot.Client {
@@ -54,9 +69,10 @@ func (v Vendors) hubspot(token string) *hubspot.Client {
 	return hubspot.New(v.HubSpot, static, &http.Client{Timeout: vendorTimeout})
 }
 
-func (v Vendors) advocate(tenant string, c store.Credentials) *advocate.Client {
+func (v Vendors) advocate(c bridge.Connection, secrets store.Credentials) *advocate.Client {
 	return advocate.New(advocate.Config{
-		BaseURL: v.Advocate, Tenant: tenant, User: c.AdvocateUser, Key: c.AdvocateKey,
+		BaseURL: v.Advocate, Tenant: c.Tenant, User: secrets.AdvocateUser, Key: secrets.AdvocateKey,
+		ContactIDField: c.ContactIDField,
 	}, &http.Client{Timeout: vendorTimeout})
 }
 
@@ -87,9 +103,4 @@ func (o *Operator) Connection(ctx context.Context, id string) (bridge.Connection
 // decided from now on.
 func (o *Operator) SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error {
 	return o.store.SetRules(ctx, id, rules, sharePII)
-}
-
-// Parked lists what waits for a person.
-func (o *Operator) Parked(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error) {
-	return o.store.ParkedItems(ctx, connectionID)
 }

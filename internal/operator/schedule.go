@@ -24,16 +24,41 @@ const (
 	reportTimeout = 30 * time.Minute
 )
 
+// Housekeeping runs once a day, at an hour (UTC) when few people work. A day
+// that was missed is made up for: what it deletes may not stay much longer.
+const (
+	housekeepingEvery   = 24 * time.Hour
+	housekeepingAt      = 3 * time.Hour
+	housekeepingTimeout = 6 * time.Hour
+)
+
 // EnsureReportSchedule makes sure that the connection's report runs every
 // interval. A schedule that is there keeps its pause and its note, and is only
 // touched if its interval differs.
 func EnsureReportSchedule(ctx context.Context, schedules client.ScheduleClient, connectionID string, interval time.Duration) error {
-	want := reportSchedule(connectionID, interval)
+	if err := ensureSchedule(ctx, schedules, reportSchedule(connectionID, interval)); err != nil {
+		return fmt.Errorf("schedule the reports of connection %s: %w", connectionID, err)
+	}
+	return nil
+}
+
+// EnsureHousekeepingSchedule makes sure that the installation's housekeeping
+// runs every day. A schedule that is there keeps its pause and its note.
+func EnsureHousekeepingSchedule(ctx context.Context, schedules client.ScheduleClient) error {
+	if err := ensureSchedule(ctx, schedules, housekeepingSchedule()); err != nil {
+		return fmt.Errorf("schedule the housekeeping: %w", err)
+	}
+	return nil
+}
+
+// ensureSchedule creates a schedule, or changes the one that is there if it
+// runs at other times.
+func ensureSchedule(ctx context.Context, schedules client.ScheduleClient, want client.ScheduleOptions) error {
 	_, err := schedules.Create(ctx, want)
 	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return wrapSchedule(connectionID, err)
+		return err
 	}
-	err = schedules.GetHandle(ctx, want.ID).Update(ctx, client.ScheduleUpdateOptions{
+	return schedules.GetHandle(ctx, want.ID).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			schedule := in.Description.Schedule
 			if sameInterval(schedule.Spec, want.Spec) {
@@ -43,14 +68,6 @@ func EnsureReportSchedule(ctx context.Context, schedules client.ScheduleClient, 
 			return &client.ScheduleUpdate{Schedule: &schedule}, nil
 		},
 	})
-	return wrapSchedule(connectionID, err)
-}
-
-func wrapSchedule(connectionID string, err error) error {
-	if err != nil {
-		return fmt.Errorf("schedule the reports of connection %s: %w", connectionID, err)
-	}
-	return nil
 }
 
 func sameInterval(have *client.ScheduleSpec, want client.ScheduleSpec) bool {
@@ -75,6 +92,24 @@ func reportSchedule(connectionID string, interval time.Duration) client.Schedule
 		},
 		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one report at a time
 		CatchupWindow: catchUp,
+	}
+}
+
+func housekeepingSchedule() client.ScheduleOptions {
+	return client.ScheduleOptions{
+		ID: workflows.HousekeepingID,
+		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
+			{Every: housekeepingEvery, Offset: housekeepingAt},
+		}},
+		Action: &client.ScheduleWorkflowAction{
+			ID:                 workflows.HousekeepingID,
+			Workflow:           workflows.HousekeepingName,
+			TaskQueue:          workflows.TaskQueue,
+			WorkflowRunTimeout: housekeepingTimeout,
+			StaticSummary:      "delete what has been kept long enough",
+		},
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: housekeepingEvery,
 	}
 }
 

@@ -4,7 +4,6 @@
 package wiringtest
 
 import (
-	"context"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.temporal.io/sdk/client"
 
 	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
@@ -38,6 +36,8 @@ type System struct {
 	Tenant     *advocatetest.Tenant
 	Store      *store.Store
 	Links      *wiring.Links
+	Temporal   *Temporal
+	Operator   *operator.Operator
 	Connection bridge.Connection
 }
 
@@ -53,7 +53,7 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 	s := &System{
 		HubSpot: crm, Portal: crm.DefaultPortal(),
 		Advocate: referrals, Tenant: referrals.Tenant(""),
-		Store: storetest.New(t),
+		Store: storetest.New(t), Temporal: &Temporal{},
 	}
 	s.connect(t, address(t, server.URL), address(t, referrals.URL))
 	return s
@@ -61,20 +61,27 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 
 func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	t.Helper()
-	o := operator.New(s.Store, noSchedules{}, operator.Vendors{HubSpot: crm, Advocate: referrals}, time.Minute)
+	s.Operator = operator.New(s.Store, s.Temporal, operator.Vendors{HubSpot: crm, Advocate: referrals}, time.Minute, time.Now)
+	s.Reconnect(t)
+	s.HubSpot.ResetCounts()
+	budget := store.NewBudget(s.Store, store.BudgetOptions{})
+	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals}, s.Store, budget,
+		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	t.Cleanup(s.Links.Close)
+}
+
+// Reconnect does what "connect" does, once more: it makes our HubSpot properties
+// anew where somebody removed them.
+func (s *System) Reconnect(t *testing.T) {
+	t.Helper()
 	var err error
-	s.Connection, err = o.Connect(t.Context(), operator.ConnectInput{
+	s.Connection, err = s.Operator.Connect(t.Context(), operator.ConnectInput{
 		Tenant: advocatetest.DefaultAlias, Program: Program,
 		Credentials: store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.HubSpot.ResetCounts()
-	budget := store.NewBudget(s.Store, store.BudgetOptions{})
-	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals}, s.Store, budget,
-		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
-	t.Cleanup(s.Links.Close)
 }
 
 func address(t *testing.T, raw string) *url.URL {
@@ -86,23 +93,14 @@ func address(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// noSchedules takes the report schedule without running it: tests run reports
-// when they want them.
-type noSchedules struct {
-	client.ScheduleClient
-	handle client.ScheduleHandle
-}
-
-func (n noSchedules) Create(context.Context, client.ScheduleOptions) (client.ScheduleHandle, error) {
-	return n.handle, nil
-}
-
 // Activities are the system's real activities, as a worker registers them.
 func (s *System) Activities() []any {
 	return []any{
 		activities.NewContacts(s.Links, s.Store, s.Store.Hasher(), Hold, time.Now),
 		activities.NewExports(s.Links, s.Store),
 		activities.NewPages(s.Links, s.Store, s.Store.Hasher()),
+		activities.NewRetries(s.Links, s.Store),
+		activities.NewHousekeeping(s.Store, time.Now),
 	}
 }
 
