@@ -21,7 +21,7 @@ type Linking struct {
 // person; ids that somebody wrote and took back do not.
 const keepRemapped = `
 INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending)
-SELECT connection_id, contact_id, account_id, user_id, by_email, 'remapped'
+SELECT connection_id, contact_id, account_id, user_id, by_email, $5
   FROM mapping
  WHERE connection_id = $1 AND contact_id = $2 AND (account_id, user_id) <> ($3, $4) AND by_email
    FOR UPDATE
@@ -66,7 +66,7 @@ func (s *Store) Link(ctx context.Context, l Linking) error {
 			return err
 		}
 		var batch pgx.Batch
-		batch.Queue(keepRemapped, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
+		batch.Queue(keepRemapped, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, EndedRemapped)
 		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail)
 		batch.Queue(forgetFormer, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
 		batch.Queue(upsertLinked, m.ConnectionID, m.ContactID, l.SentHash, l.EmailHash)
