@@ -136,6 +136,7 @@ func (l *contactLook) writeBack(ctx context.Context, why bridge.Reason, p bridge
 	return l.settle(ctx, store.Settlement{
 		State: bridge.StateMapped, Reason: why,
 		WrittenHash: l.hash.Properties(want),
+		Program:     l.link.Sharing.ID,
 		Parked:      report,
 	})
 }

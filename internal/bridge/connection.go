@@ -30,6 +30,10 @@ type Connection struct {
 	Tenant   string
 	Program  string // id of the connected program
 
+	// Switching: the program is being changed, so nothing of one may be
+	// written to contacts right now.
+	Switching bool
+
 	Rules           Rules
 	SharePIIUpdates bool // send name and email of mapped contacts too; off by default
 

@@ -15,13 +15,13 @@ import (
 // where a connection names none.
 const DefaultContactIDField = "hubspot_contact_id"
 
-const connectionColumns = `id, portal_id, tenant, program,
+const connectionColumns = `id, portal_id, tenant, program, switching,
        rule_participant_created, rule_participant_updated, rule_contact_created, rule_contact_updated,
        share_pii_updates, contact_id_field, status, status_reason, created_at`
 
 func scanConnection(row pgx.CollectableRow) (bridge.Connection, error) {
 	var c bridge.Connection
-	err := row.Scan(&c.ID, &c.PortalID, &c.Tenant, &c.Program,
+	err := row.Scan(&c.ID, &c.PortalID, &c.Tenant, &c.Program, &c.Switching,
 		&c.Rules.ParticipantCreated, &c.Rules.ParticipantUpdated, &c.Rules.ContactCreated, &c.Rules.ContactUpdated,
 		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.CreatedAt)
 	return c, err
@@ -35,17 +35,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (portal_id) DO NOTHING
 RETURNING ` + connectionColumns
 
+// The program of a tenant that is connected already changes in a switch only:
+// what contacts carry has to change with it.
 const updateConnection = `
 UPDATE connection
-   SET tenant = $2, program = $3, contact_id_field = coalesce(nullif($4, ''), contact_id_field),
+   SET tenant = $2, program = CASE tenant WHEN $2 THEN program ELSE $3 END, contact_id_field = coalesce(nullif($4, ''), contact_id_field),
        status = 'active', status_reason = '', updated_at = now()
  WHERE id = $1
 RETURNING ` + connectionColumns
 
 // SaveConnection stores a connection under its portal. A new one gets an id and
 // keeps the rules of c, so pass bridge.DefaultRules where nobody chose any. For
-// a portal that is connected already it replaces tenant, program and
-// credentials, makes the connection active again and keeps id, rules and
+// a portal that is connected already it replaces tenant and credentials, and
+// the program if the tenant is another one, makes the connection active again and keeps id, rules and
 // watermark; the credentials' revision grows only if they differ.
 func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
 	var saved bridge.Connection

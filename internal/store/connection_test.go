@@ -63,6 +63,17 @@ func TestSaveConnection_againKeepsIDRulesAndField(t *testing.T) {
 	}
 }
 
+func TestSaveConnection_leavesTheProgramOfATenantAlone(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	got, err := d.SaveConnection(t.Context(),
+		bridge.Connection{PortalID: d.conn.PortalID, Tenant: d.conn.Tenant, Program: "p2", Rules: bridge.DefaultRules}, secrets)
+	must(t, err)
+	if got.Program != d.conn.Program {
+		t.Errorf("program %s; only a switch may change it, because contacts carry its values", got.Program)
+	}
+}
+
 func TestCredentials_revisionGrowsOnlyWithAChange(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)

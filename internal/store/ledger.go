@@ -68,6 +68,7 @@ type Settlement struct {
 	AwaitedAsNew bool
 	SentHash     []byte             // what Advocate accepted; nil: nothing new
 	WrittenHash  []byte             // what HubSpot took; nil: nothing new
+	Program      string             // with WrittenHash: the program whose values HubSpot took
 	EmailHash    []byte             // of the contact's email; nil: nothing new
 	Parked       *bridge.ParkedItem // nil: nothing is in the way any more
 	KeepReports  bool               // nothing was exchanged, so what was reported of the last exchange stays
@@ -84,15 +85,16 @@ func (out Settlement) withoutPerson() Settlement {
 	return out
 }
 
-// Erased is the last state of a contact, whatever comes late.
+// Erased is the last state of a contact, whatever comes late. Values of a
+// program that is not connected any more are not what a contact should carry.
 const upsertSettlement = `
 INSERT INTO contact_ledger (connection_id, contact_id, state, reason, awaited_as_new, sent_hash, written_hash, email_hash, decided_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())
+VALUES ($1, $2, $3, $4, $5, $6, (SELECT $7::bytea FROM connection WHERE id = $1 AND program = $10), $8, now())
 ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN $9 AND contact_ledger.state = 'erased' THEN contact_ledger.state ELSE excluded.state END,
        reason = excluded.reason, awaited_as_new = excluded.awaited_as_new,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
-       written_hash = coalesce(excluded.written_hash, contact_ledger.written_hash),
+       written_hash = CASE WHEN $7 IS NULL THEN contact_ledger.written_hash ELSE excluded.written_hash END,
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at`
 
@@ -121,7 +123,10 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	}
 	var batch pgx.Batch
 	batch.Queue(upsertSettlement, connectionID, contactID,
-		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased)
+		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased, out.Program)
+	if out.WrittenHash != nil {
+		batch.Queue(revisitLate, connectionID, contactID, out.Program)
+	}
 	still := []bridge.Cause{}
 	if out.KeepReports {
 		still = append(still, bridge.Reports()...)

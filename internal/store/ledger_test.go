@@ -163,7 +163,7 @@ func TestSettle_keepsHashesItWasNotGiven(t *testing.T) {
 	}{
 		{store.Settlement{State: bridge.StateAwaitingEmail, Reason: bridge.ReasonNoEmail, AwaitedAsNew: true},
 			bridge.Ledger{State: bridge.StateAwaitingEmail, Reason: bridge.ReasonNoEmail, AwaitedAsNew: true}},
-		{store.Settlement{State: bridge.StateMapped, Reason: bridge.ReasonContactCreated, SentHash: []byte("s1"), WrittenHash: []byte("w1")},
+		{store.Settlement{State: bridge.StateMapped, Reason: bridge.ReasonContactCreated, SentHash: []byte("s1"), WrittenHash: []byte("w1"), Program: "p1"},
 			bridge.Ledger{State: bridge.StateMapped, Reason: bridge.ReasonContactCreated, SentHash: []byte("s1"), WrittenHash: []byte("w1")}},
 		{store.Settlement{State: bridge.StateMapped, Reason: bridge.ReasonInputsChanged, SentHash: []byte("s2")},
 			bridge.Ledger{State: bridge.StateMapped, Reason: bridge.ReasonInputsChanged, SentHash: []byte("s2"), WrittenHash: []byte("w1")}},

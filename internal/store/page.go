@@ -134,7 +134,8 @@ SELECT EXISTS (SELECT 1
 
 // MarkSending notes that the writes of a page are about to be sent, so that
 // whoever takes over knows that some may have arrived, and so that no erasure
-// happens while they are. If somebody on the page was erased since it was read
+// happens while they are. No page is begun while the connection's program is
+// being changed, which is pending too. If somebody on the page was erased since it was read
 // it fails as pending: the page must be read again.
 func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -146,6 +147,9 @@ func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
 			return run.refused("mark_sending")
 		}
 		if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
+			return err
+		}
+		if err := refuseOldProgram(ctx, tx, run, page); err != nil {
 			return err
 		}
 		var erased bool

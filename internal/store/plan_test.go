@@ -33,7 +33,7 @@ func (d database) wrote(t *testing.T, contact, name string) {
 	t.Helper()
 	d.link(t, contact, name)
 	must(t, d.Settle(t.Context(), d.conn.ID, contact, store.Settlement{State: bridge.StateMapped,
-		WrittenHash: d.Hasher().Properties(bridge.SharedProperties(person(name), program))}))
+		WrittenHash: d.Hasher().Properties(bridge.SharedProperties(person(name), program)), Program: program.ID}))
 }
 
 func TestPlanRun_decidesByWhatWeKnow(t *testing.T) {
