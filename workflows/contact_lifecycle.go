@@ -27,7 +27,8 @@ const (
 // the contact passes through it, one thing at a time, so two webhooks about one
 // person cannot race into two participants. The first hint starts it, a quiet
 // spell ends it, the next hint starts it again.
-func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
+// Its result is what was decided last.
+func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activities.SyncContactResult, error) {
 	inbox := workflow.GetSignalChannel(ctx, SignalHints)
 	for {
 		in.Hints = in.Hints.Merge(drain(inbox))
@@ -35,7 +36,7 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
 			// Nothing may yield between a fruitless wait and the return: a hint
 			// that arrives then makes the server redo this task, and is seen.
 			if in.Hints = await(ctx, inbox, quiet, "wait for quiet"); in.Hints.Empty() {
-				return ctx.Err()
+				return in.Last, ctx.Err()
 			}
 			continue
 		}
@@ -43,11 +44,11 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) error {
 			in.Hints = in.Hints.Merge(await(ctx, inbox, d, why))
 		}
 		if err := look(ctx, &in); err != nil {
-			return err
+			return in.Last, err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			in.Hints = in.Hints.Merge(drain(inbox))
-			return workflow.NewContinueAsNewError(ctx, ContactLifecycleName, in)
+			return in.Last, workflow.NewContinueAsNewError(ctx, ContactLifecycleName, in)
 		}
 	}
 }
@@ -108,6 +109,7 @@ func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.Sy
 		Held:         !in.HoldUntil.IsZero() && !workflow.Now(ctx).Before(in.HoldUntil),
 	}).Get(ctx, &result)
 	if err == nil {
+		in.Last = result
 		workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s because %s: now %s", result.Action, result.Reason, result.State))
 	}
 	return result, err

@@ -213,7 +213,7 @@ func TestReportSync_neverRemakesTheContactOfAnErasedPerson(t *testing.T) {
 	if _, err := s.Tenant.Join("other-account@shop.example", "Ann", "Archer"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Tenant.Edit("other-account@shop.example", "other-account@shop.example", setEmail(ann)); err != nil {
+	if _, err := s.Tenant.Edit("other-account@shop.example", "other-account@shop.example", withEmail(ann)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -305,6 +305,6 @@ func TestContactLifecycle_deletesTheParticipantOfADeletedSurvivor(t *testing.T) 
 	wantParticipant(t, s, ann, false)
 }
 
-func setEmail(email string) func(*advocatetest.User) {
+func withEmail(email string) func(*advocatetest.User) {
 	return func(u *advocatetest.User) { u.Email = email }
 }

@@ -93,7 +93,7 @@ func TestReportSync_givesAContactToOnlyOneOfTheParticipantsThatShareItsEmail(t *
 			}
 			s.Join(t, ann, "Ann", "Archer")
 			s.Join(t, "other-account@shop.example", "Ann", "Again")
-			if _, err := s.Tenant.Edit("other-account@shop.example", "other-account@shop.example", setEmail(ann)); err != nil {
+			if _, err := s.Tenant.Edit("other-account@shop.example", "other-account@shop.example", withEmail(ann)); err != nil {
 				t.Fatal(err)
 			}
 

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/demo/story"
 )
@@ -73,7 +74,8 @@ func places(out io.Writer, s *stack.Stack, log string) {
 	}
 	fmt.Fprintf(out, "  starter             %s/readyz  %s/metrics\n", s.StarterURL, s.StarterURL)
 	fmt.Fprintf(out, "  worker              %s/readyz  %s/metrics\n", s.WorkerURL, s.WorkerURL)
-	fmt.Fprintf(out, "  HubSpot stand-in    %s/_admin/\n", s.HubSpotURL)
-	fmt.Fprintf(out, "  Advocate stand-in   %s/_admin/\n", s.AdvocateURL)
-	fmt.Fprintf(out, "  logs of both        %s\n\n", log)
+	fmt.Fprintf(out, "  HubSpot contacts    %s/_admin/portals/default/objects/contacts\n", s.HubSpotURL)
+	fmt.Fprintf(out, "  participants        %s/_admin/%s/users\n", s.AdvocateURL, advocatetest.DefaultAlias)
+	fmt.Fprintf(out, "  logs                %s\n", log)
+	fmt.Fprintf(out, "  commands            . %s && starter connection list\n\n", s.EnvFile)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,8 +29,9 @@ func launch(ctx context.Context, name, binary string, args, env []string, log io
 	// It outlives the context of its start: stop and kill end it, in order.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
 	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
+	said := &lastWords{}
 	p.cmd.Env = env
-	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Stdout, p.cmd.Stderr = log, io.MultiWriter(log, said)
 	p.cmd.SysProcAttr = childAttributes()
 	started := make(chan error, 1)
 	go p.own(started)
@@ -37,9 +39,30 @@ func launch(ctx context.Context, name, binary string, args, env []string, log io
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	if err := p.await(ctx, ready); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s did not become ready: %w", name, err), p.kill())
+		return nil, errors.Join(fmt.Errorf("%s did not become ready: %w\n%s", name, err, said), p.kill())
 	}
 	return p, nil
+}
+
+// lastWords keeps the end of what a process prints, for when it fails.
+type lastWords struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (w *lastWords) Write(p []byte) (int, error) {
+	const enough = 2048
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, p...)
+	w.text = w.text[max(0, len(w.text)-enough):]
+	return len(p), nil
+}
+
+func (w *lastWords) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.text)
 }
 
 // own starts the process and waits for its end on one thread: the kernel ends

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -57,6 +58,7 @@ type Stack struct {
 	HubSpotURL, AdvocateURL, StarterURL, WorkerURL, TemporalUI string
 
 	ConnectionID string // of the connection that Start made
+	EnvFile      string // for a shell to source, so that starter's commands work in it
 
 	temporalAddress string
 
@@ -240,7 +242,24 @@ func (s *Stack) configure(context.Context) error {
 		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
 	)
 	s.env = append(s.env, s.temporalEnv()...)
-	return nil
+	return s.writeEnvFile()
+}
+
+func (s *Stack) writeEnvFile() error {
+	file, err := os.CreateTemp("", "advocatesync-*.env") // readable by its owner alone
+	if err != nil {
+		return err
+	}
+	s.EnvFile = file.Name()
+	s.onClose(func() error { return os.Remove(s.EnvFile) })
+	for _, variable := range s.env {
+		name, value, _ := strings.Cut(variable, "=")
+		if name == "PATH" {
+			value = s.binaries + ":" + value
+		}
+		fmt.Fprintf(file, "export %s='%s'\n", name, value)
+	}
+	return file.Close()
 }
 
 // inherited is what our processes take over from us: enough to run, nothing
