@@ -22,6 +22,14 @@ type Property struct {
 	Description    string `json:"description"`
 	FormField      bool   `json:"formField"`      // forms can ask for it
 	HasUniqueValue bool   `json:"hasUniqueValue"` // fixed at creation
+
+	// Modification says what may be done with it. HubSpot's answers only.
+	Modification *PropertyModification `json:"modificationMetadata,omitempty"`
+}
+
+// PropertyModification is what HubSpot lets be done with a property.
+type PropertyModification struct {
+	Archivable bool `json:"archivable"`
 }
 
 // PropertyResult is the outcome for one property of CreateProperties.
@@ -34,10 +42,7 @@ type PropertyResult struct {
 // a Conflict.
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) CreateGroup(ctx context.Context, name, label string) error {
-	in := struct {
-		Name  string `json:"name"`
-		Label string `json:"label"`
-	}{name, label}
+	in := Group{Name: name, Label: label}
 	return c.do(ctx, request{op: "hubspot.create_group", method: http.MethodPost, path: propertiesPath + "/groups", in: in}, nil)
 }
 

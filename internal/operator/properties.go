@@ -13,7 +13,8 @@ import (
 // are missing in it. A property of ours that somebody else made with another
 // type is refused: writing to it would fail one contact at a time.
 func ensureProperties(ctx context.Context, hub *hubspot.Client) error {
-	err := hub.CreateGroup(ctx, bridge.PropertyGroup, "impact.com Advocate")
+	group := hubspot.OwnedGroup()
+	err := hub.CreateGroup(ctx, group.Name, group.Label)
 	if err != nil && bridge.KindOf(err) != bridge.Conflict { // conflict: it is there
 		return fmt.Errorf("create the HubSpot property group %s: %w", bridge.PropertyGroup, err)
 	}
@@ -52,21 +53,10 @@ func missingProperties(ctx context.Context, hub *hubspot.Client) ([]hubspot.Prop
 	for _, def := range bridge.OwnedProperties() {
 		switch p, ok := existing[def.Name]; {
 		case !ok:
-			missing = append(missing, property(def))
+			missing = append(missing, hubspot.Owned(def))
 		case p.Type != "string":
 			foreign = append(foreign, fmt.Errorf("the HubSpot property %s exists with type %s, we need string: rename or remove it, then connect again", def.Name, p.Type))
 		}
 	}
 	return missing, errors.Join(foreign...)
-}
-
-func property(def bridge.PropertyDefinition) hubspot.Property {
-	field := "text"
-	if def.Long {
-		field = "textarea"
-	}
-	return hubspot.Property{
-		Name: def.Name, Label: def.Label, Description: def.Description, GroupName: bridge.PropertyGroup,
-		Type: "string", FieldType: field, FormField: def.FormField,
-	}
 }

@@ -14,6 +14,8 @@ import (
 // crm is a HubSpot of a few lines, for what the real client and its stand-in
 // cannot be made to do on demand. Time is synctest's.
 type crm struct {
+	definitions // none
+
 	latency time.Duration
 	fail    func(op string, keys []string) error // refuses a whole call
 

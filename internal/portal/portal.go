@@ -18,8 +18,10 @@ import (
 	"advocatesync/internal/hubspot"
 )
 
-// client is the part of hubspot.Client that moves contacts.
+// client is the part of hubspot.Client that moves contacts, and defines their
+// properties.
 type client interface {
+	definitions
 	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	ArchivedContact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
