@@ -36,6 +36,9 @@ type Options struct {
 	// ReportInterval is how often changes in Advocate are looked for; 0 means
 	// two seconds, instead of production's minute.
 	ReportInterval time.Duration
+	// DeletionHold is how long a deletion waits for what may belong to it; 0
+	// means two seconds, instead of production's minute.
+	DeletionHold time.Duration
 	// Limits are HubSpot's call limits; nil means those of an ordinary app.
 	Limits *hubspottest.Limits
 	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
@@ -75,6 +78,9 @@ type Stack struct {
 func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.ReportInterval == 0 {
 		opts.ReportInterval = 2 * time.Second
+	}
+	if opts.DeletionHold == 0 {
+		opts.DeletionHold = 2 * time.Second
 	}
 	if opts.RatePer10s == 0 {
 		opts.RatePer10s = 110
@@ -240,6 +246,7 @@ func (s *Stack) configure(context.Context) error {
 		"HUBSPOT_CLIENT_SECRET="+app.ClientSecret,
 		"HUBSPOT_RATE_PER_10S="+strconv.Itoa(s.opts.RatePer10s),
 		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
+		"DELETION_HOLD="+s.opts.DeletionHold.String(),
 	)
 	s.env = append(s.env, s.temporalEnv()...)
 	return s.writeEnvFile()

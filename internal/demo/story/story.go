@@ -4,6 +4,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -41,6 +42,8 @@ func Tell(ctx context.Context, out io.Writer, s *stack.Stack, interval time.Dura
 		t.editsCrossOver,
 		t.namesStayAtHome,
 		t.duplicatesDoNoHarm,
+		t.deletedAndRestored,
+		t.forgotten,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -147,6 +150,64 @@ func (t *teller) duplicatesDoNoHarm(ctx context.Context) error {
 		return fmt.Errorf("%d participants were made for one contact", got)
 	}
 	t.hold("there is exactly one participant for her")
+	return nil
+}
+
+// deletedAndRestored: a deletion crosses over once it is certain, and can be
+// taken back.
+func (t *teller) deletedAndRestored(ctx context.Context) error {
+	t.say("Somebody deletes Annika's contact.")
+	record, _ := t.portal.ContactByEmail(annEmail)
+	before := t.user(annEmail).ReferralCodes[stack.Program]
+	if err := t.portal.Person(1).Archive("contacts", record.ID); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "held and verified, her participant is deleted", func() bool {
+		_, ok := t.tenant.User(annEmail, annEmail)
+		return !ok
+	}); err != nil {
+		return err
+	}
+	t.say("It was a mistake: her contact is restored.")
+	if err := t.portal.Person(1).Restore("contacts", record.ID); err != nil {
+		return err
+	}
+	return t.until(ctx, liveTime, "she is a participant again, with a new code on her contact", func() bool {
+		return t.inStep(annEmail) && t.user(annEmail).ReferralCodes[stack.Program] != before
+	})
+}
+
+// forgotten: a privacy deletion is for good, whatever comes afterwards.
+func (t *teller) forgotten(ctx context.Context) error {
+	t.say("Clementine asks to be forgotten. HubSpot deletes her for privacy.")
+	record, _ := t.portal.ContactByEmail(cleoEmail)
+	if err := t.portal.Person(1).Erase(record.ID); err != nil {
+		return err
+	}
+	if err := t.until(ctx, liveTime, "her participant is deleted, and Advocate may not track her again", func() bool {
+		return t.tenant.Erased(cleoEmail, cleoEmail)
+	}); err != nil {
+		return err
+	}
+	t.say("Later her email comes back through a form, which HubSpot allows.")
+	again, err := t.portal.DefineForm(hubspottest.Form{Name: "Again", Fields: []string{"email"}})
+	if err != nil {
+		return err
+	}
+	if err := t.portal.SubmitForm(again, map[string]string{"email": cleoEmail}, "https://shop.example/again"); err != nil {
+		return err
+	}
+	back, _ := t.portal.ContactByEmail(cleoEmail)
+	if err := t.until(ctx, liveTime, "the contact is looked at and refused", func() bool {
+		out, err := t.stack.Command(ctx, nil, "contact", "show", back.ID, "--json")
+		return err == nil && strings.Contains(out, `"state": "erased"`)
+	}); err != nil {
+		return err
+	}
+	if _, made := t.tenant.User(cleoEmail, cleoEmail); made {
+		return errors.New("a forgotten person was made a participant again")
+	}
+	t.hold("no participant was made of her")
 	return nil
 }
 
