@@ -191,7 +191,8 @@ func sharing(s ContactSnapshot) (Reason, bool) {
 	initial := s.Contact.CreatedAt.Add(initialValues)
 	created := s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
 		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial)
-	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero() || !s.Hints.RestoredAt.IsZero()
+	// A merge tells of no change, though the survivor may have gained an email.
+	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero() || !s.Hints.RestoredAt.IsZero() || !s.Hints.MergedAt.IsZero()
 	switch {
 	case created && s.Rules.ContactCreated:
 		return ReasonContactCreated, true
