@@ -224,8 +224,10 @@ func PersonalData(s *stack.Stack) []string {
 	t := &teller{portal: s.HubSpot.DefaultPortal(), tenant: s.Advocate.Tenant("")}
 	data := []string{"Annika", "Archer", "Benedikt", "Baker", "Benjamin", "Clementine", "BENROCKS"}
 	for _, email := range []string{annEmail, benEmail, cleoEmail} {
-		user := t.user(email)
-		data = append(data, email, user.ID, user.ReferralCodes[stack.Program], user.ShareLinks[stack.Program])
+		data = append(data, email, t.tenant.StoredID(email))
+		if user := t.user(email); user.ID != "" { // not forgotten
+			data = append(data, user.ReferralCodes[stack.Program], user.ShareLinks[stack.Program])
+		}
 	}
 	return data
 }
