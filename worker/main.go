@@ -55,7 +55,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	links := wiring.NewLinks(vendors, s, budget, metrics, log)
 	defer links.Close()
 	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{
-		Name: getenv("WORKER_DEPLOYMENT_NAME"), BuildID: getenv("WORKER_BUILD_ID"),
+		Name: cfg.DeploymentName, BuildID: cfg.BuildID,
 	})
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start polling: %w", err)

@@ -42,6 +42,11 @@ type HubSpot struct {
 type Worker struct {
 	Common
 	ListenAddr string // health and metrics
+
+	// DeploymentName and BuildID make the worker a version of a Temporal worker
+	// deployment; both are set or neither.
+	DeploymentName string
+	BuildID        string
 }
 
 // Starter is the configuration of "starter serve".
@@ -65,6 +70,12 @@ func LoadWorker(getenv func(string) string) (Worker, error) {
 	w := Worker{
 		Common:     r.common(),
 		ListenAddr: r.listenAddr("WORKER_LISTEN_ADDR", ":8081"),
+
+		DeploymentName: r.get("WORKER_DEPLOYMENT_NAME"),
+		BuildID:        r.get("WORKER_BUILD_ID"),
+	}
+	if (w.DeploymentName == "") != (w.BuildID == "") {
+		r.mistake("WORKER_DEPLOYMENT_NAME", "and WORKER_BUILD_ID belong together: set both, or neither to run unversioned")
 	}
 	return w, r.err()
 }

@@ -193,3 +193,28 @@ func TestLoad_asksOnlyForWhatIsUsed(t *testing.T) {
 		t.Errorf("LoadCommand: %v", err)
 	}
 }
+
+func TestLoadWorker_takesADeploymentWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		name, build string
+		wrong       bool
+	}{
+		"neither":      {"", "", false},
+		"both":         {"advocate-sync", "b42", false},
+		"only a name":  {"advocate-sync", "", true},
+		"only a build": {"", "b42", true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, err := config.LoadWorker(with(map[string]string{"WORKER_DEPLOYMENT_NAME": tt.name, "WORKER_BUILD_ID": tt.build}))
+			if tt.wrong != (err != nil) {
+				t.Fatalf("LoadWorker: %v", err)
+			}
+			if !tt.wrong && (w.DeploymentName != tt.name || w.BuildID != tt.build) {
+				t.Errorf("deployment = %s, %s", w.DeploymentName, w.BuildID)
+			}
+		})
+	}
+}
