@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -99,7 +100,7 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 // worked tells which vendors a successful look has talked to.
 func worked(result SyncContactResult) []Vendor {
 	switch result.Action {
-	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.DeleteParticipant:
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.DeleteParticipant:
 		return []Vendor{VendorHubSpot, VendorAdvocate}
 	default:
 		return []Vendor{VendorHubSpot}
@@ -129,6 +130,9 @@ func (l *contactLook) sync(ctx context.Context) (SyncContactResult, error) {
 		return SyncContactResult{}, err
 	}
 	decision := bridge.DecideContact(snapshot)
+	if l.link.Switching && writesContact(decision.Action) {
+		return SyncContactResult{}, errSwitching()
+	}
 	state, err := l.act(ctx, snapshot, decision)
 	if err != nil {
 		return SyncContactResult{}, err
@@ -170,11 +174,30 @@ func (l *contactLook) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 		return l.followMerge(ctx)
 	case bridge.EraseParticipant:
 		return l.erase(ctx)
+	case bridge.WriteBack:
+		return l.refresh(ctx, d.Reason)
 	case bridge.UpdateParticipant:
 		return l.exchange(ctx, d.Reason, bridge.ParticipantUpdate(*l.contact, s.Mapping.Identity(), l.link.SharePIIUpdates))
 	default:
 		return "", fmt.Errorf("activities: no such action: %s", d.Action)
 	}
+}
+
+// writesContact tells the actions that write values of the connected program.
+func writesContact(a bridge.Action) bool {
+	switch a {
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// errSwitching holds such an action back while the program is being changed,
+// which takes seconds.
+func errSwitching() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
+		Err: errors.New("the program is being changed")}
 }
 
 // restingState is where a contact stands when nothing has to be done.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
@@ -51,6 +52,21 @@ func (l *contactLook) mapByIDs(ctx context.Context, why bridge.Reason) (bridge.S
 		return "", err
 	}
 	return l.exchange(ctx, why, bridge.ParticipantUpdate(*l.contact, p.Identity(), l.link.SharePIIUpdates))
+}
+
+// refresh gives the contact what its participant shares, without a word to
+// Advocate: nothing about the contact is new. What is left of a participant
+// that Advocate has no more is cleared.
+func (l *contactLook) refresh(ctx context.Context, why bridge.Reason) (bridge.State, error) {
+	id := l.known.Mapping.Identity()
+	p, err := l.link.Advocate.Participant(ctx, id.AccountID, id.UserID, l.link.Sharing.ID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		p, err = bridge.Participant{AccountID: id.AccountID, UserID: id.UserID}, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return l.writeBack(ctx, why, p, nil)
 }
 
 // exchange sends the contact's inputs to Advocate and puts what comes back
@@ -127,7 +143,7 @@ func (l *contactLook) writeBack(ctx context.Context, why bridge.Reason, p bridge
 		case bridge.NotFound:
 			return bridge.StateMissing, nil // gone since we read it: look again
 		case bridge.Invalid, bridge.Conflict:
-			return l.park(ctx, why, bridge.CauseRefusedByHubSpot, err)
+			return l.refused(ctx, why, err)
 		}
 		if err != nil {
 			return "", err
@@ -137,8 +153,24 @@ func (l *contactLook) writeBack(ctx context.Context, why bridge.Reason, p bridge
 		State: bridge.StateMapped, Reason: why,
 		WrittenHash: l.hash.Properties(want),
 		Program:     l.link.Sharing.ID,
+		KeepReports: why == bridge.ReasonStale, // nothing was exchanged
 		Parked:      report,
 	})
+}
+
+// refused parks a write that HubSpot does not take. A property that is missing
+// because the program is being changed will be there again.
+func (l *contactLook) refused(ctx context.Context, why bridge.Reason, refusal error) (bridge.State, error) {
+	if portal.NoSuchProperty(refusal) {
+		now, err := l.links.Open(ctx, l.link.ID)
+		if err != nil {
+			return "", err
+		}
+		if now.Switching || now.Program != l.link.Program {
+			return "", errSwitching()
+		}
+	}
+	return l.park(ctx, why, bridge.CauseRefusedByHubSpot, refusal)
 }
 
 func (l *contactLook) park(ctx context.Context, why bridge.Reason, cause bridge.Cause, refusal error) (bridge.State, error) {

@@ -42,6 +42,7 @@ func (l *contactLook) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		AwaitedAsNew: l.known.Ledger.State == bridge.StateAwaitingEmail && l.known.Ledger.AwaitedAsNew,
 		DoNotTrack:   l.known.Ledger.State == bridge.StateDoNotTrack && l.sent(),
 		Sent:         l.sent(),
+		Stale:        l.stale(),
 	}
 	if l.heir != nil {
 		s.MergedInto = l.heir.ID
@@ -137,6 +138,12 @@ func (l *contactLook) sent() bool {
 		id = l.known.Mapping.Identity()
 	}
 	return bytes.Equal(l.inputsHash(id), l.known.Ledger.SentHash)
+}
+
+// stale reports that the contact does not carry what HubSpot last took from us.
+func (l *contactLook) stale() bool {
+	return l.contact != nil && l.known.Mapping != nil &&
+		!bytes.Equal(l.hash.Properties(l.contact.Shared()), l.known.Ledger.WrittenHash)
 }
 
 // inputsHash stands for everything the contact, as it is now, has to tell the

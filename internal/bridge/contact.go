@@ -59,6 +59,15 @@ func (c Contact) Identity() Identity {
 	}
 }
 
+// Shared returns what the contact carries of a participant, right or wrong.
+func (c Contact) Shared() Properties {
+	carried := Properties{}
+	for name := range SharedProperties(Participant{}, Program{}) {
+		carried[name] = c.Properties[name]
+	}
+	return carried
+}
+
 // Email returns the normalised email, empty if the contact has none.
 func (c Contact) Email() string { return NormalEmail(c.Properties[PropEmail]) }
 
@@ -121,8 +130,9 @@ func UpdateTriggers() []string {
 }
 
 // SharedProperties is what a mapped contact carries of its participant. Codes
-// and links that the participant does not have are cleared; name and email are
-// never part of it.
+// and links that the participant does not have are cleared, message links too
+// where it has neither code nor share link: it is not in the program. Name and
+// email are never part of it.
 func SharedProperties(p Participant, program Program) Properties {
 	props := Properties{
 		PropReferralCode: p.ReferralCode,
@@ -130,7 +140,12 @@ func SharedProperties(p Participant, program Program) Properties {
 		PropUserID:       p.UserID,
 		PropAccountID:    p.AccountID,
 	}
-	maps.Copy(props, program.MessageLinks(p.Identity()))
+	for name, link := range program.MessageLinks(p.Identity()) {
+		if p.ReferralCode == "" && p.ShareLink == "" {
+			link = ""
+		}
+		props[name] = link
+	}
 	return props
 }
 

@@ -28,6 +28,7 @@ const (
 	AwaitEmail        Action = "await_email"        // wait, visibly, until an email arrives
 	CreateParticipant Action = "create_participant" // or match the one Advocate already has
 	UpdateParticipant Action = "update_participant" // send changed inputs, put back what is missing
+	WriteBack         Action = "write_back"         // give the contact what its participant shares, and send nothing
 	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
 	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
 	ParkErasedIDs     Action = "park_erased_ids"    // the ids name an erased participant, the contact is somebody else: tell
@@ -52,6 +53,7 @@ const (
 	ReasonInStep         Reason = "in_step"
 	ReasonInputsChanged  Reason = "inputs_changed"
 	ReasonFieldsMissing  Reason = "fields_missing"
+	ReasonStale          Reason = "values_stale"
 	ReasonIDsEdited      Reason = "ids_edited"
 	ReasonIDsGiven       Reason = "ids_given"
 	ReasonHalfPair       Reason = "half_pair"
@@ -84,6 +86,9 @@ type ContactSnapshot struct {
 	// Sent: the inputs that Advocate last accepted from this contact equal
 	// what it would be sent now.
 	Sent bool
+	// Stale: mapped, and the contact carries something else than HubSpot last
+	// took from us, or nothing that it took counts any more.
+	Stale bool
 }
 
 // ContactDecision is an action with its reason.
@@ -145,6 +150,9 @@ func decideGone(s ContactSnapshot) ContactDecision {
 func decideMapped(s ContactSnapshot) ContactDecision {
 	named, known := s.Contact.Identity(), s.Mapping.Identity()
 	switch {
+	case named == known && s.Sent && s.Stale:
+		// Somebody changed the values, or the program was changed.
+		return ContactDecision{WriteBack, ReasonStale}
 	case named == known && s.Sent:
 		return ContactDecision{Nothing, ReasonInStep}
 	case named == known:

@@ -120,6 +120,18 @@ func TestSharedProperties_clearWhatTheParticipantDoesNotHave(t *testing.T) {
 	}
 }
 
+func TestSharedProperties_carryNothingOfAProgramThatTheParticipantIsNotIn(t *testing.T) {
+	t.Parallel()
+	outside := ada
+	outside.ReferralCode, outside.ShareLink = "", ""
+	carried := bridge.Contact{Properties: bridge.SharedProperties(outside, program)}.Shared()
+	maps.DeleteFunc(carried, func(_, value string) bool { return value == "" })
+	want := bridge.Properties{bridge.PropUserID: ada.UserID, bridge.PropAccountID: ada.AccountID}
+	if diff := cmp.Diff(want, carried); diff != "" {
+		t.Errorf("carried (-want +got):\n%s", diff)
+	}
+}
+
 func TestChanges_countAnAbsentPropertyAsEmpty(t *testing.T) {
 	t.Parallel()
 	if got := (bridge.Properties{}).Changes(bridge.Properties{"a": ""}); len(got) != 0 {

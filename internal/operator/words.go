@@ -33,6 +33,7 @@ var reasonWords = map[bridge.Reason]string{
 	bridge.ReasonInStep:         "there was nothing new to send",
 	bridge.ReasonInputsChanged:  "there was something new to send",
 	bridge.ReasonFieldsMissing:  "the contact had lost its Advocate ids",
+	bridge.ReasonStale:          "the contact did not carry its participant's code and links",
 	bridge.ReasonIDsEdited:      "the Advocate ids on the contact were changed",
 	bridge.ReasonIDsGiven:       "the contact names a participant by its Advocate ids",
 	bridge.ReasonHalfPair:       "only one of the two Advocate ids on the contact is set or was changed",

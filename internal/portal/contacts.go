@@ -21,6 +21,13 @@ const (
 // have (HubSpot docs: error handling).
 const codeNoProperty = "PROPERTY_DOESNT_EXIST"
 
+// NoSuchProperty tells a write that was refused because the portal lacks one
+// of its properties.
+func NoSuchProperty(err error) bool {
+	var e *bridge.Error
+	return errors.As(err, &e) && e.Kind == bridge.Invalid && e.Code == codeNoProperty
+}
+
 // read is one of the client's two ways to read contacts.
 type read func(ctx context.Context, keys, props []string) (map[string]hubspot.Contact, []string, error)
 
@@ -115,8 +122,7 @@ func refused(err error) Result {
 // happens to all at once when somebody removes a property, and splitting would
 // turn every batch of a hundred into 199 refused calls.
 func everybodys(err error, writes []Write) bool {
-	var e *bridge.Error
-	if !errors.As(err, &e) || e.Kind != bridge.Invalid || e.Code != codeNoProperty {
+	if !NoSuchProperty(err) {
 		return false
 	}
 	for _, w := range writes {
