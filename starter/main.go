@@ -15,24 +15,19 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], &app{
-		getenv: os.Getenv, in: os.Stdin, out: os.Stdout, log: os.Stderr, interactive: terminal(os.Stdin),
+		getenv: os.Getenv, in: os.Stdin, out: os.Stdout, log: os.Stderr, interactive: term.IsTerminal(int(os.Stdin.Fd())),
 	})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
 		os.Exit(exitCode(err))
 	}
-}
-
-// terminal tells whether a person may sit at a file's other end.
-func terminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // app is what every command shares.
