@@ -122,7 +122,8 @@ var errUndecided = errors.New("no decision yet")
 func (o *Operator) AwaitDecision(ctx context.Context, connectionID, contactID string, before time.Time) (ContactStatus, error) {
 	err := retry.Do(ctx, retry.NewConstant(pollDecision), func(ctx context.Context) error {
 		known, err := o.store.Known(ctx, connectionID, contactID)
-		if err == nil && !known.Ledger.DecidedAt.After(before) {
+		// Without a reason the contact was mapped, but its look goes on.
+		if err == nil && (!known.Ledger.DecidedAt.After(before) || known.Ledger.Reason == "") {
 			return retry.RetryableError(errUndecided)
 		}
 		return err

@@ -178,6 +178,17 @@ func TestAwaitDecision(t *testing.T) {
 			t.Errorf("error %v, want one that says where to look", err)
 		}
 	})
+	t.Run("does not take a look that is half done for a decision", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		m := bridge.Mapping{ConnectionID: s.Connection.ID, ContactID: "102", AccountID: "a", UserID: "u"}
+		if err := s.Store.Link(ctx, store.Linking{Mapping: m}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Operator.AwaitDecision(ctx, s.Connection.ID, "102", time.Time{}); err == nil {
+			t.Error("a mapped contact that was not written back to counted as decided about")
+		}
+	})
 	t.Run("returns what was decided", func(t *testing.T) {
 		look(t, s, id, bridge.Hints{ResyncAt: time.Now()}, false)
 		got, err := s.Operator.AwaitDecision(t.Context(), s.Connection.ID, id, before)
