@@ -107,16 +107,19 @@ const initialValues = time.Second
 // shows beats what it told, ids written on the contact beat the email, the
 // stored mapping beats the sharing rules.
 func DecideContact(s ContactSnapshot) ContactDecision {
+	gone := s.MergedInto == "" && (s.Contact == nil || s.Contact.Archived)
 	switch {
 	case !s.Hints.ErasedAt.IsZero():
 		// Again, even under a tombstone: doing it twice is harmless, and a
 		// first time that broke off half way is completed.
 		return ContactDecision{EraseParticipant, ReasonPrivacy}
-	case s.Tombstone:
+	case s.Tombstone && !(gone && s.Mapping != nil):
+		// A contact that took an erased person's email while it was mapped to
+		// somebody else ends as any other does.
 		return ContactDecision{Nothing, ReasonErased}
 	case s.MergedInto != "":
 		return ContactDecision{FollowMerge, ReasonMerged}
-	case s.Contact == nil || s.Contact.Archived:
+	case gone:
 		return decideGone(s)
 	case s.ErasedIDs:
 		return ContactDecision{ParkErasedIDs, ReasonErased}
