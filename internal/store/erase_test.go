@@ -108,6 +108,9 @@ func TestErase_leavesNoTraceInAnyTable(t *testing.T) {
 	if diff := cmp.Diff(traces(before, "bob"), traces(after, "bob")); diff != "" {
 		t.Errorf("somebody else changed: %s", diff)
 	}
+	if n := d.count(t, "SELECT count(*) FROM participant_ledger"); n != 1 {
+		t.Errorf("%d participants remembered, want bob", n)
+	}
 }
 
 func TestErase_isTheLastState(t *testing.T) {

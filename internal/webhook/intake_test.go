@@ -135,6 +135,33 @@ func TestIntake_ourOwnWritesSignalNobody(t *testing.T) {
 	}
 }
 
+func TestIntake_tellsEveryContactOfItsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	const at = 1794999000123
+	ended := func(subscription string, object int) string {
+		return fmt.Sprintf(`{"eventId":1,"portalId":%d,"occurredAt":%d,"subscriptionType":%q,"objectId":%d}`, ourPortal, at, subscription, object)
+	}
+	w.deliver(t, array(merge, ended("contact.deletion", 501), ended("contact.privacyDeletion", 601), ended("contact.restore", 602)))
+	signaler := &memorySignaler{}
+	w.relay(t, signaler)
+	got := map[string]any{}
+	for _, call := range signaler.calls {
+		got[call.workflowID] = call.arg
+	}
+	then := time.UnixMilli(at)
+	want := map[string]any{}
+	for contact, hints := range map[string]bridge.Hints{
+		"700": {MergedAt: then}, "501": {MergedAt: then, DeletedAt: then}, "502": {MergedAt: then},
+		"601": {ErasedAt: then}, "602": {RestoredAt: then},
+	} {
+		want[workflows.ContactLifecycleID(w.connectionID, contact)] = hints
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("signals (-want +got)\n%s", diff)
+	}
+}
+
 func TestIntake_nothingIsLostWhenTheRelayDies(t *testing.T) {
 	t.Parallel()
 	w := newWhole(t)
