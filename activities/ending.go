@@ -136,8 +136,17 @@ func (l *contactLook) person(ctx context.Context) (identified, error) {
 		return p, err
 	}
 	for _, email := range emails {
+		id := bridge.Identity{AccountID: email, UserID: email}
 		p.emailHashes = append(p.emailHashes, l.hash.Email(email))
-		p.ids = append(p.ids, bridge.Identity{AccountID: email, UserID: email})
+		p.ids = append(p.ids, id)
+		// Whoever else is mapped to it is mapped by the ids as Advocate keeps them.
+		kept, err := l.link.Advocate.Participant(ctx, id.AccountID, id.UserID, l.link.Sharing.ID)
+		switch {
+		case err == nil && !slices.Contains(p.ids, kept.Identity()):
+			p.ids = append(p.ids, kept.Identity())
+		case err != nil && bridge.KindOf(err) != bridge.NotFound:
+			return p, fmt.Errorf("ask for the participant of the email of contact %s: %w", l.in.ContactID, err)
+		}
 	}
 	return p, nil
 }
