@@ -3,6 +3,9 @@ package store
 // Tokens lets the tests of the budget's rules run on a clock of their own.
 type Tokens = tokens
 
+// MatchRows is how many rows a page to be matched has.
+const MatchRows = matchRows
+
 var (
 	Decide       = BudgetOptions.decide
 	WithDefaults = BudgetOptions.withDefaults

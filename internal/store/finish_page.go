@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,13 +22,20 @@ type RowContact struct {
 	ContactID   string
 	SentHash    []byte // of the ParticipantChange that Advocate has from it; nil: nothing new
 	WrittenHash []byte // of the SharedProperties that HubSpot took; nil: nothing new
+	KnownHash   []byte // MappedContact.WrittenHash as it was before writing
+
+	// Unsure: another run may have written at the same time, and nobody knows
+	// whose values HubSpot has.
+	Unsure bool
 }
 
 // FinishPage records the results of a page's rows: it maps their contacts,
 // keeps the hashes and parks what needs a person. A contact that belongs to
-// another participant is left to it, and erased people are not mapped. Rows
-// that had a result before keep it, so running twice is harmless. A run that
-// has ended is a not_found error.
+// another participant is left to it, and erased people are not mapped. Where
+// somebody else wrote to a contact at the same time, nobody knows whose values
+// it has: its hash is forgotten, so that the next report writes it again. Rows
+// that had a result before keep it, so running twice is harmless. Of a rehearsal
+// only the results are recorded. A run that has ended is a not_found error.
 func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -44,11 +52,13 @@ func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results [
 		if results, err = f.settleRows(ctx, page, results); err != nil {
 			return err
 		}
-		if err := s.mapContacts(ctx, tx, run, results); err != nil {
-			return err
-		}
-		if err := f.parkItems(ctx, results); err != nil {
-			return err
+		if !run.DryRun {
+			if err := s.mapContacts(ctx, tx, run, results); err != nil {
+				return err
+			}
+			if err := f.parkItems(ctx, results); err != nil {
+				return err
+			}
 		}
 		return f.count(ctx, results)
 	})
@@ -131,8 +141,9 @@ DELETE FROM former_mapping f
 // Only for contacts that are this participant's. One that was mapped before
 // keeps its state, which may say more than "mapped".
 const upsertWritten = `
-INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, email_hash)
+INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, written_as_of, email_hash)
 SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash,
+       CASE WHEN c.written_hash IS NOT NULL THEN (SELECT coalesce(as_of, created_at) FROM sync_run WHERE id = $2) END,
        CASE WHEN m.contact_id = ANY ($7) THEN s.email_hash END
   FROM unnest($3::bigint[], $4::text[], $5::bytea[], $6::bytea[]) AS c (ordinal, contact_id, sent_hash, written_hash)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
@@ -143,37 +154,74 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN contact_ledger.contact_id = ANY ($7) THEN 'mapped' ELSE contact_ledger.state END,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
        written_hash = coalesce(excluded.written_hash, contact_ledger.written_hash),
+       written_as_of = greatest(excluded.written_as_of, contact_ledger.written_as_of),
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at`
 
-func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
-	var (
-		ordinals              []int64
-		contacts              []string
-		hashes, sent, written [][]byte
-	)
+// Contacts that somebody else wrote other values to since the page was read.
+const forgetContested = `
+WITH contested AS (
+     SELECT l.contact_id
+       FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::boolean[]) AS c (contact_id, written_hash, known_hash, unsure)
+       JOIN contact_ledger l ON l.connection_id = $1 AND l.contact_id = c.contact_id
+      WHERE c.unsure
+         OR c.written_hash IS NOT NULL AND l.written_hash IS DISTINCT FROM c.written_hash
+            AND l.written_hash IS DISTINCT FROM c.known_hash
+      ORDER BY l.contact_id
+        FOR UPDATE OF l)
+UPDATE contact_ledger l SET written_hash = NULL
+  FROM contested
+ WHERE l.connection_id = $1 AND l.contact_id = contested.contact_id
+RETURNING l.contact_id`
+
+// contactColumns are the contacts of a page's results.
+type contactColumns struct {
+	ordinals                     []int64
+	ids                          []string
+	hashes, sent, written, known [][]byte
+	unsure                       []bool
+}
+
+func (s *Store) contactColumns(results []RowResult) contactColumns {
+	var cols contactColumns
 	for _, r := range results {
 		for _, c := range r.Contacts {
-			ordinals, contacts = append(ordinals, r.Ordinal), append(contacts, c.ContactID)
-			hashes = append(hashes, s.hasher.ContactID(c.ContactID))
-			sent, written = append(sent, c.SentHash), append(written, c.WrittenHash)
+			cols.ordinals, cols.ids = append(cols.ordinals, r.Ordinal), append(cols.ids, c.ContactID)
+			cols.hashes = append(cols.hashes, s.hasher.ContactID(c.ContactID))
+			cols.sent, cols.written = append(cols.sent, c.SentHash), append(cols.written, c.WrittenHash)
+			cols.known, cols.unsure = append(cols.known, c.KnownHash), append(cols.unsure, c.Unsure)
 		}
 	}
-	if len(contacts) == 0 {
+	return cols
+}
+
+// unlearn drops the hashes that are not to be recorded for some contacts.
+func (cols contactColumns) unlearn(contacts []string) {
+	for i, id := range cols.ids {
+		if slices.Contains(contacts, id) {
+			cols.written[i] = nil
+		}
+	}
+}
+
+func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
+	cols := s.contactColumns(results)
+	if len(cols.ids) == 0 {
 		return nil
 	}
-	rows, err := tx.Query(ctx, insertMappings, run.ConnectionID, run.ID, ordinals, contacts, hashes)
-	if err != nil {
-		return err
-	}
-	added, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	added, err := contactIDs(ctx, tx, insertMappings, run.ConnectionID, run.ID, cols.ordinals, cols.ids, cols.hashes)
 	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, forgetFormerOfAdded, run.ConnectionID, added); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, upsertWritten, run.ConnectionID, run.ID, ordinals, contacts, sent, written, added)
+	contested, err := contactIDs(ctx, tx, forgetContested, run.ConnectionID, cols.ids, cols.written, cols.known, cols.unsure)
+	if err != nil {
+		return err
+	}
+	cols.unlearn(contested)
+	_, err = tx.Exec(ctx, upsertWritten, run.ConnectionID, run.ID, cols.ordinals, cols.ids, cols.sent, cols.written, added)
 	return err
 }
 
@@ -204,11 +252,19 @@ func (f pageFinisher) parkItems(ctx context.Context, results []RowResult) error 
 	return f.tx.SendBatch(ctx, &batch).Close()
 }
 
+// The rate is an exponential moving average over half a minute. It begins anew
+// after a minute without any row: nobody worked then.
 const addCounts = `
-UPDATE sync_run
+UPDATE sync_run r
    SET created = created + $2, matched = matched + $3, updated = updated + $4, unchanged = unchanged + $5,
-       blocked = blocked + $6, no_email = no_email + $7, parked = parked + $8
- WHERE id = $1`
+       blocked = blocked + $6, no_email = no_email + $7, parked = parked + $8,
+       rate_since = CASE WHEN p.fresh THEN p.now ELSE r.rate_since END, rate_at = p.now,
+       rate = CASE WHEN p.fresh THEN 0 ELSE r.rate * exp(-p.gap / 30) + $9 * (1 - exp(-p.gap / 30)) / p.gap END
+  FROM (SELECT clock_timestamp() AS now,
+               coalesce(rate_at < clock_timestamp() - '1 minute'::interval, true) AS fresh,
+               greatest(extract(epoch FROM clock_timestamp() - rate_at), 0.001) AS gap
+          FROM sync_run WHERE id = $1) AS p
+ WHERE r.id = $1`
 
 func (f pageFinisher) count(ctx context.Context, results []RowResult) error {
 	n := map[Result]int64{}
@@ -216,6 +272,6 @@ func (f pageFinisher) count(ctx context.Context, results []RowResult) error {
 		n[r.Result]++
 	}
 	_, err := f.tx.Exec(ctx, addCounts, f.run.ID, n[ResultCreated], n[ResultMatched], n[ResultUpdated], n[ResultUnchanged],
-		n[ResultBlocked], n[ResultNoEmail], n[ResultParked])
+		n[ResultBlocked], n[ResultNoEmail], n[ResultParked], len(results))
 	return err
 }

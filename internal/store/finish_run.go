@@ -10,7 +10,8 @@ import (
 )
 
 // Unchanged rows are left alone: a mass sync would rewrite the whole table. So
-// are blank ones: these people were erased.
+// are blank ones: these people were erased; and those that another run has seen
+// newer since this run's export.
 const upsertHandled = `
 INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
 SELECT $1, identity_hash, row_hash
@@ -19,15 +20,34 @@ SELECT $1, identity_hash, row_hash
  ORDER BY identity_hash
 ON CONFLICT (connection_id, identity_hash) DO UPDATE
    SET row_hash = excluded.row_hash, handled_at = excluded.handled_at
- WHERE participant_ledger.row_hash <> excluded.row_hash`
+ WHERE participant_ledger.row_hash <> excluded.row_hash
+   AND participant_ledger.handled_at <= (SELECT coalesce(as_of, created_at) FROM sync_run WHERE id = $2)`
+
+// A report that finds a contact in step says so for its own time, too. Nobody
+// needs to know but a mass sync whose export is older.
+const confirmInStep = `
+WITH confirmed AS (
+     SELECT l.contact_id, coalesce(r.as_of, r.created_at) AS as_of
+       FROM sync_run r
+       JOIN staged_participant s ON s.run_id = r.id AND s.plan = 'unchanged'
+       JOIN mapping m ON m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
+       JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id AND l.written_hash = s.shared_hash
+      WHERE r.id = $1 AND EXISTS (SELECT 1 FROM sync_run other
+                                   WHERE other.connection_id = r.connection_id AND other.kind = 'mass' AND other.finished_at IS NULL)
+      ORDER BY l.contact_id
+        FOR UPDATE OF l)
+UPDATE contact_ledger l SET written_as_of = greatest(l.written_as_of, confirmed.as_of)
+  FROM confirmed
+ WHERE l.connection_id = $2 AND l.contact_id = confirmed.contact_id`
 
 const moveWatermark = `
 UPDATE connection SET report_watermark = greatest(report_watermark, $2::timestamptz) WHERE id = $1`
 
 // FinishRun ends a run whose rows all have a result: it remembers them as
 // handled, moves a report's watermark forward to the export's own time, closes
-// a retry's items, deletes the rows and returns the counts. It refuses while rows are left to
-// do; finishing a finished run is success.
+// a retry's items, deletes the rows and returns the counts. A rehearsal leaves
+// nothing but its counts. It refuses while rows are left to do; finishing a
+// finished run is success.
 func (s *Store) FinishRun(ctx context.Context, runID int64) (Counts, error) {
 	var counts Counts
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -62,12 +82,18 @@ SELECT EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $1 AND state NOT 
 	if left {
 		return &bridge.Error{Kind: bridge.Invalid, Op: "store.finish_run", Err: errors.New("rows are left to do")}
 	}
+	if run.DryRun {
+		return finishRehearsal(ctx, tx, run)
+	}
 	if _, err := tx.Exec(ctx, upsertHandled, run.ConnectionID, run.ID); err != nil {
 		return err
 	}
 	var err error
 	switch run.Kind {
 	case RunReport:
+		if _, err = tx.Exec(ctx, confirmInStep, run.ID, run.ConnectionID); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, moveWatermark, run.ConnectionID, run.ExportedAt)
 	case RunRetry:
 		_, err = tx.Exec(ctx, closeRetried, run.ID)
@@ -83,14 +109,17 @@ SELECT EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $1 AND state NOT 
 // watermark stays, so the next report asks for the same ones. A run that has
 // ended stays as it is, which is success.
 func (s *Store) AbortRun(ctx context.Context, runID int64, reason string) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	return wrap(s.giveUp(ctx, runID, RunAborted, reason), "abort run %d", runID)
+}
+
+func (s *Store) giveUp(ctx context.Context, runID int64, state RunState, reason string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
-		if err != nil || run.State == RunDone || run.State == RunAborted {
+		if err != nil || run.State.ended() {
 			return err
 		}
-		return end(ctx, tx, runID, RunAborted, reason)
+		return end(ctx, tx, runID, state, reason)
 	})
-	return wrap(err, "abort run %d", runID)
 }
 
 func end(ctx context.Context, tx pgx.Tx, runID int64, state RunState, reason string) error {

@@ -88,15 +88,18 @@ func (out Settlement) withoutPerson() Settlement {
 // Erased is the last state of a contact, whatever comes late. Values of a
 // program that is not connected any more are not what a contact should carry.
 const upsertSettlement = `
-INSERT INTO contact_ledger (connection_id, contact_id, state, reason, awaited_as_new, sent_hash, written_hash, email_hash, decided_at)
-VALUES ($1, $2, $3, $4, $5, $6, (SELECT $7::bytea FROM connection WHERE id = $1 AND program = $10), $8, now())
+INSERT INTO contact_ledger (connection_id, contact_id, state, reason, awaited_as_new, sent_hash, written_hash, email_hash, decided_at,
+       written_as_of)
+VALUES ($1, $2, $3, $4, $5, $6, (SELECT $7::bytea FROM connection WHERE id = $1 AND program = $10), $8, now(),
+       CASE WHEN $7::bytea IS NOT NULL THEN now() END)
 ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN $9 AND contact_ledger.state = 'erased' THEN contact_ledger.state ELSE excluded.state END,
        reason = excluded.reason, awaited_as_new = excluded.awaited_as_new,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
        written_hash = CASE WHEN $7 IS NULL THEN contact_ledger.written_hash ELSE excluded.written_hash END,
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
-       decided_at = excluded.decided_at`
+       decided_at = excluded.decided_at,
+       written_as_of = coalesce(excluded.written_as_of, contact_ledger.written_as_of)`
 
 const resolveOthers = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'

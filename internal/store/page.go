@@ -32,6 +32,10 @@ type StagedRow struct {
 	// have its writes already.
 	Sending bool
 
+	// Outdated: the participant is unmapped, and another run has seen it newer
+	// than this row since this run's export.
+	Outdated bool
+
 	RowHash    []byte
 	SharedHash []byte
 	Contacts   []MappedContact // as they are mapped now, ascending by id
@@ -41,6 +45,7 @@ type StagedRow struct {
 type MappedContact struct {
 	ContactID   string
 	WrittenHash []byte // of the SharedProperties that HubSpot last took; nil: none yet
+	Newer       bool   // what HubSpot last took is newer than the run's export
 }
 
 // Pages returns how many pages a planned run has. They count from 1.
@@ -64,7 +69,15 @@ SELECT s.ordinal, s.account_id, s.user_id, s.email, s.first_name, s.last_name, s
        ARRAY (SELECT l.written_hash FROM mapping m
                 LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
                WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
-               ORDER BY m.contact_id)
+               ORDER BY m.contact_id),
+       ARRAY (SELECT l.written_hash IS NOT NULL AND l.written_as_of IS NOT NULL AND l.written_as_of > coalesce(r.as_of, r.created_at)
+                FROM mapping m
+                LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
+               WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
+               ORDER BY m.contact_id),
+       EXISTS (SELECT 1 FROM participant_ledger pl
+                WHERE pl.connection_id = r.connection_id AND pl.identity_hash = s.identity_hash
+                  AND pl.row_hash <> s.row_hash AND pl.handled_at > coalesce(r.as_of, r.created_at))
   FROM sync_run r
   JOIN staged_participant s ON s.run_id = r.id
  WHERE r.id = $1 AND s.page = $2 AND s.state IN ('planned', 'sending')
@@ -111,16 +124,18 @@ func scanStaged(row pgx.CollectableRow) (scannedRow, error) {
 		p        = &r.Participant
 		contacts []string
 		written  [][]byte
+		newer    []bool
 
 		erased, deleted bool
 	)
 	err := row.Scan(&r.Ordinal, &p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName, &p.ReferralCode, &p.ShareLink,
-		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &erased, &deleted, &contacts, &written)
+		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &erased, &deleted,
+		&contacts, &written, &newer, &r.Outdated)
 	for i, id := range contacts {
-		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i]})
+		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i], Newer: newer[i]})
 	}
 	if len(contacts) > 0 {
-		r.Plan = bridge.PlanUpdate
+		r.Plan, r.Outdated = bridge.PlanUpdate, false // Newer says it of each contact
 	}
 	r.blocked = erased || deleted && len(contacts) == 0
 	return r, err

@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// pageRows is how many rows a page has at most (HubSpot docs: batch calls
-	// take at most 100 inputs).
-	pageRows = 100
+	// updateRows and matchRows are how many rows a page has at most. A page of
+	// updates is one call (HubSpot docs: batch calls take at most 100 inputs). A
+	// page to be matched is several: of a hundred rows, those to create and
+	// those to update would each leave a call half empty.
+	updateRows = 100
+	matchRows  = 300
 	// planChunk is how many rows are read, decided and written back at a time.
 	planChunk = 5000
 )
@@ -51,10 +54,10 @@ UPDATE sync_run
  WHERE id = $1`
 
 // PlanRun decides for every staged row what it asks of HubSpot, by the rules as
-// they are now, and puts the rows with something to do on pages of up to 100,
-// each of one plan. The others have their result at once. All or nothing; a run
-// that is planned already stays as it is. fullPass is what tells a mass sync
-// and a retry from a report.
+// they are now, and puts the rows with something to do on pages, each of one
+// plan. The others have their result at once. All or nothing; a run that is
+// planned already stays as it is. fullPass is what tells a mass sync and a retry
+// from a report.
 func (s *Store) PlanRun(ctx context.Context, runID int64, fullPass bool) (Counts, error) {
 	var counts Counts
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -192,8 +195,12 @@ func (d *decisions) add(p *planner, ordinal int64, plan bridge.Plan) {
 
 // nextPlace returns the page of the next row with a plan; pages count from 1.
 func (p *planner) nextPlace(plan bridge.Plan) int {
+	rows := updateRows
+	if plan == bridge.PlanMatchOrCreate {
+		rows = matchRows
+	}
 	open := p.pages[plan]
-	if open == nil || open.rows == pageRows {
+	if open == nil || open.rows == rows {
 		p.lastPage++
 		open = &openPage{number: p.lastPage}
 		p.pages[plan] = open

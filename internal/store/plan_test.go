@@ -124,7 +124,7 @@ func tally(plans map[string]string) store.Counts {
 	return c
 }
 
-func TestPlanRun_pagesHoldAHundredRowsOfOnePlan(t *testing.T) {
+func TestPlanRun_pagesAreFullAndOfOnePlan(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.requested(t)
@@ -144,14 +144,15 @@ SELECT $1, ordinal::text, account_id, user_id FROM staged_participant WHERE ordi
 	}
 	pages, err := d.Pages(t.Context(), run.ID)
 	must(t, err)
-	if want := 167 + 334; pages != want {
+	if want := 167 + 112; pages != want {
 		t.Errorf("%d pages, want %d", pages, want)
 	}
-	const perPage = "SELECT page, count(*) AS n, count(DISTINCT plan) AS plans FROM staged_participant GROUP BY page"
-	if n := d.count(t, "SELECT count(*) FROM ("+perPage+") p WHERE n > 100 OR plans > 1"); n != 0 {
-		t.Errorf("%d pages of more than a hundred rows or one plan", n)
+	const perPage = "SELECT min(plan) AS plan, count(*) AS n, count(DISTINCT plan) AS plans FROM staged_participant GROUP BY page"
+	const full = "CASE plan WHEN 'update' THEN 100 ELSE 300 END"
+	if n := d.count(t, "SELECT count(*) FROM ("+perPage+") p WHERE n > "+full+" OR plans > 1"); n != 0 {
+		t.Errorf("%d pages have too many rows or more than one plan", n)
 	}
-	if n := d.count(t, "SELECT count(*) FROM ("+perPage+") p WHERE n < 100"); n > 2 {
+	if n := d.count(t, "SELECT count(*) FROM ("+perPage+") p WHERE n < "+full); n > 2 {
 		t.Errorf("%d pages are not full, want one per plan at most", n)
 	}
 	if n := d.count(t, "SELECT count(DISTINCT page) FROM staged_participant WHERE page BETWEEN 1 AND $1", pages); n != pages {

@@ -30,7 +30,10 @@ const (
 	RunPlanned   RunState = "planned" // its pages may be applied
 	RunDone      RunState = "done"
 	RunAborted   RunState = "aborted"
+	RunCancelled RunState = "cancelled" // because the operator wanted it to end
 )
+
+func (s RunState) ended() bool { return s == RunDone || s == RunAborted || s == RunCancelled }
 
 // Run is one pass from Advocate to HubSpot.
 type Run struct {
@@ -43,6 +46,7 @@ type Run struct {
 	ExportID     string    // empty: not requested yet
 	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet; of a retry: when it began
 	Reason       string    // why it was aborted
+	DryRun       bool      // a rehearsal of a mass sync: it writes nothing, and its counts are predictions
 	CreatedAt    time.Time
 	FinishedAt   time.Time // zero: unfinished
 }
@@ -68,12 +72,17 @@ func (c Counts) Done() int64 {
 }
 
 const runColumns = `id, connection_id, kind, state, program, coalesce(since, '0001-01-01Z'),
-       export_id, coalesce(exported_at, '0001-01-01Z'), reason, created_at, coalesce(finished_at, '0001-01-01Z')`
+       export_id, coalesce(exported_at, '0001-01-01Z'), reason, dry_run, created_at, coalesce(finished_at, '0001-01-01Z')`
+
+// fields are where a row of runColumns goes.
+func (r *Run) fields() []any {
+	return []any{&r.ID, &r.ConnectionID, &r.Kind, &r.State, &r.ProgramID, &r.Since,
+		&r.ExportID, &r.ExportedAt, &r.Reason, &r.DryRun, &r.CreatedAt, &r.FinishedAt}
+}
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
-	err := row.Scan(&r.ID, &r.ConnectionID, &r.Kind, &r.State, &r.ProgramID, &r.Since,
-		&r.ExportID, &r.ExportedAt, &r.Reason, &r.CreatedAt, &r.FinishedAt)
+	err := row.Scan(r.fields()...)
 	return r, err
 }
 
@@ -133,7 +142,7 @@ func lockRun(ctx context.Context, tx pgx.Tx, runID int64) (Run, error) {
 // it until rows are staged; then it is too late, which is a not_found error.
 func (s *Store) SetExport(ctx context.Context, runID int64, exportID string, exportedAt time.Time) error {
 	return s.updateOne(ctx, fmt.Sprintf("set_export of run %d", runID), `
-UPDATE sync_run SET export_id = $2, exported_at = $3 WHERE id = $1 AND state = 'requested'`, runID, exportID, exportedAt)
+UPDATE sync_run SET export_id = $2, exported_at = $3, as_of = now() WHERE id = $1 AND state = 'requested'`, runID, exportID, exportedAt)
 }
 
 // RunCounts returns the counts of a run, also after it ended. They are kept as
@@ -161,7 +170,7 @@ func (s *Store) PurgeRuns(ctx context.Context, olderThan time.Time) (int64, erro
 // refused reports a step that the run's state does not allow.
 func (r Run) refused(step string) error {
 	kind := bridge.Invalid
-	if r.State == RunDone || r.State == RunAborted {
+	if r.State.ended() {
 		kind = bridge.NotFound
 	}
 	return &bridge.Error{Kind: kind, Op: "store." + step, Err: errors.New("the run is " + string(r.State))}
