@@ -12,12 +12,16 @@ const (
 	formerKept = 90 * 24 * time.Hour
 	// runsKept is how long the counts of a finished run can be looked at.
 	runsKept = 7 * 24 * time.Hour
+	// parkedKept is how long a parked item can be looked at after it has ended;
+	// it may hold participant ids and a vendor's words.
+	parkedKept = 30 * 24 * time.Hour
 )
 
 // purger deletes what is older than a time.
 type purger interface {
 	PurgeFormer(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeRuns(ctx context.Context, olderThan time.Time) (int64, error)
+	PurgeParked(ctx context.Context, olderThan time.Time) (int64, error)
 }
 
 // Housekeeping groups the activities that keep the database small, and free of
@@ -36,15 +40,21 @@ func NewHousekeeping(s purger, now func() time.Time) *Housekeeping {
 type Purged struct {
 	FormerMappings int64 `json:"former_mappings"`
 	Runs           int64 `json:"runs"`
+	ParkedItems    int64 `json:"parked_items"`
 }
 
 // Purge deletes the former mappings of contacts that HubSpot cannot restore any
-// more, and the runs that ended more than a week ago.
+// more, the runs that ended more than a week ago, and the parked items that
+// ended more than a month ago.
 func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 	former, err := a.store.PurgeFormer(ctx, a.now().Add(-formerKept))
 	if err != nil {
 		return Purged{}, retryable(err)
 	}
 	runs, err := a.store.PurgeRuns(ctx, a.now().Add(-runsKept))
-	return Purged{FormerMappings: former, Runs: runs}, retryable(err)
+	if err != nil {
+		return Purged{}, retryable(err)
+	}
+	parked, err := a.store.PurgeParked(ctx, a.now().Add(-parkedKept))
+	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked}, retryable(err)
 }

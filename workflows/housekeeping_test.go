@@ -8,6 +8,7 @@ import (
 
 	"advocatesync/activities"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
@@ -47,6 +48,28 @@ func TestHousekeeping_forgetsWhatHubSpotCannotRestoreAnyMore(t *testing.T) {
 	}
 	if got := housekeepingAfter(t, s, 91*day); got.FormerMappings != 1 || former() != 0 {
 		t.Errorf("%d former mappings went, %d stayed", got.FormerMappings, former())
+	}
+}
+
+func TestHousekeeping_deletesEndedParkedItemsAfterAMonth(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	s := wiringtest.New(t)
+	for _, contact := range []string{"101", "102"} {
+		item := bridge.ParkedItem{ConnectionID: s.Connection.ID, ContactID: contact, Cause: bridge.CauseHalfPair}
+		if _, err := s.Store.Park(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Store.CloseParked(t.Context(), s.Parked(t)[0].ID, store.OutcomeDiscarded); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := housekeepingAfter(t, s, 29*day); got.ParkedItems != 0 {
+		t.Errorf("%d items went too early", got.ParkedItems)
+	}
+	if got := housekeepingAfter(t, s, 31*day); got.ParkedItems != 1 || len(s.Parked(t)) != 1 {
+		t.Errorf("%d items went, %d open ones stayed", got.ParkedItems, len(s.Parked(t)))
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -111,4 +112,10 @@ func (s *Store) ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, er
 func (s *Store) CloseParked(ctx context.Context, id int64, outcome Outcome) error {
 	return s.updateOne(ctx, "close_parked", `
 UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1`, id, outcome)
+}
+
+// PurgeParked deletes the items that ended before a time. Open ones stay.
+func (s *Store) PurgeParked(ctx context.Context, olderThan time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM parked_item WHERE closed_at < $1", olderThan)
+	return tag.RowsAffected(), wrap(err, "purge_parked")
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -165,7 +166,7 @@ func TestBeginSwitch_refuses(t *testing.T) {
 			tt.ask(&request)
 			_, err := d.BeginSwitch(t.Context(), request)
 			wantKind(t, err, bridge.Conflict)
-			if e, _ := err.(*bridge.Error); e == nil || e.Code != tt.code {
+			if e, ok := errors.AsType[*bridge.Error](err); !ok || e.Code != tt.code {
 				t.Errorf("error %v, want code %s", err, tt.code)
 			}
 		})
