@@ -53,6 +53,7 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 		if err := p.take(ctx, t); err != nil {
 			return none, err
 		}
+		tally(ctx)
 		result, err := do(ctx)
 		p.metrics.called(t.lane, op, err)
 		switch {
@@ -97,6 +98,15 @@ func (p *Portal) take(ctx context.Context, t *turn) error {
 // with the delay to keep where waiting here would be too long or in vain.
 func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, error) {
 	began := time.Now()
+	if lane == bridge.LaneBulk {
+		// One at a time: the others would ask, and be refused, for nothing.
+		select {
+		case p.bulkTurn <- struct{}{}:
+			defer func() { <-p.bulkTurn }()
+		case <-ctx.Done():
+			return bridge.Grant{}, context.Cause(ctx)
+		}
+	}
 	for {
 		grant, err := p.budget.Acquire(ctx, p.id, lane)
 		if err != nil {

@@ -47,6 +47,8 @@ type Portal struct {
 	metrics *Metrics
 	gaps    gaps
 
+	bulkTurn chan struct{} // holds one: the bulk caller who asks the budget
+
 	reads  *gather[string, struct{}, bridge.Contact]
 	writes *gather[string, bridge.Properties, struct{}]
 }
@@ -64,7 +66,7 @@ func WithoutGaps() Option { return func(p *Portal) { p.gaps = gaps{} } }
 // New makes the Portal of the HubSpot account portalID. It starts nothing:
 // an idle Portal has no goroutine.
 func New(portalID int64, c client, b budget, opts ...Option) *Portal {
-	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps}
+	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps, bulkTurn: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(p)
 	}
