@@ -86,7 +86,9 @@ func (s *Store) PlanRun(ctx context.Context, runID int64, fullPass bool) (Counts
 func planRows(ctx context.Context, tx pgx.Tx, run Run, fullPass bool) error {
 	p := planner{run: run, fullPass: fullPass, pages: map[bridge.Plan]*openPage{}, counts: map[bridge.Plan]int64{}}
 	if err := tx.QueryRow(ctx, `
-SELECT rule_participant_created, rule_participant_updated FROM connection WHERE id = $1`, run.ConnectionID).Scan(
+SELECT rule_participant_created AND NOT mapped_only, rule_participant_updated AND NOT mapped_only
+  FROM connection, sync_run
+ WHERE connection.id = $1 AND sync_run.id = $2`, run.ConnectionID, run.ID).Scan(
 		&p.rules.ParticipantCreated, &p.rules.ParticipantUpdated); err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func switchConflict(code string) error {
 }
 
 const selectMassUnderWay = `
-SELECT EXISTS (SELECT 1 FROM sync_run WHERE connection_id = $1 AND kind = 'mass' AND finished_at IS NULL)`
+SELECT EXISTS (SELECT 1 FROM sync_run WHERE connection_id = $1 AND kind = 'mass' AND NOT dry_run AND finished_at IS NULL)`
 
 const insertSwitch = `
 INSERT INTO program_switch (connection_id, from_program, to_program, in_place, mass_sync)
@@ -149,8 +149,8 @@ func beginSwitch(ctx context.Context, tx pgx.Tx, from string, in SwitchRequest) 
 	if from == in.To {
 		return ProgramSwitch{}, switchConflict(CodeConnected)
 	}
-	var massSync bool
-	if err := tx.QueryRow(ctx, selectMassUnderWay, in.ConnectionID).Scan(&massSync); err != nil {
+	massSync, err := unfinishedMass(ctx, tx, in.ConnectionID)
+	if err != nil {
 		return ProgramSwitch{}, err
 	}
 	if massSync {
@@ -165,6 +165,18 @@ func beginSwitch(ctx context.Context, tx pgx.Tx, from string, in SwitchRequest) 
 	}
 	_, err = tx.Exec(ctx, "UPDATE connection SET switching = true, updated_at = now() WHERE id = $1", in.ConnectionID)
 	return sw, err
+}
+
+func unfinishedMass(ctx context.Context, q queryer, connectionID string) (found bool, err error) {
+	err = q.QueryRow(ctx, selectMassUnderWay, connectionID).Scan(&found)
+	return found, err
+}
+
+// UnfinishedMass tells whether a mass sync of a connection is under way, which
+// keeps a switch from beginning.
+func (s *Store) UnfinishedMass(ctx context.Context, connectionID string) (bool, error) {
+	found, err := unfinishedMass(ctx, s.pool, connectionID)
+	return found, wrap(err, "unfinished mass sync of %s", connectionID)
 }
 
 // Switch returns a switch with its properties, or a not_found error.

@@ -287,3 +287,74 @@ func TestFinishSwitch_hasTheContactsLookedAtThatWereNotReached(t *testing.T) {
 		t.Errorf("%d hints for the contact", n)
 	}
 }
+
+// refreshed connects p2 and begins the refresh.
+func (d database) refreshed(t *testing.T, massSync bool) (store.ProgramSwitch, store.Run) {
+	t.Helper()
+	request := d.toP2(false)
+	request.MassSync = massSync
+	sw, err := d.BeginSwitch(t.Context(), request)
+	must(t, err)
+	must(t, d.StopWriters(t.Context(), sw.ID))
+	must(t, d.PropertiesArchived(t.Context(), sw.ID, every(store.PropertyArchived)))
+	_, err = d.ConnectProgram(t.Context(), sw.ID)
+	must(t, err)
+	run, err := d.BeginRefresh(t.Context(), sw.ID)
+	must(t, err)
+	return sw, run
+}
+
+func TestBeginRefresh_leavesUnmappedParticipantsAloneUnlessAskedToSyncThem(t *testing.T) {
+	t.Parallel()
+	for massSync, want := range map[bool]store.Counts{
+		false: {Total: 2, ToUpdate: 1, Blocked: 1},
+		true:  {Total: 2, ToUpdate: 1, ToMatchOrCreate: 1},
+	} {
+		d := newDatabase(t)
+		d.wrote(t, "101", "ann")
+		_, run := d.refreshed(t, massSync)
+		must(t, d.SetExport(t.Context(), run.ID, "x1", at(30)))
+		p2 := program
+		p2.ID = "p2"
+		_, err := d.Stage(t.Context(), run.ID, p2, each(person("ann"), person("ben")))
+		must(t, err)
+		got, err := d.PlanRun(t.Context(), run.ID, true)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("mass sync %t: %s", massSync, diff)
+		}
+	}
+}
+
+func TestBeginRefresh_beginsOne(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	sw, run := d.refreshed(t, true)
+	must(t, d.CancelRun(t.Context(), run.ID))
+	again, err := d.BeginRefresh(t.Context(), sw.ID)
+	must(t, err)
+	if again.ID != run.ID || again.State != store.RunCancelled {
+		t.Errorf("run %+v, want the cancelled run %d", again, run.ID)
+	}
+	if got, err := d.Switch(t.Context(), sw.ID); err != nil || got.RefreshRun != run.ID {
+		t.Errorf("the switch remembers run %d (%v)", got.RefreshRun, err)
+	}
+}
+
+func TestBeginRefresh_doesNotCountARehearsal(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	sw := d.archived(t)
+	_, err := d.ConnectProgram(t.Context(), sw.ID)
+	must(t, err)
+	rehearsal, _, err := d.BeginMass(t.Context(), d.conn.ID, true)
+	must(t, err)
+	_, err = d.BeginRefresh(t.Context(), sw.ID)
+	wantKind(t, err, bridge.Pending)
+	must(t, d.CancelRun(t.Context(), rehearsal.ID))
+	run, err := d.BeginRefresh(t.Context(), sw.ID)
+	must(t, err)
+	if run.ID == rehearsal.ID || run.ProgramID != "p2" {
+		t.Errorf("run %+v", run)
+	}
+}

@@ -239,6 +239,44 @@ func keepOld(ctx context.Context, tx pgx.Tx, sw ProgramSwitch) error {
 	return setSwitchState(ctx, tx, sw.ID, SwitchRefreshing)
 }
 
+const insertRefresh = `
+INSERT INTO sync_run (connection_id, kind, program, mapped_only)
+SELECT id, 'mass', program, $2 FROM connection WHERE id = $1
+ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL AND kind <> 'retry' DO NOTHING
+RETURNING ` + runColumns
+
+// BeginRefresh begins the mass sync that gives the contacts the connected
+// program's values: all participants if that was asked for, else those who are
+// mapped. It returns the one that was begun before, whatever became of it, and
+// takes up one that an operator began meanwhile. A rehearsal under way has to
+// end first: until then it fails as pending.
+func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err error) {
+	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
+		if sw.RefreshRun != 0 {
+			run, err = oneRun(ctx, tx, "SELECT "+runColumns+" FROM sync_run WHERE id = $1", sw.RefreshRun)
+			return err
+		}
+		mappedOnly := !sw.MassSync || sw.Reason != ""
+		run, err = oneRun(ctx, tx, insertRefresh, sw.ConnectionID, mappedOnly)
+		switch {
+		case err == nil:
+			_, err = tx.Exec(ctx, "INSERT INTO mass_wish (run_id) VALUES ($1)", run.ID)
+		case errors.Is(err, pgx.ErrNoRows):
+			run, err = oneRun(ctx, tx, selectUnfinishedMass, sw.ConnectionID)
+		}
+		if err != nil {
+			return err
+		}
+		if run.DryRun {
+			return &bridge.Error{Kind: bridge.Pending, Op: "store.begin_refresh", RetryAfter: switchPause,
+				Err: errors.New("a mass sync is being rehearsed")}
+		}
+		_, err = tx.Exec(ctx, "UPDATE program_switch SET refresh_run = $2 WHERE id = $1", sw.ID, run.ID)
+		return err
+	})
+	return run, wrap(err, "begin refresh of switch %d", switchID)
+}
+
 // revisitLate has a contact looked at again whose write of another program's
 // values is recorded only now: it may have come after the refresh.
 const revisitLate = `
