@@ -43,6 +43,8 @@ func (l *contactLook) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		DoNotTrack:   l.known.Ledger.State == bridge.StateDoNotTrack && l.sent(),
 		Sent:         l.sent(),
 		Stale:        l.stale(),
+		// Only its own erasure puts a tombstone on a contact's id, and ends in this state.
+		HalfErased: l.known.Erased && l.known.Ledger.State != bridge.StateErased,
 	}
 	if l.heir != nil {
 		s.MergedInto = l.heir.ID

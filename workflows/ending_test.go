@@ -179,6 +179,24 @@ func TestContactLifecycle_erasesForPrivacy(t *testing.T) {
 	}
 }
 
+func TestContactLifecycle_completesAnErasureThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	erase(t, s, id)
+	if err := s.Store.AddTombstone(t.Context(), s.Connection.ID, s.Store.Hasher().ContactID(id)); err != nil {
+		t.Fatal(err)
+	}
+
+	live(t, s, id, bridge.Hints{ResyncAt: time.Now()}) // an operator asks, days later
+
+	wantParticipant(t, s, ann, false)
+	wantState(t, s, id, bridge.StateErased)
+	if !s.Tenant.Erased(ann, ann) {
+		t.Error("Advocate may track the person again")
+	}
+}
+
 func TestContactLifecycle_erasesLongAfterAnOrdinaryDeletion(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)

@@ -75,6 +75,7 @@ type ContactSnapshot struct {
 	Former     *Mapping // the participant was deleted with this contact; nil: it was not
 	Shared     bool     // another live contact is mapped to the participant
 	Tombstone  bool     // this person was erased
+	HalfErased bool     // an erasure of this contact began and did not end
 	ErasedIDs  bool     // the ids on the contact name an erased participant; the contact is somebody else
 	Rules      Rules
 
@@ -109,7 +110,7 @@ const initialValues = time.Second
 func DecideContact(s ContactSnapshot) ContactDecision {
 	gone := s.MergedInto == "" && (s.Contact == nil || s.Contact.Archived)
 	switch {
-	case !s.Hints.ErasedAt.IsZero():
+	case !s.Hints.ErasedAt.IsZero() || s.HalfErased:
 		// Again, even under a tombstone: doing it twice is harmless, and a
 		// first time that broke off half way is completed.
 		return ContactDecision{EraseParticipant, ReasonPrivacy}
