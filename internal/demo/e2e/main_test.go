@@ -139,6 +139,11 @@ func (s *system) inStep(contactID, email string) bool {
 	return ok && len(s.properties(contactID).Changes(want)) == 0
 }
 
+func (s *system) hasParticipant(email string) bool {
+	_, ok := s.tenant.User(email, email)
+	return ok
+}
+
 // contactOf returns the id of the contact with an email, empty if there is none.
 func (s *system) contactOf(email string) string {
 	record, _ := s.portal.ContactByEmail(email)

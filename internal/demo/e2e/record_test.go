@@ -42,6 +42,21 @@ func TestRecordHistories(t *testing.T) {
 	eventually(t, patience, "the late contact is in step", func() bool { return s.inStep(late, person(1)) })
 	record("contact_not_readable_yet", contact(late))
 
+	gone := s.createContact(t, map[string]string{"email": person(3)})
+	eventually(t, patience, "the contact is in step", func() bool { return s.inStep(gone, person(3)) })
+	s.quiet(t)
+	if err := s.portal.Person(1).Archive("contacts", gone); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "its participant is deleted", func() bool { return !s.hasParticipant(person(3)) })
+	record("contact_deleted_after_hold", contact(gone))
+
+	if err := s.portal.Person(1).Erase(late); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the person is erased", func() bool { return s.tenant.Erased(person(1), person(1)) })
+	record("contact_erased", contact(late))
+
 	if _, err := s.tenant.Join(person(2), "Person", "Joined"); err != nil {
 		t.Fatal(err)
 	}
