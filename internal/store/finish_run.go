@@ -10,13 +10,15 @@ import (
 )
 
 // Unchanged rows are left alone: a mass sync would rewrite the whole table. So
-// are blank ones: these people were erased; and those that another run has seen
-// newer since this run's export.
+// are blank ones: these people were erased; those that another run has seen
+// newer since this run's export; and those whom a run over mapped participants
+// alone left out.
 const upsertHandled = `
 INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
 SELECT $1, identity_hash, row_hash
   FROM staged_participant
  WHERE run_id = $2 AND account_id <> ''
+   AND (plan <> 'blocked' OR NOT (SELECT mapped_only FROM sync_run WHERE id = $2))
  ORDER BY identity_hash
 ON CONFLICT (connection_id, identity_hash) DO UPDATE
    SET row_hash = excluded.row_hash, handled_at = excluded.handled_at

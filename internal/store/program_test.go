@@ -326,6 +326,30 @@ func TestBeginRefresh_leavesUnmappedParticipantsAloneUnlessAskedToSyncThem(t *te
 	}
 }
 
+func TestFinishRun_leavesToReportsWhomARefreshLeftOut(t *testing.T) {
+	t.Parallel()
+	for massSync, want := range map[bool]int{false: 1, true: 2} {
+		d := newDatabase(t)
+		d.wrote(t, "101", "ann")
+		_, run := d.refreshed(t, massSync)
+		must(t, d.SetExport(t.Context(), run.ID, "x1", at(30)))
+		p2 := program
+		p2.ID = "p2"
+		ben := person("ben")
+		ben.Email = "" // no contact can be made of him
+		_, err := d.Stage(t.Context(), run.ID, p2, each(person("ann"), ben))
+		must(t, err)
+		_, err = d.PlanRun(t.Context(), run.ID, true)
+		must(t, err)
+		must(t, d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{{Ordinal: 1, Result: store.ResultUpdated}}))
+		_, err = d.FinishRun(t.Context(), run.ID)
+		must(t, err)
+		if n := d.count(t, "SELECT count(*) FROM participant_ledger"); n != want {
+			t.Errorf("mass sync %t: %d participants count as handled, want %d", massSync, n, want)
+		}
+	}
+}
+
 func TestBeginRefresh_beginsOne(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
