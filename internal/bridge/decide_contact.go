@@ -124,13 +124,20 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 		return decideGone(s)
 	case s.ErasedIDs:
 		return ContactDecision{ParkErasedIDs, ReasonErased}
-	case s.DoNotTrack:
+	case s.DoNotTrack && !s.namesAnother():
 		return ContactDecision{Nothing, ReasonDoNotTrack}
 	case s.Mapping != nil:
 		return decideMapped(s)
 	default:
 		return decideUnmapped(s)
 	}
+}
+
+// namesAnother reports that somebody wrote the ids of another participant onto
+// the contact: what Advocate refuses is the one, not the other.
+func (s ContactSnapshot) namesAnother() bool {
+	named := s.Contact.Identity()
+	return named.Complete() && (s.Mapping == nil || named != s.Mapping.Identity())
 }
 
 // decideGone answers for a contact that HubSpot does not show. That alone means
