@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -29,6 +30,9 @@ type runs interface {
 	Pages(ctx context.Context, runID int64) (int, error)
 	FinishRun(ctx context.Context, runID int64) (store.Counts, error)
 	AbortRun(ctx context.Context, runID int64, reason string) error
+	CancelRun(ctx context.Context, runID int64) error
+	Wish(ctx context.Context, runID int64) (store.Wish, error)
+	CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error
 }
 
 // Exports groups the activities that turn an Advocate export into a plan.
@@ -76,21 +80,39 @@ func (a *Exports) RequestReport(ctx context.Context, in RequestReportInput) (Run
 	if err != nil || run.ExportID != "" {
 		return Run{ID: run.ID}, retryable(err)
 	}
-	export, err := a.request(ctx, link, run)
-	a.links.Observe(ctx, link.Connection, err, VendorAdvocate)
-	if err != nil {
-		return Run{}, retryable(err)
-	}
-	return Run{ID: run.ID}, a.runs.SetExport(ctx, run.ID, export.ID, export.DateCreated)
+	name := fmt.Sprintf("advocatesync %s run %d", link.ID, run.ID)
+	return Run{ID: run.ID}, retryable(a.request(ctx, link, run, name))
 }
 
-func (a *Exports) request(ctx context.Context, link Link, run store.Run) (advocate.Export, error) {
-	name := fmt.Sprintf("advocatesync %s run %d", link.ID, run.ID)
-	export, err := link.Advocate.FindExport(ctx, name)
-	if bridge.KindOf(err) != bridge.NotFound {
-		return export, err
+// RequestMassInput names a mass sync whose export is wanted.
+type RequestMassInput struct {
+	Run
+	Lost int `json:"lost,omitempty"` // exports of this run that were lost before
+}
+
+// RequestMass makes sure that an export of everybody is on its way. Another one
+// than those that were lost, so each has a name of its own.
+func (a *Exports) RequestMass(ctx context.Context, in RequestMassInput) error {
+	run, link, err := a.open(ctx, in.Run)
+	if err != nil || run.State != store.RunRequested || run.ExportID != "" && in.Lost == 0 {
+		return retryable(err)
 	}
-	return link.Advocate.CreateExport(ctx, advocate.ExportRequest{Name: name, ProgramID: run.ProgramID, Since: run.Since})
+	return retryable(a.request(ctx, link, run, fmt.Sprintf("advocatesync %s mass sync %d.%d", link.ID, run.ID, in.Lost+1)))
+}
+
+// request finds the export of a name, or asks for it, and notes it.
+func (a *Exports) request(ctx context.Context, link Link, run store.Run, name string) error {
+	calls := 1
+	export, err := link.Advocate.FindExport(ctx, name)
+	if bridge.KindOf(err) == bridge.NotFound {
+		calls++
+		export, err = link.Advocate.CreateExport(ctx, advocate.ExportRequest{Name: name, ProgramID: run.ProgramID, Since: run.Since})
+	}
+	a.links.Observe(ctx, link.Connection, err, VendorAdvocate)
+	if err = errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, calls)); err != nil {
+		return err
+	}
+	return a.runs.SetExport(ctx, run.ID, export.ID, export.DateCreated)
 }
 
 // AwaitExport returns once the run's export can be downloaded. While it is
@@ -105,6 +127,7 @@ func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
 		return nil // an earlier attempt of this run got further
 	}
 	export, err := link.Advocate.Export(ctx, run.ExportID)
+	err = errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, 1))
 	switch {
 	case err != nil:
 	case export.Status == advocate.ExportPending:
@@ -128,7 +151,7 @@ func (a *Exports) StageExport(ctx context.Context, in Run) error {
 	program := link.Sharing
 	program.ID = run.ProgramID
 	_, err = a.runs.Stage(ctx, run.ID, program, link.Advocate.DownloadExport(ctx, run.ExportID))
-	return retryable(err)
+	return retryable(errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, 1)))
 }
 
 // PlanRunResult says how much a run has to do.
@@ -138,9 +161,13 @@ type PlanRunResult struct {
 }
 
 // PlanRun decides for every staged row what it asks of HubSpot, and cuts the
-// work into pages of 100.
+// work into pages. A mass sync looks again at what was handled before.
 func (a *Exports) PlanRun(ctx context.Context, in Run) (PlanRunResult, error) {
-	counts, err := a.runs.PlanRun(ctx, in.ID, false)
+	run, err := a.runs.Run(ctx, in.ID)
+	if err != nil {
+		return PlanRunResult{}, retryable(err)
+	}
+	counts, err := a.runs.PlanRun(ctx, in.ID, run.Kind == store.RunMass)
 	if err != nil {
 		return PlanRunResult{}, retryable(err)
 	}
@@ -165,6 +192,32 @@ type AbandonRunInput struct {
 // next run asks for the same rows.
 func (a *Exports) AbandonRun(ctx context.Context, in AbandonRunInput) error {
 	return retryable(a.runs.AbortRun(ctx, in.ID, in.Reason))
+}
+
+// Wish is what the operator wants of a mass sync.
+type Wish = store.Wish
+
+// What the operator may want.
+const (
+	WishGo     = store.WishGo
+	WishPause  = store.WishPause
+	WishCancel = store.WishCancel
+)
+
+// WishResult says what the operator wants.
+type WishResult struct {
+	Wish Wish `json:"wish,omitempty"`
+}
+
+// Wish asks what the operator wants of a mass sync.
+func (a *Exports) Wish(ctx context.Context, in Run) (WishResult, error) {
+	wish, err := a.runs.Wish(ctx, in.ID)
+	return WishResult{Wish: wish}, retryable(err)
+}
+
+// CancelRun ends a mass sync that the operator does not want any more.
+func (a *Exports) CancelRun(ctx context.Context, in Run) error {
+	return retryable(a.runs.CancelRun(ctx, in.ID))
 }
 
 func (a *Exports) open(ctx context.Context, in Run) (store.Run, Link, error) {

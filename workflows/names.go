@@ -35,9 +35,15 @@ const (
 	ReportSyncName       = "ReportSync"
 	RetryParkedName      = "RetryParked"
 	HousekeepingName     = "Housekeeping"
+	MassSyncName         = "MassSync"
 
 	// SignalHints carries bridge.Hints to a ContactLifecycle.
 	SignalHints = "hints"
+	// SignalWish tells a MassSync that the operator's wish has changed. It
+	// carries nothing: the wish is in the database.
+	SignalWish = "wish"
+	// QueryProgress asks a MassSync for its MassSyncProgress.
+	QueryProgress = "progress"
 )
 
 // ContactLifecycleID is the workflow id of one contact's life.

@@ -53,7 +53,7 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 		if err := p.take(ctx, t); err != nil {
 			return none, err
 		}
-		tally(ctx)
+		tally(ctx, 1)
 		result, err := do(ctx)
 		p.metrics.called(t.lane, op, err)
 		switch {

@@ -68,9 +68,10 @@ func (p *Portal) create(ctx context.Context, t *turn, writes []Write, results ma
 }
 
 // update writes one batch of contacts. It sets absolute values, so a repeat
-// after a lost answer is harmless.
+// after a lost answer is harmless where somebody waits. Bulk work has the time
+// to look first what arrived.
 func (p *Portal) update(ctx context.Context, t *turn, writes []Write, results map[string]Result) error {
-	return p.write(ctx, t, opUpdate, true, p.client.BatchUpdateContacts, writes, results)
+	return p.write(ctx, t, opUpdate, t.lane == bridge.LaneLive, p.client.BatchUpdateContacts, writes, results)
 }
 
 // write makes one batch of writes: every write gets a result, unless an error

@@ -154,17 +154,19 @@ func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
 	gateway := &bridge.Error{Kind: bridge.Unavailable, Op: "test", Status: 502}
 	tests := map[string]struct {
 		failures []error
-		create   bool
+		call     string
 		calls    int
 		ok       bool
 	}{
-		"a broken connection is tried again":         {[]error{blip}, false, 2, true},
-		"one bad gateway, then a broken connection":  {[]error{gateway, blip}, false, 3, true},
-		"three blips are more than a blip":           {[]error{blip, blip, blip, blip}, false, 3, false},
-		"an overloaded HubSpot is left to Temporal":  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Status: 503}}, false, 1, false},
-		"a timeout has cost enough":                  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Err: context.DeadlineExceeded}}, false, 1, false},
-		"what nobody classified is left to Temporal": {[]error{errors.New("odd")}, false, 1, false},
-		"a create is never repeated blindly":         {[]error{blip}, true, 1, false},
+		"a broken connection is tried again":         {[]error{blip}, "live update", 2, true},
+		"one bad gateway, then a broken connection":  {[]error{gateway, blip}, "live update", 3, true},
+		"three blips are more than a blip":           {[]error{blip, blip, blip, blip}, "live update", 3, false},
+		"an overloaded HubSpot is left to Temporal":  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Status: 503}}, "live update", 1, false},
+		"a timeout has cost enough":                  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Err: context.DeadlineExceeded}}, "live update", 1, false},
+		"what nobody classified is left to Temporal": {[]error{errors.New("odd")}, "live update", 1, false},
+		"a create is never repeated blindly":         {[]error{blip}, "create", 1, false},
+		"a bulk write has time to look first":        {[]error{blip}, "bulk update", 1, false},
+		"a bulk read is tried again":                 {[]error{blip}, "bulk read", 2, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -180,13 +182,19 @@ func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
 			}
 			simulate(t, c, &window{limit: 110}, func(t *testing.T, p *Portal) {
 				began := time.Now()
-				write := p.UpdateContacts
-				if tt.create {
-					write = p.CreateContacts
+				var err error
+				switch writes := []Write{{Key: "k", ContactID: "1"}}; tt.call {
+				case "live update":
+					_, err = p.UpdateContacts(t.Context(), bridge.LaneLive, writes)
+				case "bulk update":
+					_, err = p.UpdateContacts(t.Context(), bridge.LaneBulk, writes)
+				case "create":
+					_, err = p.CreateContacts(t.Context(), bridge.LaneLive, writes)
+				case "bulk read":
+					_, err = p.ReadContacts(t.Context(), bridge.LaneBulk, []string{"1"})
 				}
-				results, err := write(t.Context(), bridge.LaneBulk, []Write{{Key: "k", ContactID: "1"}})
 				if (err == nil) != tt.ok || len(c.made) != tt.calls {
-					t.Errorf("%v, %v after %d calls; want success %v after %d", results, err, len(c.made), tt.ok, tt.calls)
+					t.Errorf("%v after %d calls; want success %v after %d", err, len(c.made), tt.ok, tt.calls)
 				}
 				if took := time.Since(began); took >= time.Second {
 					t.Errorf("repeats took %v, longer than a blip", took)

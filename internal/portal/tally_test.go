@@ -16,7 +16,7 @@ func TestTally_countsEveryCall(t *testing.T) {
 	c := newCRM(ids(250)...)
 	refused := true
 	c.fail = func(op string, keys []string) error {
-		if op == opUpdate && len(keys) == 50 && refused {
+		if op == opRead && len(keys) == 50 && refused {
 			refused = false
 			return &bridge.Error{Kind: bridge.Unavailable, Op: op} // a blip
 		}

@@ -33,8 +33,8 @@ type RowContact struct {
 // keeps the hashes and parks what needs a person. A contact that belongs to
 // another participant is left to it, and erased people are not mapped. Where
 // somebody else wrote to a contact at the same time, nobody knows whose values
-// it has: its hash is forgotten, so that the next report writes it again. Rows
-// that had a result before keep it, so running twice is harmless. Of a rehearsal
+// it has: its hash is forgotten, and it is looked at by its own life. Rows that
+// had a result before keep it, so running twice is harmless. Of a rehearsal
 // only the results are recorded. A run that has ended is a not_found error.
 func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -204,6 +204,13 @@ func (cols contactColumns) unlearn(contacts []string) {
 	}
 }
 
+const revisitContested = `
+INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
+SELECT $1, contact_id, 'resync', '', now(), 'contested in run ' || $2::bigint || '/' || contact_id, false
+  FROM unnest($3::text[]) AS c (contact_id)
+ ORDER BY contact_id
+ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
+
 func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
 	cols := s.contactColumns(results)
 	if len(cols.ids) == 0 {
@@ -220,7 +227,12 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	if err != nil {
 		return err
 	}
-	cols.unlearn(contested)
+	if len(contested) > 0 {
+		cols.unlearn(contested)
+		if _, err := tx.Exec(ctx, revisitContested, run.ConnectionID, run.ID, contested); err != nil {
+			return err
+		}
+	}
 	_, err = tx.Exec(ctx, upsertWritten, run.ConnectionID, run.ID, cols.ordinals, cols.ids, cols.sent, cols.written, added)
 	return err
 }

@@ -146,19 +146,25 @@ func (s *Store) progress(ctx context.Context, query string, args ...any) (Progre
 	})
 }
 
+// OpenPage is a page with rows that have no result yet.
+type OpenPage struct {
+	Number int
+	Begun  bool // an attempt got as far as MarkSending
+}
+
 // OpenPages returns the pages of a range that have rows left to do, both ends
 // included. Those that an attempt has begun come first.
-func (s *Store) OpenPages(ctx context.Context, runID int64, from, to int) ([]int, error) {
+func (s *Store) OpenPages(ctx context.Context, runID int64, from, to int) ([]OpenPage, error) {
 	rows, err := s.pool.Query(ctx, `
-SELECT page
+SELECT page, bool_or(state = 'sending') AS begun
   FROM staged_participant
  WHERE run_id = $1 AND page BETWEEN $2 AND $3 AND state IN ('planned', 'sending')
  GROUP BY page
- ORDER BY bool_or(state = 'sending') DESC, page`, runID, from, to)
+ ORDER BY begun DESC, page`, runID, from, to)
 	if err != nil {
 		return nil, wrap(err, "open_pages of run %d", runID)
 	}
-	pages, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	pages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenPage])
 	return pages, wrap(err, "open_pages of run %d", runID)
 }
 

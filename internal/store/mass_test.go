@@ -178,7 +178,7 @@ func TestOpenPages_beginsWithThoseThatWereBegun(t *testing.T) {
 	must(t, d.MarkSending(t.Context(), run.ID, 4))
 	got, err := d.OpenPages(t.Context(), run.ID, 1, 4)
 	must(t, err)
-	if diff := cmp.Diff([]int{4, 1, 3}, got); diff != "" {
+	if diff := cmp.Diff([]store.OpenPage{{4, true}, {1, false}, {3, false}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -312,6 +312,13 @@ func TestFinishPage_forgetsWhatTwoWroteAtOnce(t *testing.T) {
 			}
 			if got := string(finish(t, d, run, tt.contact)); got != tt.want {
 				t.Errorf("remembered %q, want %q", got, tt.want)
+			}
+			want := 0
+			if tt.want == "" {
+				want = 1
+			}
+			if n := d.count(t, "SELECT count(*) FROM inbox WHERE contact_id = '101' AND kind = 'resync' AND relayed_at IS NULL"); n != want {
+				t.Errorf("%d looks asked for, want %d", n, want)
 			}
 		})
 	}
