@@ -42,6 +42,7 @@ type vendorError struct {
 }
 
 type vendorCode struct {
+	Message string       `json:"message"`
 	Code    string       `json:"code"`
 	Context errorContext `json:"context"`
 }
@@ -151,11 +152,23 @@ func (v vendorError) as(op string, kind bridge.Kind) *bridge.Error {
 	if kind == bridge.Invalid && existingID.MatchString(v.Message) {
 		kind = bridge.Conflict
 	}
-	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), Words: v.Message}
+	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), Words: v.words()}
 	if harmlessID.MatchString(v.CorrelationID) {
 		e.Err = errors.New("correlation " + v.CorrelationID)
 	}
 	return e
+}
+
+// words is the message, and what the details add to it: which property is
+// missing, for one, is said there alone.
+func (v vendorError) words() string {
+	words := v.Message
+	for _, detail := range v.Errors {
+		if detail.Message != "" && !strings.Contains(words, detail.Message) {
+			words = strings.TrimSpace(words + " " + detail.Message)
+		}
+	}
+	return words
 }
 
 // code is the most telling code of the error. Whatever does not look like a

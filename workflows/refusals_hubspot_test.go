@@ -1,0 +1,142 @@
+package workflows_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/wiring/wiringtest"
+)
+
+// What each of HubSpot's refusals comes to, and what the operator sees of it.
+
+const (
+	batchCreate = "POST /crm/objects/2026-09/contacts/batch/create"
+	batchUpdate = "POST /crm/objects/2026-09/contacts/batch/update"
+)
+
+// HubSpot answers 409 where somebody else made the contact between our look
+// and our creation.
+func TestReportSync_matchesAContactThatSomebodyElseMadeFirst(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	s.Portal.Tune(func(k *hubspottest.Knobs) { k.ReadLagReads = 1 }) // our look comes too early to see it
+	id := s.CreateContact(t, map[string]string{"email": ann, "firstname": "Annabel"})
+	user := s.Join(t, ann, "Ann", "Archer")
+
+	result := report(t, s)
+
+	if result.Counts.Matched != 1 || result.Counts.Created != 0 || result.Counts.Parked != 0 {
+		t.Errorf("the report tells of %+v, want one match", result.Counts)
+	}
+	if got := s.HubSpot.Counts().Calls[batchCreate]; got != 1 {
+		t.Fatalf("%d calls tried to create the contact, want the one that HubSpot refuses", got)
+	}
+	s.InStep(t, id, user.AccountID, user.ID)
+	if props := s.Contact(t, id); props["firstname"] != "Annabel" {
+		t.Errorf("the contact is called %s now", props["firstname"])
+	}
+	if got := s.Portal.Count("contacts"); got != 1 {
+		t.Errorf("%d contacts, want the one that was there", got)
+	}
+	if items := s.Parked(t); len(items) != 0 {
+		t.Errorf("parked = %+v, want nothing to look at", items)
+	}
+}
+
+func TestReportSync_parksAnEmailThatIsTakenByNobodyItCanSee(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	s.Portal.Tune(func(k *hubspottest.Knobs) { k.ReadLagReads = 100 })
+	s.CreateContact(t, map[string]string{"email": ann})
+	user := s.Join(t, ann, "Ann", "Archer")
+
+	report(t, s)
+
+	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
+	if item.ContactID != "" || item.AccountID != user.AccountID || item.UserID != user.ID {
+		t.Errorf("the item is about %q, %q, %q; want the participant", item.ContactID, item.AccountID, item.UserID)
+	}
+}
+
+// HubSpot answers 404 right after it told of a contact, sometimes for long.
+func TestContactLifecycle_takesUpAContactThatShowsUpTooLate(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	s.Portal.Tune(func(k *hubspottest.Knobs) { k.ReadLagReads = 20 }) // more than one life looks
+	id := s.CreateContact(t, map[string]string{"email": ann})
+
+	live(t, s, id, created())
+
+	if item := wantParked(t, s, bridge.CauseNotReadable); item.ContactID != id {
+		t.Errorf("contact %s is parked, want %s", item.ContactID, id)
+	}
+	wantState(t, s, id, bridge.StateParked)
+	live(t, s, id, resync()) // the operator retries
+	s.InStep(t, id, ann, ann)
+	if items := s.Parked(t); len(items) != 0 {
+		t.Errorf("parked = %+v, want nothing any more", items)
+	}
+}
+
+// HubSpot refuses a whole batch with 400 for one bad record in it.
+func TestContactLifecycle_parksTheOneThatHubSpotRefusesInASharedBatch(t *testing.T) {
+	t.Parallel()
+	const people, bad = 40, 7
+	s := wiringtest.New(t)
+	s.Portal.Tune(func(k *hubspottest.Knobs) {
+		k.RequiredWhen = []hubspottest.ConditionRule{{Property: "firstname", Value: "Bad", Requires: []string{"lastname"}}}
+	})
+	ids := make([]string, people)
+	for i := range people {
+		ids[i] = s.CreateContact(t, map[string]string{"email": person(i), "firstname": "Good", "lastname": "Person"})
+	}
+	s.EditContact(t, ids[bad], map[string]string{"firstname": "Bad", "lastname": ""})
+
+	t.Run("all at once", func(t *testing.T) {
+		for i := range people {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				live(t, s, ids[i], created())
+			})
+		}
+	})
+
+	for i := range people {
+		if i != bad {
+			s.InStep(t, ids[i], person(i), person(i))
+		}
+	}
+	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
+	if item.ContactID != ids[bad] || !strings.Contains(item.Words, "lastname") {
+		t.Errorf("contact %s is parked with the words %q; want %s, and what HubSpot misses", item.ContactID, item.Words, ids[bad])
+	}
+	if strings.Contains(item.Words, person(bad)) {
+		t.Error("the words name the person")
+	}
+	if got := s.HubSpot.Counts().Calls[batchUpdate]; got >= people {
+		t.Errorf("%d calls wrote %d contacts: they shared no batch", got, people)
+	}
+}
+
+// The portal's own rules about required properties hold for us, too.
+func TestReportSync_parksAContactThatThePortalsRulesForbid(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	s.Portal.Tune(func(k *hubspottest.Knobs) { k.RequiredOnCreate = []string{"phone"} })
+	s.Join(t, ann, "Ann", "Archer")
+
+	report(t, s)
+
+	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
+	for _, want := range []string{"MISSING_REQUIRED_PROPERTY", "phone"} {
+		if !strings.Contains(item.Words, want) {
+			t.Errorf("words = %q, want %s in them", item.Words, want)
+		}
+	}
+	if got := s.Portal.Count("contacts"); got != 0 {
+		t.Errorf("%d contacts, want none", got)
+	}
+}
