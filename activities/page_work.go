@@ -219,7 +219,7 @@ func (w *pageWork) create(ctx context.Context, creates []portal.Write) ([]portal
 		case bridge.Conflict:
 			late[c.Key] = w.rows[c.Key]
 		case bridge.Invalid:
-			if err := missingProperty(result.Err); err != nil {
+			if err := w.missingProperty(result.Err); err != nil {
 				return nil, err
 			}
 			w.park(c.Key, bridge.CauseRefusedByHubSpot, result.Err)
@@ -279,7 +279,7 @@ func (w *pageWork) write(ctx context.Context, writes []portal.Write, of map[stri
 				w.settle(of[write.Key], store.ResultUnchanged, "", nil)
 			}
 		case bridge.Invalid, bridge.Conflict:
-			if err := missingProperty(refusal); err != nil {
+			if err := w.missingProperty(refusal); err != nil {
 				return err
 			}
 			w.park(of[write.Key], bridge.CauseRefusedByHubSpot, refusal)
@@ -293,15 +293,15 @@ func (w *pageWork) write(ctx context.Context, writes []portal.Write, of map[stri
 	return nil
 }
 
-// missingProperty is the error of a page that meets a portal without one of our
-// properties. It concerns everybody, so nobody is parked for it: the page is
-// tried again until "starter connect", or the switch that removed the property,
-// has put it back.
-func missingProperty(refusal error) error {
-	if !portal.NoSuchProperty(refusal) {
+// missingProperty is the error of a mass sync that meets a portal without one of
+// our properties. HubSpot would refuse everybody, and nobody wants a million
+// items parked for one reason: the run ends, and tells it.
+func (w *pageWork) missingProperty(refusal error) error {
+	if w.run.Kind != store.RunMass || !portal.NoSuchProperty(refusal) {
 		return nil
 	}
-	return &bridge.Error{Kind: bridge.Unavailable, Op: "activities.apply_page", Err: errors.New("a property of ours is missing in HubSpot")}
+	return &bridge.Error{Kind: bridge.Invalid, Op: "activities.apply_pages",
+		Err: errors.New("HubSpot lacks one of our properties; \"starter connect\" makes it again")}
 }
 
 // differing drops what already is as it should be, so that a page whose first

@@ -257,11 +257,7 @@ func (m *massSync) cancel(ctx workflow.Context) error {
 // fail ends a run that cannot go on. What it has done stays; another mass sync
 // costs little where nothing is left to do.
 func (m *massSync) fail(ctx workflow.Context, cause error) error {
-	input := activities.AbandonRunInput{Run: m.run, Reason: "it cannot go on"}
-	var failure *temporal.ApplicationError
-	if errors.As(cause, &failure) {
-		input.Reason = failure.Message() // an operation and a kind of error
-	}
+	input := activities.AbandonRunInput{Run: m.run, Reason: reason(cause)}
 	err := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil)
 	m.show(ctx, MassSyncFailed, m.progress.Counts)
 	return errors.Join(cause, err)
@@ -277,6 +273,17 @@ func (m *massSync) show(ctx workflow.Context, state MassSyncState, counts activi
 	c := m.progress.Counts
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s**: %d of %d done. Created %d, matched %d, updated %d, unchanged %d, kept out %d, parked %d.",
 		state, c.Done(), c.Total, c.Created, c.Matched, c.Updated, c.Unchanged, c.Blocked+c.NoEmail, c.Parked))
+}
+
+// reason is what the innermost error of an activity says: an operation, a kind,
+// and words that are free of personal data.
+func reason(err error) string {
+	words := "it cannot go on"
+	var failure *temporal.ApplicationError
+	for errors.As(err, &failure) {
+		words, err = failure.Message(), failure.Unwrap()
+	}
+	return words
 }
 
 // kindOf reads the kind of failure that an activity ended with.

@@ -285,21 +285,44 @@ func TestMassSync_asksForAnotherExportWhenOneIsLost(t *testing.T) {
 	}
 }
 
-func TestMassSync_failsInTheEndAndSaysWhy(t *testing.T) {
+func TestMassSync_failsAndSaysWhy(t *testing.T) {
 	t.Parallel()
-	s := wiringtest.New(t)
-	s.Tenant.FailNextExports(advocatetest.Aborted, advocatetest.Aborted, advocatetest.Aborted)
-	run, _, err := s.Store.BeginMass(t.Context(), s.Connection.ID, false)
-	if err != nil {
-		t.Fatal(err)
+	tests := map[string]struct {
+		harm   func(*testing.T, *wiringtest.System)
+		reason string
+	}{
+		"three exports were lost": {func(_ *testing.T, s *wiringtest.System) {
+			s.Tenant.FailNextExports(advocatetest.Aborted, advocatetest.Aborted, advocatetest.Aborted)
+		}, "advocate.export: not_found (ABORTED)"},
+		"a property is missing: nobody is parked for it": {func(t *testing.T, s *wiringtest.System) {
+			t.Helper()
+			if err := s.Portal.ArchiveProperty("contacts", bridge.PropShareLink); err != nil {
+				t.Fatal(err)
+			}
+		}, `activities.apply_pages: invalid: HubSpot lacks one of our properties; "starter connect" makes it again`},
 	}
-	env := environment(s)
-	env.ExecuteWorkflow(workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: s.Connection.ID, RunID: run.ID})
-	if env.GetWorkflowError() == nil {
-		t.Error("no export, no error")
-	}
-	if got := massProgress(t, s); got.State != store.RunAborted || got.Reason != "advocate.export: not_found" {
-		t.Errorf("ended as %s: %s", got.State, got.Reason)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Join(t, ann, "Ann", "Archer")
+			tt.harm(t, s)
+			run, _, err := s.Store.BeginMass(t.Context(), s.Connection.ID, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := environment(s)
+			env.ExecuteWorkflow(workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: s.Connection.ID, RunID: run.ID})
+			if env.GetWorkflowError() == nil {
+				t.Error("the workflow did not fail")
+			}
+			if got := massProgress(t, s); got.State != store.RunAborted || got.Reason != tt.reason {
+				t.Errorf("ended as %s: %s", got.State, got.Reason)
+			}
+			if items := s.Parked(t); len(items) != 0 {
+				t.Errorf("parked: %v", items)
+			}
+		})
 	}
 }
 
