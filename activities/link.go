@@ -19,6 +19,7 @@ type Link struct {
 type HubSpot interface {
 	liveContacts
 	contactSets
+	contactProperties
 }
 
 // Advocate is the connection's tenant.

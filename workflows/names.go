@@ -20,6 +20,7 @@ var (
 	pages       *activities.Pages
 	retries     *activities.Retries
 	housekeeper *activities.Housekeeping
+	programs    *activities.Programs
 )
 
 // Names that are written into histories, schedules and client calls. They are
@@ -35,6 +36,7 @@ const (
 	ReportSyncName       = "ReportSync"
 	RetryParkedName      = "RetryParked"
 	HousekeepingName     = "Housekeeping"
+	ProgramSwitchName    = "ProgramSwitch"
 	MassSyncName         = "MassSync"
 
 	// SignalHints carries bridge.Hints to a ContactLifecycle.

@@ -15,5 +15,6 @@ func Register(r registry) {
 	r.RegisterWorkflowWithOptions(ReportSync, workflow.RegisterOptions{Name: ReportSyncName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(RetryParked, workflow.RegisterOptions{Name: RetryParkedName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(Housekeeping, workflow.RegisterOptions{Name: HousekeepingName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(ProgramSwitch, workflow.RegisterOptions{Name: ProgramSwitchName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(MassSync, workflow.RegisterOptions{Name: MassSyncName, VersioningBehavior: pinned})
 }

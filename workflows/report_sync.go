@@ -34,23 +34,28 @@ func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, err
 		return ReportSyncResult{}, err
 	}
 	if err := fetch(ctx, run); err != nil {
-		return abandon(ctx, run, err)
+		return abandon(ctx, run, err, "the export was lost")
 	}
 	var plan activities.PlanRunResult
 	if err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, run).Get(ctx, &plan); err != nil {
-		return ReportSyncResult{}, err
+		return abandon(ctx, run, err, runEnded)
 	}
 	if err := applyPages(ctx, run, plan.Pages); err != nil {
-		return ReportSyncResult{}, err
+		return abandon(ctx, run, err, runEnded)
 	}
 	if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		// A long run goes on in a fresh history: it is found unfinished there.
 		return ReportSyncResult{}, workflow.NewContinueAsNewError(ctx, ReportSyncName, in)
 	}
 	var result ReportSyncResult
-	err := workflow.ExecuteActivity(bulk(ctx, "move the watermark"), exports.FinishRun, run).Get(ctx, &result.Counts)
-	return result, err
+	if err := workflow.ExecuteActivity(bulk(ctx, "move the watermark"), exports.FinishRun, run).Get(ctx, &result.Counts); err != nil {
+		return abandon(ctx, run, err, runEnded)
+	}
+	return result, nil
 }
+
+// runEnded is why a report stops whose run was ended by somebody else.
+const runEnded = "the program was changed meanwhile"
 
 // fetch waits for the export and stages it.
 func fetch(ctx workflow.Context, run activities.Run) error {
@@ -60,14 +65,14 @@ func fetch(ctx workflow.Context, run activities.Run) error {
 	return workflow.ExecuteActivity(bulk(ctx, "stage the export"), exports.StageExport, run).Get(ctx, nil)
 }
 
-// abandon gives up a run whose export was lost. Anything else is an error of
-// this run alone: the next one takes the same export up again.
-func abandon(ctx workflow.Context, run activities.Run, cause error) (ReportSyncResult, error) {
+// abandon gives up a run whose export, or which itself, is gone. Anything else
+// is an error of this run alone: the next one takes the same export up again.
+func abandon(ctx workflow.Context, run activities.Run, cause error, reason string) (ReportSyncResult, error) {
 	var failure *temporal.ApplicationError
 	if !errors.As(cause, &failure) || failure.Type() != string(bridge.NotFound) {
 		return ReportSyncResult{}, cause
 	}
-	input := activities.AbandonRunInput{Run: run, Reason: "the export was lost"}
+	input := activities.AbandonRunInput{Run: run, Reason: reason}
 	err := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil)
 	return ReportSyncResult{Abandoned: input.Reason}, err
 }

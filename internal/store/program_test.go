@@ -365,6 +365,18 @@ func TestBeginRefresh_beginsOne(t *testing.T) {
 	}
 }
 
+func TestBeginRefresh_beginsAnotherIfTheFirstWasGivenUp(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	sw, run := d.refreshed(t, true)
+	must(t, d.AbortRun(t.Context(), run.ID, "it cannot go on"))
+	again, err := d.BeginRefresh(t.Context(), sw.ID)
+	must(t, err)
+	if again.ID == run.ID || again.State != store.RunRequested {
+		t.Errorf("run %+v, want a new one", again)
+	}
+}
+
 func TestBeginRefresh_doesNotCountARehearsal(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)

@@ -247,14 +247,19 @@ RETURNING ` + runColumns
 
 // BeginRefresh begins the mass sync that gives the contacts the connected
 // program's values: all participants if that was asked for, else those who are
-// mapped. It returns the one that was begun before, whatever became of it, and
-// takes up one that an operator began meanwhile. A rehearsal under way has to
-// end first: until then it fails as pending.
+// mapped. It returns the one that was begun before, unless that was given up,
+// and takes up one that an operator began meanwhile. A rehearsal under way has
+// to end first: until then it fails as pending.
 func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err error) {
 	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.RefreshRun != 0 {
 			run, err = oneRun(ctx, tx, "SELECT "+runColumns+" FROM sync_run WHERE id = $1", sw.RefreshRun)
-			return err
+			if err != nil || run.State != RunAborted {
+				return err
+			}
+		}
+		if sw.State != SwitchRefreshing {
+			return &bridge.Error{Kind: bridge.Invalid, Op: "store.begin_refresh", Err: errors.New("the switch is " + string(sw.State))}
 		}
 		mappedOnly := !sw.MassSync || sw.Reason != ""
 		run, err = oneRun(ctx, tx, insertRefresh, sw.ConnectionID, mappedOnly)

@@ -40,6 +40,7 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	bulk.RegisterActivity(activities.NewPages(links, s, s.Hasher()))
 	bulk.RegisterActivity(activities.NewRetries(links, s))
 	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
+	bulk.RegisterActivity(activities.NewPrograms(links, s))
 	return Workers{live, bulk}
 }
 

@@ -101,6 +101,7 @@ func (s *System) Activities() []any {
 		activities.NewPages(s.Links, s.Store, s.Store.Hasher()),
 		activities.NewRetries(s.Links, s.Store),
 		activities.NewHousekeeping(s.Store, time.Now),
+		activities.NewPrograms(s.Links, s.Store),
 	}
 }
 
@@ -164,14 +165,20 @@ func (s *System) Join(t *testing.T, email, first, last string) advocatetest.User
 // participant, found by any form of its ids, shares.
 func (s *System) InStep(t *testing.T, contactID, accountID, userID string) {
 	t.Helper()
+	s.InStepWith(t, Program, contactID, accountID, userID)
+}
+
+// InStepWith is InStep with another program connected.
+func (s *System) InStepWith(t *testing.T, program, contactID, accountID, userID string) {
+	t.Helper()
 	user, ok := s.Tenant.User(accountID, userID)
 	if !ok {
 		t.Fatalf("contact %s has no participant", contactID)
 	}
 	want := bridge.SharedProperties(bridge.Participant{
 		AccountID: user.AccountID, UserID: user.ID,
-		ReferralCode: user.ReferralCodes[Program], ShareLink: user.ShareLinks[Program],
-	}, bridge.Program{ID: Program, Tenant: advocatetest.DefaultAlias, BaseURL: s.Advocate.URL})
+		ReferralCode: user.ReferralCodes[program], ShareLink: user.ShareLinks[program],
+	}, bridge.Program{ID: program, Tenant: advocatetest.DefaultAlias, BaseURL: s.Advocate.URL})
 	for name, value := range bridge.Properties(s.Contact(t, contactID)).Changes(want) {
 		t.Errorf("contact %s: %s differs from the participant's %q", contactID, name, value)
 	}
