@@ -34,7 +34,7 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 		return err
 	}
 	defer temporal.Close()
-	vendors := operator.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL}
+	vendors := operator.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s}
 	return do(ctx, operator.New(s, temporal, vendors, cfg.ReportSyncInterval, time.Now))
 }
 

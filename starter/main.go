@@ -2,7 +2,8 @@
 // schedules; every other command does one thing an operator asks for.
 //
 // It exits with 0 when the thing is done, with 1 when it failed or was refused,
-// and with 2 when the command line itself is wrong, so that nothing was tried.
+// with 2 when the command line itself is wrong, so that nothing was tried, and
+// with 3 when what it waited for was cancelled.
 package main
 
 import (
@@ -45,7 +46,21 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// exitCancelled is the exit code for what an operator ended.
+const exitCancelled = 3
+
+// endError says how the thing ended that a command waited for.
+type endError struct {
+	error
+	code int
+}
+
+func (e endError) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
+	if end, ended := errors.AsType[endError](err); ended {
+		return end.code
+	}
 	if _, usage := errors.AsType[usageError](err); usage {
 		return 2
 	}
@@ -67,7 +82,7 @@ func run(ctx context.Context, args []string, a *app) error {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.log)
-	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand())
+	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.massSyncCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil && !understood {
 		return usageError{err}

@@ -26,6 +26,7 @@ type records interface {
 	connections
 	contactRecords
 	parkedRecords
+	massRecords
 }
 
 // connections is who is joined to whom.
@@ -41,6 +42,7 @@ type connections interface {
 type temporalClient interface {
 	ScheduleClient() client.ScheduleClient
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
 }
 
 // Operator carries out what a person asks for.
@@ -56,6 +58,10 @@ type Operator struct {
 type Vendors struct {
 	HubSpot  *url.URL
 	Advocate *url.URL
+
+	// RatePer10s is how many calls a HubSpot portal takes in 10 seconds; 0 means
+	// what a public app may make.
+	RatePer10s int
 }
 
 // New returns an operator. Reports of the connections it makes run every

@@ -41,6 +41,10 @@ func (o BudgetOptions) withDefaults() BudgetOptions {
 	return o
 }
 
+// BulkPace is the time between two calls of bulk work that has a portal to
+// itself.
+func (o BudgetOptions) BulkPace() time.Duration { return o.withDefaults().pace() }
+
 // Budget shares out the HubSpot calls of each portal among all workers. Its
 // clock is PostgreSQL's, so that the workers' clocks do not matter.
 type Budget struct {
