@@ -103,11 +103,23 @@ func (w *pageWork) updateMapped(ctx context.Context, rows map[string]store.Stage
 			of[key] = rowKey
 			writes = append(writes, portal.Write{
 				Key: key, ContactID: contact.ContactID,
-				Properties: bridge.SharedProperties(row.Participant, w.link.Sharing),
+				Properties: w.newsFor(contact, row.Participant),
 			})
 		}
 	}
 	return w.write(ctx, writes, of, store.ResultUpdated)
+}
+
+// newsFor is what a mapped contact is to carry of its participant. It has the
+// ids since the first write: other ones are a person's, who maps it to another
+// participant, and the contact's own life is about to hear of it.
+func (w *pageWork) newsFor(contact store.MappedContact, p bridge.Participant) bridge.Properties {
+	props := bridge.SharedProperties(p, w.link.Sharing)
+	if contact.WrittenHash != nil {
+		delete(props, bridge.PropUserID)
+		delete(props, bridge.PropAccountID)
+	}
+	return props
 }
 
 // leave keeps off a contact that has something newer than the row. If an
