@@ -65,6 +65,9 @@ func (a *app) connect(ctx context.Context, o *operator.Operator, in operator.Con
 	if err != nil {
 		return err
 	}
+	if connection.Program != in.Program {
+		fmt.Fprintf(a.log, "Program %s was connected before and stays: \"starter program switch %s\" changes it.\n", connection.Program, in.Program)
+	}
 	return a.print(connectionView(connection), func() {
 		fmt.Fprintf(a.out, "Connected portal %d with tenant %s, program %s.\nConnection: %s\n",
 			connection.PortalID, connection.Tenant, connection.Program, connection.ID)

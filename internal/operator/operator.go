@@ -26,6 +26,7 @@ type records interface {
 	connections
 	contactRecords
 	parkedRecords
+	switchRecords
 	massRecords
 }
 
