@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
+	"advocatesync/workflows"
 )
 
 func (a *app) programCommand() *cobra.Command {
@@ -108,22 +110,63 @@ func (a *app) switchProgram(ctx context.Context, o *operator.Operator, c bridge.
 		watch, stop = context.WithTimeout(ctx, switchPatience)
 	}
 	defer stop()
-	sw, err := run.Wait(watch, toTheEnd, func(sw store.ProgramSwitch) {
-		fmt.Fprintf(a.log, "%s\n", operator.SwitchWords(sw.State))
-	})
+	show := a.switchProgress(ctx, o)
+	sw, err := run.Wait(watch, toTheEnd, show.tell)
+	show.end()
 	if err != nil && errors.Is(watch.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 		return errors.New("no program is connected yet; the switch goes on: see \"starter program status\"")
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.printSwitch(sw); err != nil {
-		return err
-	}
+	return errors.Join(a.printSwitch(sw), a.endOfSwitch(ctx, o, sw))
+}
+
+// endOfSwitch is the error that a switch ended with.
+func (a *app) endOfSwitch(ctx context.Context, o *operator.Operator, sw store.ProgramSwitch) error {
 	if sw.Reason != "" {
 		return fmt.Errorf("program %s stays connected: %s", sw.From, sw.Reason)
 	}
-	return nil
+	if sw.FinishedAt.IsZero() {
+		return nil // nobody waits for more
+	}
+	cancelled := endError{errors.New("the refresh of the contacts was cancelled: \"starter mass-sync start\" makes up for it"), exitCancelled}
+	if sw.RefreshRun == 0 {
+		return cancelled // before it began
+	}
+	refresh, err := o.MassSyncStatus(ctx, sw.ConnectionID, sw.RefreshRun)
+	if err == nil && refresh.State == workflows.MassSyncCancelled {
+		return cancelled
+	}
+	return err
+}
+
+// switchProgress tells the steps of a switch and, once its mass sync runs, how
+// far that is.
+type switchProgress struct {
+	progress
+	log  io.Writer
+	said store.SwitchState
+	run  func(store.ProgramSwitch) (operator.MassSyncStatus, error)
+}
+
+func (a *app) switchProgress(ctx context.Context, o *operator.Operator) *switchProgress {
+	return &switchProgress{progress: a.newProgress(), log: a.log, run: func(sw store.ProgramSwitch) (operator.MassSyncStatus, error) {
+		return o.MassSyncStatus(ctx, sw.ConnectionID, sw.RefreshRun)
+	}}
+}
+
+func (p *switchProgress) tell(sw store.ProgramSwitch) {
+	if sw.State != p.said {
+		p.said = sw.State
+		fmt.Fprintln(p.log, operator.SwitchWords(sw.State))
+	}
+	if sw.State != store.SwitchRefreshing || sw.RefreshRun == 0 {
+		return
+	}
+	if status, err := p.run(sw); err == nil { // it is only progress
+		p.progress.tell(status)
+	}
 }
 
 // tellPlan says beforehand what will happen; it is no part of the result.

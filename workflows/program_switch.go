@@ -105,6 +105,7 @@ func refresh(ctx workflow.Context, connectionID string, sw activities.Switch) (b
 		WorkflowID:            MassSyncID(connectionID, begun.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(SearchConnectionID.ValueSet(connectionID)),
 		StaticSummary:         "refresh of connection " + connectionID + " after a program switch",
+		Priority:              temporal.Priority{PriorityKey: 5, FairnessKey: connectionID}, // behind all else in the queue
 	})
 	var end MassSyncProgress
 	input := MassSyncInput{ConnectionID: connectionID, RunID: begun.ID}

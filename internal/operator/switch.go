@@ -50,8 +50,8 @@ type SwitchRun struct {
 const pollSwitch = 250 * time.Millisecond
 
 // Wait waits until the program is connected or refused and, with toTheEnd,
-// until the contacts are refreshed too. Every change of the switch is told. It
-// returns the switch as it is then; one that did not begin is an error. ctx
+// until the contacts are refreshed too. How it stands is told again and again.
+// It returns the switch as it is then; one that did not begin is an error. ctx
 // bounds the wait, not the switch.
 func (r *SwitchRun) Wait(ctx context.Context, toTheEnd bool, tell func(store.ProgramSwitch)) (store.ProgramSwitch, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -76,7 +76,7 @@ func (r *SwitchRun) Wait(ctx context.Context, toTheEnd bool, tell func(store.Pro
 		if err != nil {
 			return last, err
 		}
-		if mine && now.State != last.State {
+		if mine {
 			last = now
 			tell(now)
 		}
