@@ -73,4 +73,15 @@ func TestRecordHistories(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "report_with_pages.json"), []byte(report), 0o644); err != nil {
 		t.Fatal(err)
 	}
+
+	s.portal.Tune(func(k *hubspottest.Knobs) { k.InUse = map[string]int{bridge.PropShareLink: 1} })
+	if _, err := s.Command(t.Context(), nil, "program", "switch", champions, "--wait"); err == nil {
+		t.Fatal("the switch was not refused")
+	}
+	record("program_switch_refused", "program-switch/"+s.ConnectionID)
+	s.portal.Tune(func(k *hubspottest.Knobs) { k.InUse = nil })
+	if _, err := s.Command(t.Context(), nil, "program", "switch", champions, "--wait"); err != nil {
+		t.Fatal(err)
+	}
+	record("program_switch", "program-switch/"+s.ConnectionID)
 }
