@@ -96,11 +96,22 @@ func (l *contactLook) exchange(ctx context.Context, why bridge.Reason, change br
 	return l.writeBack(ctx, why, p, dropped)
 }
 
-// takeBack deletes a participant that must not exist any more.
+// takeBack deletes the participant of a person who was erased meanwhile. One
+// that the contact merely pointed at is somebody else's and stays.
 func (l *contactLook) takeBack(ctx context.Context, p bridge.Participant) (bridge.State, error) {
-	err := l.link.Advocate.Delete(ctx, p.AccountID, p.UserID, true)
-	if err != nil && bridge.KindOf(err) != bridge.NotFound {
+	keys := [][]byte{l.hash.Identity(p.Identity())}
+	if email := bridge.NormalEmail(p.Email); email != "" {
+		keys = append(keys, l.hash.Email(email))
+	}
+	erased, err := l.ledger.Erased(ctx, l.link.ID, keys...)
+	if err != nil {
 		return "", err
+	}
+	if erased {
+		err := l.link.Advocate.Delete(ctx, p.AccountID, p.UserID, true)
+		if err != nil && bridge.KindOf(err) != bridge.NotFound {
+			return "", err
+		}
 	}
 	return l.settle(ctx, store.Settlement{State: bridge.StateErased, Reason: bridge.ReasonErased})
 }

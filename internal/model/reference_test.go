@@ -1,0 +1,145 @@
+package model
+
+import (
+	"slices"
+
+	"advocatesync/internal/bridge"
+)
+
+// reference is what must be true, kept beside the product from what people do
+// and from the product's calls, without a look into the product's reasons.
+type reference struct {
+	// What people want.
+	wanted map[string]bridge.Identity // contact → the participant that a person mapped it to by its ids
+	erased map[string]bool            // contacts erased for privacy
+
+	// What belongs to erased people for sure: ids they were mapped to when they
+	// were erased, and emails that they had in a quiet moment before. buried
+	// says that the world was quiet since, so that the product knows, too.
+	erasedIDs    map[bridge.Identity]bool
+	erasedEmails map[string]bool
+	buried       bool
+	// What may belong to them: everything that they ever had.
+	maybeIDs    map[bridge.Identity]bool
+	maybeEmails map[string]bool
+
+	// What happened so far.
+	seen      map[string]string            // contact → email in the last quiet moment
+	hadEmails map[string][]string          // contact → all it ever had
+	hadIDs    map[string][]bridge.Identity // contact → all participants that were told of it
+	addresses map[bridge.Identity][]string // participant → all emails it ever had
+	changed   map[string]int               // contact → tick of a person's last doing
+	toldAt    map[string]int               // contact → tick of our last write to a participant about it
+	ours      map[bridge.Identity]string   // participants that the product made → for which contact
+	removed   map[bridge.Identity]bool     // participants that staff deleted
+	released  map[bridge.Identity]bool     // participants that lost a contact by a person's doing
+	// Participants that appeared between a person's erasure in HubSpot and the
+	// product's hearing of it.
+	between   map[bridge.Identity]bool
+	ancestors map[string][]string // contact → the ids that were merged into it
+}
+
+func newReference() *reference {
+	return &reference{
+		wanted: map[string]bridge.Identity{}, erased: map[string]bool{},
+		erasedIDs: map[bridge.Identity]bool{}, erasedEmails: map[string]bool{},
+		maybeIDs: map[bridge.Identity]bool{}, maybeEmails: map[string]bool{},
+		seen: map[string]string{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
+		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, toldAt: map[string]int{},
+		ours: map[bridge.Identity]string{}, removed: map[bridge.Identity]bool{},
+		released: map[bridge.Identity]bool{}, between: map[bridge.Identity]bool{}, ancestors: map[string][]string{},
+	}
+}
+
+// note keeps what a contact has: everything that may once be erased with it.
+func (r *reference) note(contact string, props bridge.Properties) {
+	if e := bridge.NormalEmail(props[bridge.PropEmail]); e != "" && !slices.Contains(r.hadEmails[contact], e) {
+		r.hadEmails[contact] = append(r.hadEmails[contact], e)
+	}
+	id := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+	if id.Complete() && !slices.Contains(r.hadIDs[contact], id) {
+		r.hadIDs[contact] = append(r.hadIDs[contact], id)
+	}
+}
+
+func (r *reference) addressed(w *world, id bridge.Identity, email string) {
+	r.addresses[id] = append(r.addresses[id], bridge.NormalEmail(email))
+	if r.maybeIDs[id] { // the erasure may not have been carried out yet
+		r.maybe(w, bridge.NormalEmail(email))
+	}
+}
+
+// release: a participant may be left without a contact from here on.
+func (r *reference) release(id bridge.Identity) {
+	if !id.Empty() {
+		r.released[id] = true
+	}
+}
+
+// merged: the survivor is both of them.
+func (r *reference) merged(primary, other, survivor string) {
+	for _, from := range []string{primary, other} {
+		r.hadEmails[survivor] = append(r.hadEmails[survivor], r.hadEmails[from]...)
+		r.hadIDs[survivor] = append(r.hadIDs[survivor], r.hadIDs[from]...)
+		delete(r.wanted, from)
+		r.ancestors[survivor] = append(r.ancestors[survivor], append(r.ancestors[from], from)...)
+	}
+}
+
+// told: the product wrote to a participant, and made it, about a contact.
+func (r *reference) told(id bridge.Identity, contact string, made bool, tick int) {
+	r.toldAt[contact] = tick
+	r.hadIDs[contact] = append(r.hadIDs[contact], id)
+	if made {
+		r.between[id] = len(r.erased) > 0 && !r.buried
+		r.ours[id] = contact
+		delete(r.removed, id)
+	}
+}
+
+// erase notes whom an erasure concerns. m is what the contact was mapped to.
+func (r *reference) erase(w *world, contact string, m bridge.Identity) {
+	r.erased[contact], r.buried = true, false
+	//F1 for _, ancestor := range r.ancestors[contact] {
+	//	r.erased[ancestor] = true
+	//}
+	delete(r.wanted, contact)
+	if e := r.seen[contact]; e != "" {
+		r.erasedEmails[e] = true
+	}
+	ids := r.hadIDs[contact]
+	if !m.Empty() {
+		r.erasedIDs[m] = true
+		ids = append(ids, m)
+	}
+	for _, e := range r.hadEmails[contact] {
+		r.maybe(w, e)
+	}
+	for _, id := range ids {
+		r.maybeIDs[id] = true
+		if user, ok := w.tenant.User(id.AccountID, id.UserID); ok {
+			r.maybe(w, bridge.NormalEmail(user.Email))
+		}
+		for _, e := range r.addresses[id] {
+			r.maybe(w, e)
+		}
+	}
+}
+
+func (r *reference) maybe(w *world, email string) {
+	if email != "" {
+		r.maybeEmails[email] = true
+		r.maybeIDs[w.stored(bridge.Identity{AccountID: email, UserID: email})] = true
+	}
+}
+
+// heir is the contact that lives on for one that was merged away.
+func (r *reference) heir(contact string) string {
+	for survivor, merged := range r.ancestors {
+		if slices.Contains(merged, contact) && len(r.ancestors[survivor]) > len(r.ancestors[contact]) {
+			contact = r.heir(survivor)
+			break
+		}
+	}
+	return contact
+}

@@ -1,0 +1,313 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// judgeNewContact is asked before the product makes a contact.
+func (w *world) judgeNewContact(props bridge.Properties) {
+	e := bridge.NormalEmail(props[bridge.PropEmail])
+	id := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+	if w.ref.buried && (w.ref.erasedEmails[e] || w.ref.erasedIDs[id]) {
+		w.breaks("a contact is made for an erased person", e)
+	}
+}
+
+// judgeNewParticipant is asked when the product has made a participant.
+func (w *world) judgeNewParticipant(id bridge.Identity, contact string) {
+	if w.ref.buried && (w.ref.erasedIDs[id] || w.ref.erasedEmails[bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])]) {
+		w.breaks("a participant is made for an erased person", contact)
+	}
+	m := w.mapping(contact)
+	if _, exists := w.tenant.User(m.AccountID, m.UserID); exists && m != id {
+		w.breaks("a second participant is made for a mapped contact", contact)
+	}
+	for other, of := range w.ref.ours {
+		if _, exists := w.tenant.User(other.AccountID, other.UserID); exists && other != id && of == contact && !w.ref.released[other] {
+			w.breaks("a second participant is made for one contact", contact)
+		}
+	}
+}
+
+// judgeDeletion is asked before the product deletes a participant that exists.
+// What a person did since the activity began to look is not held against it:
+// the vendors offer no condition on a deletion.
+func (w *world) judgeDeletion(id bridge.Identity, doNotTrack, nested bool) {
+	id = w.stored(id)
+	if doNotTrack {
+		if !w.ref.maybeIDs[id] {
+			w.breaks("a participant of somebody who was not erased is deleted with do-not-track", id)
+		}
+		return
+	}
+	gone := false
+	for _, contact := range w.contacts {
+		if w.mapping(contact) != id {
+			continue
+		}
+		alive := w.alive(contact)
+		gone = gone || !alive
+		if alive && max(w.ref.changed[contact], w.ref.toldAt[contact]) < w.began[nested] {
+			w.breaks("the participant of a live contact is deleted", contact)
+		}
+	}
+	if !gone {
+		w.breaks("a participant is deleted although no contact of it is gone")
+	}
+}
+
+// checkQuiet holds both sides against the reference, in a quiet moment.
+func (w *world) checkQuiet() {
+	if w.broken != "" {
+		return
+	}
+	w.ref.buried = true
+	mapped := map[bridge.Identity]bool{}
+	for _, contact := range w.contacts {
+		known, err := w.lab.store.Known(w.ctx, w.connection.ID, contact)
+		if err != nil {
+			w.t.Fatalf("known: %v", err)
+		}
+		if known.Mapping != nil {
+			mapped[known.Mapping.Identity()] = true
+		}
+		switch {
+		case w.ref.erased[contact]:
+			w.checkErased(contact, known)
+		case w.alive(contact):
+			w.checkLive(contact, known)
+			w.ref.note(contact, w.properties(contact))
+			w.ref.seen[contact] = bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])
+		default:
+			w.checkGone(contact, known)
+		}
+	}
+	w.checkParticipants(mapped)
+}
+
+func (w *world) checkErased(contact string, known store.Known) {
+	if known.Mapping != nil || len(known.Former) > 0 || known.EmailHash != nil {
+		w.breaks("something is still known of an erased contact", contact)
+	}
+	if known.Ledger.State != bridge.StateErased && known.Ledger.State != bridge.StateMergedAway {
+		w.breaks("an erased contact is not marked as erased", contact, known.Ledger.State)
+	}
+}
+
+// checkGone: archived, or merged away.
+func (w *world) checkGone(contact string, known store.Known) {
+	if known.Mapping != nil {
+		w.breaks("a contact that is gone is still mapped", contact, known.Ledger.State)
+	}
+}
+
+func (w *world) checkLive(contact string, known store.Known) {
+	if known.Mapping == nil {
+		w.checkUnmapped(contact, known)
+		return
+	}
+	m := known.Mapping.Identity()
+	if w.ref.erasedIDs[m] {
+		w.breaks("a live contact is mapped to an erased participant", contact)
+	}
+	want, wanted := w.ref.wanted[contact]
+	if _, exists := w.tenant.User(want.AccountID, want.UserID); wanted && exists && want != m && !w.maybeErased(contact, want) {
+		w.breaks("a contact does not follow the ids that a person gave it", contact, known.Ledger.State)
+	}
+	user, exists := w.tenant.User(m.AccountID, m.UserID)
+	switch {
+	case !exists && !w.ref.removed[m]:
+		w.breaks("a live contact is mapped to a participant that the product deleted", contact)
+	case exists && known.Ledger.State == bridge.StateMapped && !w.maybeErased(contact, m) && !w.ref.maybeEmails[bridge.NormalEmail(user.Email)]:
+		if differing := w.differing(contact, user); len(differing) > 0 {
+			w.breaks("a mapped contact is not in step", contact, differing)
+		}
+	}
+	switch known.Ledger.State {
+	case bridge.StateMapped, bridge.StateParked:
+	case bridge.StateErased:
+		w.checkMaybeErased(contact)
+	case bridge.StateDoNotTrack:
+		if !w.tenant.Erased(m.AccountID, m.UserID) {
+			w.breaks("a mapped contact is not tracked although Advocate tracks it", contact)
+		}
+	default:
+		w.breaks("a mapped contact is in another state", contact, known.Ledger.State)
+	}
+}
+
+// differing names what a contact does not have as its participant shares it.
+func (w *world) differing(contact string, user advocatetest.User) []string {
+	want := bridge.SharedProperties(bridge.Participant{
+		AccountID: user.AccountID, UserID: user.ID,
+		ReferralCode: user.ReferralCodes[program], ShareLink: user.ShareLinks[program],
+	}, w.program())
+	return slices.Sorted(maps.Keys(w.properties(contact).Changes(want)))
+}
+
+// checkUnmapped: a live contact has a participant, or there is a reason why not.
+func (w *world) checkUnmapped(contact string, known store.Known) {
+	e := bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])
+	excused := false
+	switch known.Ledger.State {
+	case bridge.StateAwaitingEmail:
+		excused = e == ""
+	case bridge.StateErased:
+		w.checkMaybeErased(contact)
+		excused = true
+	case bridge.StateDoNotTrack:
+		excused = w.tenant.Erased(e, e)
+	case bridge.StateParked:
+		excused = len(w.parked(contact)) > 0
+	case bridge.StateNotShared:
+		excused = w.rules != bridge.DefaultRules
+	}
+	if !excused {
+		w.breaks("a live contact has no participant, for no good reason", contact, known.Ledger.State, known.Ledger.Reason)
+	}
+}
+
+// checkMaybeErased: who is left alone as erased has an email or ids of somebody
+// who was.
+func (w *world) checkMaybeErased(contact string) {
+	if !w.maybeErased(contact, bridge.Identity{}) {
+		w.breaks("a contact is taken for an erased one", contact)
+	}
+}
+
+// maybeErased: a contact has an email or ids that somebody had who was erased.
+func (w *world) maybeErased(contact string, mapped bridge.Identity) bool {
+	props := w.properties(contact)
+	named := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+	return w.ref.maybeEmails[bridge.NormalEmail(props[bridge.PropEmail])] || w.ref.maybeIDs[w.stored(named)] || w.ref.maybeIDs[mapped]
+}
+
+func (w *world) parked(contact string) []bridge.ParkedItem {
+	items, err := w.lab.store.ParkedItems(w.ctx, w.connection.ID)
+	if err != nil {
+		w.t.Fatalf("parked items: %v", err)
+	}
+	return slices.DeleteFunc(items, func(i bridge.ParkedItem) bool { return i.ContactID != contact })
+}
+
+func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
+	waiting := map[bridge.Identity]bool{}
+	for _, item := range w.parked("") {
+		waiting[bridge.Identity{AccountID: item.AccountID, UserID: item.UserID}] = true
+	}
+	for _, user := range w.tenant.Users(0, 0) {
+		id := bridge.Identity{AccountID: user.AccountID, UserID: user.ID}
+		e := bridge.NormalEmail(user.Email)
+		if w.ref.erasedIDs[id] && !w.ref.between[id] {
+			w.breaks("a participant is left of an erased person")
+		}
+		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
+		if w.rules == bridge.DefaultRules && e != "" && !mapped[id] && !waiting[id] && !maybe && !w.ref.released[id] {
+			w.breaks("a participant has no contact, for no good reason", id.UserID, e)
+		}
+	}
+}
+
+// end brings the world to rest, has all that is parked tried again, and then
+// tells the product everything once more: nothing may come of it.
+func (w *world) end() {
+	w.settle()
+	w.checkQuiet()
+	w.checkWrites()
+	if w.broken != "" {
+		return
+	}
+	w.retry()
+	w.settle()
+	w.checkQuiet()
+	w.checkParked()
+	if w.broken != "" {
+		return
+	}
+	before := w.writes()
+	w.repeat()
+	w.settle()
+	if got := w.writes(); got != before {
+		w.breaks("old news makes the product write", got, before)
+	}
+	w.checkQuiet()
+}
+
+// checkWrites: every write changed something, but for those where an answer was
+// lost, two at once had the same to write, or nobody could know.
+func (w *world) checkWrites() {
+	if repeats := w.portal.Writes().Repeats; repeats > w.repeatable {
+		w.breaks("HubSpot is written to although nothing changes", repeats)
+	}
+}
+
+func (w *world) writes() [2]int { return [2]int{w.portal.Writes().Writes, w.advocateWrites} }
+
+// retry is the operator who has every contact with a parked item looked at; and
+// the others too where a rule is off, because of those that a report matched it
+// was then said that they have something to tell their participants.
+func (w *world) retry() {
+	var events []store.Event
+	for _, contact := range w.contacts {
+		if w.rules != bridge.DefaultRules || len(w.parked(contact)) > 0 {
+			events = append(events, store.Event{
+				ConnectionID: w.connection.ID, ContactID: contact, Kind: store.EventResync,
+				OccurredAt: time.Now(), DedupeKey: "retry/" + contact,
+			})
+		}
+	}
+	if _, err := w.lab.store.AppendEvents(w.ctx, events); err != nil {
+		w.t.Fatalf("append events: %v", err)
+	}
+}
+
+// checkParked: what is still parked after a retry is parked for a true reason.
+func (w *world) checkParked() {
+	items, err := w.lab.store.ParkedItems(w.ctx, w.connection.ID)
+	if err != nil {
+		w.t.Fatalf("parked items: %v", err)
+	}
+	for _, item := range items {
+		if item.ContactID != "" && w.alive(item.ContactID) && !w.trueCause(item) {
+			w.breaks("a contact stays parked for no good reason", item.ContactID, item.Cause)
+		}
+	}
+}
+
+func (w *world) trueCause(item bridge.ParkedItem) bool {
+	props, m := w.properties(item.ContactID), w.mapping(item.ContactID)
+	named := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+	e := bridge.NormalEmail(props[bridge.PropEmail])
+	switch item.Cause {
+	case bridge.CauseHalfPair:
+		return !named.Empty() && (!named.Complete() || (named.AccountID == m.AccountID) != (named.UserID == m.UserID))
+	case bridge.CauseUnknownPair:
+		_, exists := w.tenant.User(named.AccountID, named.UserID)
+		return named.Complete() && !exists
+	case bridge.CauseAmbiguousEmail, bridge.CauseTakenParticipant:
+		return slices.ContainsFunc(w.tenant.Users(0, 0), func(u advocatetest.User) bool {
+			return bridge.NormalEmail(u.Email) == e || u.ID == w.tenant.StoredID(e)
+		})
+	case bridge.CauseCodeDropped:
+		return props[bridge.PropReferredByCode] != ""
+	case bridge.CauseCookieDropped:
+		return props[bridge.PropReferralCookie] != ""
+	default:
+		return true
+	}
+}
+
+// repeat tells the product everything that HubSpot ever told, as new events.
+func (w *world) repeat() {
+	again := slices.Clone(w.raised)
+	for i := range again {
+		again[i].EventID += 1_000_000
+	}
+	w.undelivered = append(w.undelivered, again...)
+}

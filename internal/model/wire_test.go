@@ -1,0 +1,146 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+
+	"advocatesync/internal/bridge"
+)
+
+const (
+	crmHost       = "hubspot.invalid"
+	referralsHost = "advocate.invalid"
+)
+
+// wire carries the product's calls to the stand-ins without a network. What the
+// plan has happen before a call happens first; then the world judges the call.
+type wire struct {
+	w      *world
+	nested bool // of a life within another one's interruption: not interrupted itself
+
+	mu sync.Mutex
+}
+
+// RoundTrip is http.RoundTripper's.
+func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	x.mu.Lock() // two pages of a report may call at once; one of them comes first
+	defer x.mu.Unlock()
+	lose, fail := false, false
+	if !x.nested {
+		x.w.interrupt()
+		lose, fail, x.w.lose, x.w.fail = x.w.lose, x.w.fail, false, false
+	}
+	if fail {
+		return nil, errReset
+	}
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	if x.w.verbose {
+		x.w.t.Logf("   %s %s %s", r.Method, r.URL.Path, body)
+	}
+	r = r.Clone(r.Context())
+	r.Body, r.RequestURI, r.Host = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), r.URL.Host
+	carry := x.toAdvocate
+	if r.URL.Host == crmHost {
+		carry = x.toHubSpot
+	}
+	resp, err := carry(r, body)
+	if lose {
+		return nil, errReset
+	}
+	return resp, err
+}
+
+var errReset = errors.New("connection reset")
+
+// answer lets a stand-in answer; a stand-in that hangs up panics, as a handler does.
+func answer(h http.Handler, r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if hung := recover(); hung != nil {
+			err = errReset
+		}
+	}()
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, r)
+	resp = recorder.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+func (x *wire) toHubSpot(r *http.Request, body []byte) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/batch/create") {
+		var in struct {
+			Inputs []struct {
+				Properties map[string]string `json:"properties"`
+			} `json:"inputs"`
+		}
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, err
+		}
+		for _, input := range in.Inputs {
+			x.w.judgeNewContact(input.Properties)
+		}
+	}
+	resp, err := answer(x.w.lab.crm, r)
+	x.w.listen()
+	return resp, err
+}
+
+func (x *wire) toAdvocate(r *http.Request, body []byte) (*http.Response, error) {
+	id, named := participantPath(r.URL)
+	_, existed := x.w.tenant.User(id.AccountID, id.UserID)
+	switch {
+	case r.Method == http.MethodPut && named:
+		return x.upsert(r, body, id, existed)
+	case r.Method == http.MethodDelete && named && existed:
+		x.w.judgeDeletion(id, r.URL.Query().Get("doNotTrack") == "true", x.nested)
+		x.w.advocateWrites++
+	}
+	return answer(x.w.lab.referrals, r)
+}
+
+func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed bool) (*http.Response, error) {
+	var in struct {
+		CustomFields map[string]string `json:"customFields"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	contact := in.CustomFields["hubspot_contact_id"]
+	id = x.w.stored(id)
+	x.w.advocateWrites++
+	resp, err := answer(x.w.lab.referrals, r)
+	if err == nil && resp.StatusCode == http.StatusOK {
+		if !existed {
+			x.w.judgeNewParticipant(id, contact)
+		}
+		x.w.tick++
+		x.w.ref.told(id, contact, !existed, x.w.tick)
+	}
+	return resp, err
+}
+
+// participantPath reads the ids out of …/open/account/{a}/user/{u}.
+func participantPath(u *url.URL) (id bridge.Identity, ok bool) {
+	_, rest, found := strings.Cut(u.EscapedPath(), "/open/account/")
+	account, user, both := strings.Cut(rest, "/user/")
+	if !found || !both || strings.Contains(user, "/") {
+		return id, false
+	}
+	var err1, err2 error
+	id.AccountID, err1 = url.PathUnescape(account)
+	id.UserID, err2 = url.PathUnescape(user)
+	return id, err1 == nil && err2 == nil
+}

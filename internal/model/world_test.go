@@ -1,0 +1,339 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
+
+	"advocatesync/activities"
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/store"
+	"advocatesync/internal/webhook"
+	"advocatesync/workflows"
+)
+
+// world is one portal and one tenant, joined by the product, and everything
+// that is under way between them. All that happens in it happens one thing
+// after the other, in the plan's order.
+type world struct {
+	t     reporter
+	ctx   context.Context
+	lab   *lab
+	rules bridge.Rules
+
+	portal     *hubspottest.Portal
+	tenant     *advocatetest.Tenant
+	form       string
+	connection bridge.Connection
+	hook       http.Handler
+	links      map[bool]activities.Links // nested or not
+
+	undelivered []hubspottest.Event       // raised by HubSpot
+	raised      []hubspottest.Event       // all there ever were
+	mail        map[string][]bridge.Hints // relayed to a contact's life, not yet seen by it
+	living      map[string]bool
+	reporting   bool
+
+	armed      []interruption // of the life or report that is under way
+	calls      int            // to vendors, since it began
+	busy       bool           // with an interruption
+	lose       bool           // the answer of this call
+	fail       bool           // this call
+	lives      int
+	repeatable int // writes that may turn out to change nothing
+
+	verbose bool
+	tick    int          // counts what happens
+	began   map[bool]int // when the current activity began, nested or not
+
+	contacts       []string // every contact's id there ever was
+	advocateWrites int
+	ref            *reference
+	broken         string // the first rule that was broken
+}
+
+// run lives a plan through to its quiet end and beyond, and returns the first
+// rule that the product broke.
+func (w *world) run(p plan) string {
+	for _, s := range p.steps {
+		w.exec(s, false)
+		if w.broken != "" {
+			return w.broken
+		}
+	}
+	w.end()
+	return w.broken
+}
+
+// breaks notes that a rule is broken. The words are the same for every plan that
+// breaks the same rule, so that plans can be shrunk.
+func (w *world) breaks(rule string, details ...any) {
+	if w.broken == "" {
+		w.broken = rule
+		w.t.Logf("broken: %s %s", rule, fmt.Sprintln(details...))
+	}
+}
+
+func (w *world) exec(s step, nested bool) {
+	w.tick++
+	if w.verbose {
+		w.t.Logf("-- %s", s)
+	}
+	switch s.do {
+	case deliver:
+		w.deliver(s.a, s.b)
+	case loseAnswer:
+		w.lose = true
+	case failCall:
+		w.fail = true
+	case live:
+		w.relay()
+		if id := w.pending(s.a); id != "" {
+			w.live(id, s.during, nested)
+		}
+	case report:
+		if !w.reporting {
+			w.report(s.during, nested)
+		}
+	case quiet:
+		if !nested {
+			w.settle()
+			w.checkQuiet()
+		}
+	default:
+		w.person(s, nested)
+	}
+	w.listen()
+}
+
+// listen takes what HubSpot has to tell off its queue.
+func (w *world) listen() {
+	known := len(w.contacts)
+	for _, e := range w.lab.crm.Webhooks().Take() {
+		w.undelivered = append(w.undelivered, e)
+		w.raised = append(w.raised, e)
+		for _, id := range []int64{e.ObjectID, e.NewObjectID} {
+			if name := fmt.Sprint(id); id != 0 && !slices.Contains(w.contacts, name) {
+				w.contacts = append(w.contacts, name)
+				w.ref.note(name, w.properties(name))
+			}
+		}
+	}
+	// A report makes contacts in any order: a plan has to mean the same each time.
+	slices.SortStableFunc(w.contacts[known:], func(a, b string) int {
+		return strings.Compare(w.properties(a)[bridge.PropEmail], w.properties(b)[bridge.PropEmail])
+	})
+}
+
+// deliver sends some of the waiting events, in any order and some twice. seed
+// chooses which; share is how many of eight come now.
+func (w *world) deliver(seed, share int) {
+	rng := rand.New(rand.NewPCG(uint64(seed), uint64(len(w.undelivered))))
+	var now, later []hubspottest.Event
+	for _, e := range w.undelivered {
+		if rng.IntN(8) > share {
+			later = append(later, e)
+			continue
+		}
+		now = append(now, e)
+		if rng.IntN(4) == 0 {
+			now = append(now, e)
+		}
+	}
+	rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
+	w.undelivered = later
+	w.post(now)
+}
+
+// post hands events to the product's own intake, signed, as HubSpot does.
+func (w *world) post(events []hubspottest.Event) {
+	for batch := range slices.Chunk(events, 100) {
+		body, err := json.Marshal(batch)
+		if err != nil {
+			w.t.Fatalf("%v", err)
+		}
+		r, err := http.NewRequestWithContext(w.ctx, http.MethodPost, publicURL+webhook.Path, bytes.NewReader(body))
+		if err != nil {
+			w.t.Fatalf("%v", err)
+		}
+		r.RequestURI = webhook.Path
+		hubspottest.Sign(r, hubspottest.DefaultClientSecret, body, time.Now())
+		answer := httptest.NewRecorder()
+		w.hook.ServeHTTP(answer, r)
+		if answer.Code != http.StatusOK {
+			w.breaks("the intake refuses events", answer.Code, answer.Body)
+		}
+	}
+}
+
+// relay brings what the inbox holds to the contacts' lives.
+func (w *world) relay() {
+	for {
+		n, err := w.lab.store.RelayHints(w.ctx, 500, func(_ context.Context, batch []store.ContactHints) []error {
+			for _, c := range batch {
+				w.mail[c.ContactID] = append(w.mail[c.ContactID], c.Hints)
+			}
+			return make([]error, len(batch))
+		})
+		if err != nil {
+			w.t.Fatalf("relay: %v", err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// pending chooses among the contacts whose life has something to do and is not
+// under way.
+func (w *world) pending(n int) string {
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(w.mail)) {
+		if !w.living[id] {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[n%len(ids)]
+}
+
+// moments are when a life looks up from its waiting: within the quiet spell
+// after its work, during the hold of a deletion, around its end, and after.
+var moments = []time.Duration{
+	time.Second, 20 * time.Second, 40 * time.Second, hold - time.Millisecond, hold + time.Second, 2 * hold, 3 * hold,
+}
+
+// live runs a contact's life with the hints that wait for it, to its end.
+func (w *world) live(id string, during []interruption, nested bool) {
+	w.lives++
+	env := w.environment(nested)
+	meanwhile := w.arm(during, nested)
+	w.living[id] = true
+	for _, hints := range w.mail[id] {
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalHints, hints) }, 0)
+	}
+	delete(w.mail, id)
+	for _, at := range moments {
+		env.RegisterDelayedCallback(func() {
+			if len(meanwhile) > 0 {
+				w.interlude(meanwhile[0])
+				meanwhile = meanwhile[1:]
+			}
+			w.relay()
+			for _, hints := range w.mail[id] {
+				env.SignalWorkflow(workflows.SignalHints, hints)
+			}
+			delete(w.mail, id)
+		}, at)
+	}
+	w.execute(env, nested, workflows.ContactLifecycleName, workflows.ContactLifecycleInput{ConnectionID: w.connection.ID, ContactID: id})
+	delete(w.living, id)
+	if err := env.GetWorkflowError(); err != nil {
+		w.breaks("a contact's life fails", err)
+	}
+}
+
+func (w *world) report(during []interruption, nested bool) {
+	env := w.environment(nested)
+	w.arm(during, nested)
+	w.reporting = true
+	w.execute(env, nested, workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: w.connection.ID})
+	w.reporting = false
+	if err := env.GetWorkflowError(); err != nil {
+		w.breaks("a report fails", err)
+	}
+}
+
+func (w *world) execute(env *testsuite.TestWorkflowEnvironment, nested bool, workflow string, input any) {
+	env.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) {
+		w.tick++
+		w.began[nested] = w.tick
+	})
+	env.ExecuteWorkflow(workflow, input)
+	if !nested {
+		w.armed = nil
+	}
+	w.listen()
+}
+
+// arm readies the interruptions of calls, and returns those of waiting.
+func (w *world) arm(during []interruption, nested bool) (meanwhile []interruption) {
+	if nested {
+		return nil
+	}
+	w.armed, w.calls = nil, 0
+	for _, d := range during {
+		if d.call == 0 {
+			meanwhile = append(meanwhile, d)
+		} else {
+			w.armed = append(w.armed, d)
+		}
+	}
+	return meanwhile
+}
+
+// interrupt does what the plan has happen before this call to a vendor.
+func (w *world) interrupt() {
+	if w.busy {
+		return
+	}
+	w.calls++
+	for _, d := range w.armed {
+		if d.call == w.calls {
+			w.repeatable++
+			w.interlude(d)
+		}
+	}
+}
+
+func (w *world) interlude(d interruption) {
+	w.busy, w.lose, w.fail = true, false, false
+	w.exec(d.step, true)
+	w.busy = false
+}
+
+// settle lets everything that is under way come to its end: all events arrive,
+// all lives are lived, and reports run until one of them brings nothing.
+func (w *world) settle() {
+	for range 20 {
+		w.drain()
+		before := len(w.raised)
+		w.report(nil, false)
+		w.relay()
+		if len(w.raised) == before && len(w.mail) == 0 {
+			return
+		}
+	}
+	w.breaks("the system does not fall silent")
+}
+
+// drain delivers all events and lives all lives.
+func (w *world) drain() {
+	for range 50 {
+		w.deliver(len(w.raised), 8)
+		w.relay()
+		if len(w.mail) == 0 {
+			return
+		}
+		for id := w.pending(0); id != ""; id = w.pending(0) {
+			w.live(id, nil, false)
+		}
+	}
+	w.breaks("lives do not come to rest")
+}
