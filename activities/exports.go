@@ -109,7 +109,7 @@ func (a *Exports) request(ctx context.Context, link Link, run store.Run, name st
 		export, err = link.Advocate.CreateExport(ctx, advocate.ExportRequest{Name: name, ProgramID: run.ProgramID, Since: run.Since})
 	}
 	a.links.Observe(ctx, link.Connection, err, VendorAdvocate)
-	if err = errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, calls)); err != nil {
+	if err := errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, calls)); err != nil {
 		return err
 	}
 	return a.runs.SetExport(ctx, run.ID, export.ID, export.DateCreated)

@@ -285,6 +285,9 @@ func (w *pageWork) write(ctx context.Context, writes []portal.Write, of map[stri
 		refusal := answers[write.Key].Err
 		switch bridge.KindOf(refusal) {
 		case bridge.NotFound:
+			if result == store.ResultMatched {
+				return errMatchGone
+			}
 			// Deleted or merged away since: its own life will find out which.
 			w.gone = append(w.gone, write.ContactID)
 			if w.results[of[write.Key]].Result == "" {
@@ -304,6 +307,10 @@ func (w *pageWork) write(ctx context.Context, writes []portal.Write, of map[stri
 	}
 	return nil
 }
+
+// errMatchGone: the contact that an email led to went before it could be
+// written to. The next attempt looks for the email again.
+var errMatchGone = &bridge.Error{Kind: bridge.Unavailable, Op: "activities.apply_page", Err: errors.New("a contact went that had been found by its email")}
 
 // missingProperty is the error of a mass sync that meets a portal without one of
 // our properties. HubSpot would refuse everybody, and nobody wants a million

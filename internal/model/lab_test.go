@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
@@ -58,7 +60,7 @@ func newLab(t *testing.T) *lab {
 }
 
 // world makes an empty world with a fresh connection.
-func (l *lab) world(t reporter, rules bridge.Rules) *world {
+func (l *lab) world(t reporter, p plan) *world {
 	ctx := context.Background()
 	l.referrals.Reset()
 	l.crm.Webhooks().Take()
@@ -66,16 +68,15 @@ func (l *lab) world(t reporter, rules bridge.Rules) *world {
 		t.Fatalf("empty the database: %v", err)
 	}
 	crm := l.crm.AddPortal(hubspottest.PortalConfig{ID: hubspottest.DefaultPortalID, Token: hubspottest.DefaultToken})
-	crm.Tune(func(k *hubspottest.Knobs) { k.Limits = hubspottest.Unlimited() })
+	crm.Tune(func(k *hubspottest.Knobs) { k.Limits, k.ReadLagReads = hubspottest.Unlimited(), p.lag })
 	w := &world{
-		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), rules: rules,
-		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, began: map[bool]int{},
-		ref: newReference(),
+		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), rules: p.rules,
+		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, ref: newReference(),
 	}
 	w.define()
 	var err error
 	w.connection, err = l.store.SaveConnection(ctx, bridge.Connection{
-		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: program, Rules: rules,
+		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: program, Rules: p.rules,
 	}, store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey})
 	if err != nil {
 		t.Fatalf("connect: %v", err)
@@ -84,7 +85,6 @@ func (l *lab) world(t reporter, rules bridge.Rules) *world {
 		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
 		Inbox: l.store, Poke: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
 	})
-	w.links = map[bool]activities.Links{false: w.open(false), true: w.open(true)}
 	return w
 }
 
@@ -119,8 +119,8 @@ type links struct {
 	link  activities.Link
 }
 
-func (w *world) open(nested bool) activities.Links {
-	client := &http.Client{Transport: &wire{w: w, nested: nested}}
+func (w *world) open(x *wire) activities.Links {
+	client := &http.Client{Transport: x}
 	base := func(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
 	token := func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }
 	return &links{store: w.lab.store, link: activities.Link{
@@ -163,7 +163,9 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute) // of no progress, on a busy machine
 	workflows.Register(env)
-	links, s := w.links[nested], w.lab.store
+	x, s := &wire{w: w, nested: nested}, w.lab.store
+	env.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) { x.begin() })
+	links := w.open(x)
 	for _, a := range []any{
 		activities.NewContacts(links, s, s.Hasher(), hold, time.Now), activities.NewExports(links, s), activities.NewPages(links, s, s.Hasher()),
 	} {

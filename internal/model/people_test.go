@@ -2,7 +2,7 @@ package model
 
 import (
 	"fmt"
-	"maps"
+	"time"
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
@@ -32,6 +32,9 @@ func (w *world) person(s step, nested bool) {
 		return
 	case form:
 		w.fillInForm(s)
+		return
+	case ninetyDays:
+		w.purge()
 		return
 	}
 	id := w.ref.heir(w.contact(s.a)) // HubSpot follows merges
@@ -181,6 +184,18 @@ func (w *world) eraseContact(id string) {
 	w.ref.erase(w, id, m)
 }
 
+// purge is what the product forgets when ninety days have passed.
+func (w *world) purge() {
+	if _, err := w.lab.store.PurgeFormer(w.ctx, time.Now().Add(time.Hour)); err != nil {
+		w.t.Fatalf("purge: %v", err)
+	}
+	for _, contact := range w.contacts {
+		if !w.alive(contact) {
+			delete(w.ref.seen, contact)
+		}
+	}
+}
+
 func (w *world) merge(primary, other string) {
 	if !w.alive(primary) || !w.alive(other) {
 		return
@@ -265,7 +280,7 @@ func (w *world) inAdvocate(s step) {
 	case removeByStaff:
 		w.tenant.Delete(user.AccountID, user.ID, s.b == 7)
 		w.ref.removed[id] = true
-		maps.DeleteFunc(w.ref.wanted, func(_ string, want bridge.Identity) bool { return want == id })
+		w.ref.gone(id)
 	}
 }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -35,6 +34,7 @@ const (
 	removeByStaff
 	loseAnswer // of the vendor call that it interrupts
 	failCall   // which it interrupts
+	ninetyDays // pass since anybody was deleted
 	deliver
 	live
 	report
@@ -45,7 +45,7 @@ var verbNames = map[verb]string{
 	create: "create", form: "form", setEmail: "setEmail", setCode: "setCode", setCookie: "setCookie", setName: "setName",
 	wipeIDs: "wipeIDs", remap: "remap", archive: "archive", restore: "restore", erase: "erase", mergeContacts: "mergeContacts",
 	join: "join", rename: "rename", readdress: "readdress", newCode: "newCode", removeByStaff: "removeByStaff",
-	loseAnswer: "loseAnswer", failCall: "failCall", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
+	loseAnswer: "loseAnswer", failCall: "failCall", ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
 }
 
 // step is one thing that happens. a, b and c choose among what there is at that
@@ -62,16 +62,17 @@ type interruption struct {
 	step step
 }
 
-// plan is one sequence, and the rules that hold during it.
+// plan is one sequence, and what holds during it.
 type plan struct {
 	rules bridge.Rules
+	lag   int // how many reads do not show a new contact yet
 	steps []step
 }
 
 // String shows a plan as the Go literal that runs it again.
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan{%#v, []step{\n", p.rules)
+	fmt.Fprintf(&b, "plan{%#v, %d, []step{\n", p.rules, p.lag)
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "\t%s,\n", s)
 	}
@@ -102,7 +103,7 @@ func often(n int, v ...verb) []verb {
 
 var (
 	byPeople = append(append(often(4, create, remap), often(2, archive, restore, erase, mergeContacts, setEmail, join, newCode)...),
-		form, setCode, setCookie, setName, wipeIDs, rename, readdress, removeByStaff)
+		form, setCode, setCookie, setName, wipeIDs, rename, readdress, removeByStaff, ninetyDays)
 	// What may interrupt; a life may also be lived while another one waits.
 	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall)...)
 	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), often(3, report, quiet)...)
@@ -131,7 +132,7 @@ func plans(interrupted bool) *rapid.Generator[plan] {
 	})
 	steps := rapid.Custom(func(t *rapid.T) step {
 		s := drawStep(t, anything)
-		if interrupted && (s.do == live || s.do == report && os.Getenv("CALM") == "") {
+		if interrupted && (s.do == live || s.do == report) {
 			s.during = rapid.SliceOfN(interruptions, 0, 3).Draw(t, "during")
 		}
 		return s
@@ -139,6 +140,9 @@ func plans(interrupted bool) *rapid.Generator[plan] {
 	return rapid.Custom(func(t *rapid.T) plan {
 		least := 2 + 6*number(t, 5)
 		p := plan{rules: bridge.DefaultRules, steps: rapid.SliceOfN(steps, least, 40).Draw(t, "steps")}
+		if number(t, 4) == 3 {
+			p.lag = number(t, 4)
+		}
 		if number(t, 8) == 7 {
 			p.rules = bridge.Rules{
 				ParticipantCreated: number(t, 2) == 1, ParticipantUpdated: number(t, 2) == 1,

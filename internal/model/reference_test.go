@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 
 	"advocatesync/internal/bridge"
@@ -76,6 +77,11 @@ func (r *reference) release(id bridge.Identity) {
 	}
 }
 
+// gone: nobody can be mapped any more to a participant.
+func (r *reference) gone(id bridge.Identity) {
+	maps.DeleteFunc(r.wanted, func(_ string, want bridge.Identity) bool { return want == id })
+}
+
 // merged: the survivor is both of them.
 func (r *reference) merged(primary, other, survivor string) {
 	for _, from := range []string{primary, other} {
@@ -100,9 +106,6 @@ func (r *reference) told(id bridge.Identity, contact string, made bool, tick int
 // erase notes whom an erasure concerns. m is what the contact was mapped to.
 func (r *reference) erase(w *world, contact string, m bridge.Identity) {
 	r.erased[contact], r.buried = true, false
-	//F1 for _, ancestor := range r.ancestors[contact] {
-	//	r.erased[ancestor] = true
-	//}
 	delete(r.wanted, contact)
 	if e := r.seen[contact]; e != "" {
 		r.erasedEmails[e] = true

@@ -21,7 +21,9 @@ func (w *world) judgeNewContact(props bridge.Properties) {
 
 // judgeNewParticipant is asked when the product has made a participant.
 func (w *world) judgeNewParticipant(id bridge.Identity, contact string) {
-	if w.ref.buried && (w.ref.erasedIDs[id] || w.ref.erasedEmails[bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])]) {
+	// By its ids an erased person is recognised only once Advocate has told under
+	// which it keeps the participant; that one is taken back at once.
+	if w.ref.buried && w.ref.erasedEmails[bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])] {
 		w.breaks("a participant is made for an erased person", contact)
 	}
 	m := w.mapping(contact)
@@ -38,7 +40,7 @@ func (w *world) judgeNewParticipant(id bridge.Identity, contact string) {
 // judgeDeletion is asked before the product deletes a participant that exists.
 // What a person did since the activity began to look is not held against it:
 // the vendors offer no condition on a deletion.
-func (w *world) judgeDeletion(id bridge.Identity, doNotTrack, nested bool) {
+func (w *world) judgeDeletion(id bridge.Identity, doNotTrack bool, began int) {
 	id = w.stored(id)
 	if doNotTrack {
 		if !w.ref.maybeIDs[id] {
@@ -53,8 +55,12 @@ func (w *world) judgeDeletion(id bridge.Identity, doNotTrack, nested bool) {
 		}
 		alive := w.alive(contact)
 		gone = gone || !alive
-		if alive && max(w.ref.changed[contact], w.ref.toldAt[contact]) < w.began[nested] {
+		switch {
+		case !alive:
+		case max(w.ref.changed[contact], w.ref.toldAt[contact]) < began:
 			w.breaks("the participant of a live contact is deleted", contact)
+		default:
+			w.ref.removed[id] = true // under the hands of somebody who was just being mapped to it
 		}
 	}
 	if !gone {

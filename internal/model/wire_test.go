@@ -25,7 +25,15 @@ type wire struct {
 	w      *world
 	nested bool // of a life within another one's interruption: not interrupted itself
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	began int // tick at which the activity under way began
+}
+
+func (x *wire) begin() {
+	x.w.mu.Lock()
+	defer x.w.mu.Unlock()
+	x.w.tick++
+	x.began = x.w.tick
 }
 
 // RoundTrip is http.RoundTripper's.
@@ -52,6 +60,8 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.Body, r.RequestURI, r.Host = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), r.URL.Host
+	x.w.mu.Lock()
+	defer x.w.mu.Unlock()
 	carry := x.toAdvocate
 	if r.URL.Host == crmHost {
 		carry = x.toHubSpot
@@ -105,7 +115,8 @@ func (x *wire) toAdvocate(r *http.Request, body []byte) (*http.Response, error) 
 	case r.Method == http.MethodPut && named:
 		return x.upsert(r, body, id, existed)
 	case r.Method == http.MethodDelete && named && existed:
-		x.w.judgeDeletion(id, r.URL.Query().Get("doNotTrack") == "true", x.nested)
+		x.w.judgeDeletion(id, r.URL.Query().Get("doNotTrack") == "true", x.began)
+		x.w.ref.gone(x.w.stored(id))
 		x.w.advocateWrites++
 	}
 	return answer(x.w.lab.referrals, r)

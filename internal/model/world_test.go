@@ -11,13 +11,11 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
-	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -30,6 +28,8 @@ import (
 // that is under way between them. All that happens in it happens one thing
 // after the other, in the plan's order.
 type world struct {
+	mu sync.Mutex // for when lives are lived side by side
+
 	t     reporter
 	ctx   context.Context
 	lab   *lab
@@ -40,7 +40,6 @@ type world struct {
 	form       string
 	connection bridge.Connection
 	hook       http.Handler
-	links      map[bool]activities.Links // nested or not
 
 	undelivered []hubspottest.Event       // raised by HubSpot
 	raised      []hubspottest.Event       // all there ever were
@@ -57,8 +56,7 @@ type world struct {
 	repeatable int // writes that may turn out to change nothing
 
 	verbose bool
-	tick    int          // counts what happens
-	began   map[bool]int // when the current activity began, nested or not
+	tick    int // counts what happens
 
 	contacts       []string // every contact's id there ever was
 	advocateWrites int
@@ -261,10 +259,6 @@ func (w *world) report(during []interruption, nested bool) {
 }
 
 func (w *world) execute(env *testsuite.TestWorkflowEnvironment, nested bool, workflow string, input any) {
-	env.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) {
-		w.tick++
-		w.began[nested] = w.tick
-	})
 	env.ExecuteWorkflow(workflow, input)
 	if !nested {
 		w.armed = nil

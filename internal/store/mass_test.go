@@ -211,14 +211,14 @@ func TestDryRun_leavesNothingButItsCounts(t *testing.T) {
 		t.Error("a rehearsal mapped or remembered something")
 	}
 
-	real := d.massPlanned(t, false, person("ann"))
-	foretold, found, err := d.Prediction(t.Context(), real)
+	actual := d.massPlanned(t, false, person("ann"))
+	foretold, found, err := d.Prediction(t.Context(), actual)
 	must(t, err)
 	if !found || foretold.ID != run.ID || foretold.Counts != counts || foretold.HubSpotCalls != 7 || foretold.AdvocateCalls != 4 {
 		t.Errorf("prediction %+v, found %t", foretold, found)
 	}
 	d.exec(t, "UPDATE sync_run SET program = 'p2' WHERE id = $1", run.ID)
-	if _, found, err := d.Prediction(t.Context(), real); err != nil || found {
+	if _, found, err := d.Prediction(t.Context(), actual); err != nil || found {
 		t.Errorf("another program's rehearsal foretells nothing: %t, %v", found, err)
 	}
 }
