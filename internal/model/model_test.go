@@ -22,7 +22,7 @@ import (
 // CI lives through the same sequences in every run, so that a failure is the
 // change's; longer and other runs are made on demand.
 var (
-	sequences = flag.Int("model.sequences", 500, "number of random sequences that TestModel lives through")
+	sequences = flag.Int("model.sequences", 1000, "number of random sequences that TestModel lives through")
 	seed      = flag.Uint64("model.seed", 1, "what the sequences are drawn from; 0 draws others in every run")
 )
 

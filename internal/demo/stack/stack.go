@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -195,13 +196,26 @@ func (s *Stack) startVendors(ctx context.Context) error {
 	return err
 }
 
-// reserve returns a free loopback address, the preferred one for a demo.
+// reserve returns a free loopback address, the preferred one for a demo. It is
+// taken from below the ports that outgoing connections get, for one of those
+// could take it before its process does.
 func (s *Stack) reserve(ctx context.Context, preferred int) (string, error) {
-	listener, err := s.listen(ctx, preferred)
-	if err != nil {
-		return "", err
+	if s.opts.Demo {
+		if listener, err := s.listen(ctx, preferred); err == nil {
+			return listener.Addr().String(), listener.Close()
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	const lowest, ports, tries = 20_000, 10_000, 50
+	var config net.ListenConfig
+	var err error
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+mathrand.IntN(ports)))
+		var listener net.Listener
+		if listener, err = config.Listen(ctx, "tcp", address); err == nil {
+			return address, listener.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
 }
 
 func (s *Stack) listen(ctx context.Context, preferred int) (net.Listener, error) {
