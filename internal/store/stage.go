@@ -20,12 +20,21 @@ var stagedColumns = []string{
 }
 
 // An export that lists a participant twice means the last one. COPY cannot tell,
-// so the earlier ones go afterwards.
+// so the earlier ones go afterwards. The list of them is made first and on its
+// own: joined, it would be made anew for every row wherever the planner believes
+// that the run has only a few.
 const deleteRepeated = `
-DELETE FROM staged_participant s
- USING (SELECT ordinal, lead(ordinal) OVER (PARTITION BY identity_hash ORDER BY ordinal) AS later
-          FROM staged_participant WHERE run_id = $1) AS o
- WHERE s.run_id = $1 AND s.ordinal = o.ordinal AND o.later IS NOT NULL`
+DELETE FROM staged_participant
+ WHERE ctid = ANY (ARRAY (
+       SELECT o.ctid
+         FROM (SELECT ctid, lead(ordinal) OVER (PARTITION BY identity_hash ORDER BY ordinal) AS later
+                 FROM staged_participant WHERE run_id = $1) AS o
+        WHERE o.later IS NOT NULL))`
+
+// manyRows is from how many rows on the planner has to be told of a new run. It
+// learns of one by itself only later, and believes until then that there are no
+// rows, which makes joins with them take hours.
+const manyRows = 1000
 
 // blankPerson takes the person out of a staged row. The hashes stay, by which
 // the row is planned, or left out of its page, as blocked.
@@ -92,6 +101,11 @@ func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, run Run, program bridge
 	}
 	if err != nil {
 		return 0, err
+	}
+	if n >= manyRows {
+		if _, err := tx.Exec(ctx, "ANALYZE staged_participant (run_id, ordinal)"); err != nil {
+			return 0, err
+		}
 	}
 	repeated, err := tx.Exec(ctx, deleteRepeated, run.ID)
 	if err != nil {
