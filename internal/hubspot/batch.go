@@ -51,12 +51,16 @@ type batchJSON struct {
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]Contact, missing []string, err error) {
 	const op = "hubspot.batch_read_contacts"
-	contacts, err := c.batchRead(ctx, op, "", ids, props)
+	return c.readByID(ctx, op, bridge.ObjectContact, ids, props)
+}
+
+func (c *Client) readByID(ctx context.Context, op string, t bridge.ObjectType, ids, props []string) (found map[string]Contact, missing []string, err error) {
+	records, err := c.batchRead(ctx, op, t, "", ids, props)
 	if err != nil {
 		return nil, nil, err
 	}
-	byID := make(map[string]Contact, len(contacts))
-	for _, one := range contacts {
+	byID := make(map[string]Contact, len(records))
+	for _, one := range records {
 		byID[one.ID] = one
 	}
 	found, missing = pick(ids, byID)
@@ -74,7 +78,7 @@ func (c *Client) BatchReadContactsByEmail(ctx context.Context, emails, props []s
 	}
 	// Both are needed to tell which of the emails a contact was found by.
 	props = append(slices.Clone(props), "email", "hs_additional_emails")
-	contacts, err := c.batchRead(ctx, op, "email", keys, props)
+	contacts, err := c.batchRead(ctx, op, bridge.ObjectContact, "email", keys, props)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,7 +108,7 @@ func pick(wanted []string, have map[string]Contact) (found map[string]Contact, m
 	return found, missing
 }
 
-func (c *Client) batchRead(ctx context.Context, op, idProperty string, keys, props []string) ([]Contact, error) {
+func (c *Client) batchRead(ctx context.Context, op string, t bridge.ObjectType, idProperty string, keys, props []string) ([]Contact, error) {
 	unique := slices.Compact(slices.Sorted(slices.Values(keys))) // HubSpot refuses a batch that names one twice
 	if len(unique) == 0 {
 		return nil, nil
@@ -125,7 +129,7 @@ func (c *Client) batchRead(ctx context.Context, op, idProperty string, keys, pro
 		in.Inputs[i].ID = key
 	}
 	var out batchJSON
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: contactsPath + "/batch/read", in: in}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: objectsPath(t) + "/batch/read", in: in}, &out); err != nil {
 		return nil, err
 	}
 	for _, v := range out.Errors {

@@ -145,6 +145,18 @@ func propertyError(op, name string, all []vendorError) error {
 	return &bridge.Error{Op: op, Status: http.StatusMultiStatus, Err: errors.New("the answer tells nothing about property " + name)}
 }
 
+// ObjectProperties reads the active definitions of all properties of a record
+// type, HubSpot's own included.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
+func (c *Client) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]Property, error) {
+	var out struct {
+		Results []Property `json:"results"`
+	}
+	err := c.do(ctx, request{op: "hubspot.object_properties", method: http.MethodGet,
+		path: "/crm/properties/" + Version + "/" + plural(t)}, &out)
+	return out.Results, err
+}
+
 // ArchiveProperties archives up to MaxBatch contact properties; names that are
 // not there are ignored. One property in use refuses them all: then archive one
 // by one to learn which.

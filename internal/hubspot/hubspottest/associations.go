@@ -241,6 +241,9 @@ func (c *call) linked(l link) linkedJSON {
 	return out
 }
 
+// linksPerPage is how many associations of one record an answer holds.
+const linksPerPage = 500
+
 // linksBatchRead takes up to 1,000 inputs, unlike all other batches.
 func linksBatchRead(c *call) reply {
 	to, known := kindNamed(c.PathValue("toType"))
@@ -249,7 +252,8 @@ func linksBatchRead(c *call) reply {
 	}
 	var in struct {
 		Inputs []struct {
-			ID text `json:"id"`
+			ID    text `json:"id"`
+			After text `json:"after"`
 		} `json:"inputs"`
 	}
 	if f := c.decode(&in); f != nil {
@@ -262,7 +266,8 @@ func linksBatchRead(c *call) reply {
 		From struct {
 			ID string `json:"id"`
 		} `json:"from"`
-		To []linkedJSON `json:"to"`
+		To     []linkedJSON `json:"to"`
+		Paging *paging      `json:"paging,omitempty"`
 	}
 	results, failed := []result{}, []batchError(nil)
 	for _, one := range in.Inputs {
@@ -275,10 +280,17 @@ func linksBatchRead(c *call) reply {
 			failed = append(failed, none.item("fromObjectId", string(one.ID)))
 			continue
 		}
+		after, _ := strconv.Atoi(string(one.After))
+		start := min(max(after, 0), len(links))
+		end := min(start+linksPerPage, len(links))
 		var out result
 		out.From.ID = formatID(id)
-		for _, l := range links {
+		out.To = []linkedJSON{}
+		for _, l := range links[start:end] {
 			out.To = append(out.To, c.linked(l))
+		}
+		if end < len(links) {
+			out.Paging = nextPage(strconv.Itoa(end))
 		}
 		results = append(results, out)
 	}
@@ -294,7 +306,7 @@ func linksOfObject(c *call) reply {
 	if f != nil {
 		return refused(f)
 	}
-	limit, after, f := c.page(500, 500)
+	limit, after, f := c.page(linksPerPage, linksPerPage)
 	if f != nil {
 		return refused(f)
 	}

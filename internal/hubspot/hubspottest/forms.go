@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -17,7 +18,7 @@ type Form struct {
 
 // Submission is one filled-in form.
 type Submission struct {
-	ConversionID string            `json:"conversionId"`
+	ConversionID string            `json:"conversionId,omitempty"`
 	SubmittedAt  int64             `json:"submittedAt"` // ms
 	PageURL      string            `json:"pageUrl"`
 	Values       map[string]string `json:"-"`
@@ -104,6 +105,25 @@ func (p *Portal) submit(formID string, values map[string]string, pageURL string)
 		pr.changes = slices.DeleteFunc(pr.changes, func(c change) bool { return c.key == email })
 		p.update(s, r, pr, by)
 	}
+	return nil
+}
+
+// EditSubmissions lets a test do to a form's submissions, the oldest first, what
+// people and HubSpot do: delete some, change their values, leave out conversion
+// ids, give several the same time. Times must not fall.
+func (p *Portal) EditSubmissions(formID string, edit func([]Submission) []Submission) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fm := p.forms[formID]
+	if fm == nil {
+		return fail(http.StatusNotFound, "", "No form with id %s", formID)
+	}
+	edited := edit(slices.Clone(fm.submissions))
+	inOrder := slices.IsSortedFunc(edited, func(a, b Submission) int { return cmp.Compare(a.SubmittedAt, b.SubmittedAt) })
+	if !inOrder {
+		return invalid("submissions must stay in the order of their times")
+	}
+	fm.submissions = edited
 	return nil
 }
 
