@@ -31,30 +31,42 @@ func NoSuchProperty(err error) bool {
 // read is one of the client's two ways to read contacts.
 type read func(ctx context.Context, keys, props []string) (map[string]hubspot.Contact, []string, error)
 
-// readBatch reads one batch of contacts by the keys that do understands: every
-// key gets an outcome, NotFound where HubSpot shows no contact, unless an
-// error ends the batch early.
+// readBatch reads one batch of contacts by the keys that do understands; see
+// readSome.
 func (p *Portal) readBatch(ctx context.Context, t *turn, op string, do read, keys []string, outcomes map[string]outcome[bridge.Contact]) error {
-	send := func(keys []string) error {
+	return readSome(ctx, p, t, op, keys, outcomes, func(ctx context.Context, keys []string) (map[string]bridge.Contact, error) {
+		found, _, err := do(ctx, keys, bridge.ReadProperties())
+		contacts := make(map[string]bridge.Contact, len(found))
+		for key, c := range found {
+			contacts[key] = contact(c)
+		}
+		return contacts, err
+	})
+}
+
+// readSome reads one batch of records with one call of do: every key gets an
+// outcome, NotFound where HubSpot shows no record, unless an error ends the
+// batch early.
+func readSome[K comparable, R any](ctx context.Context, p *Portal, t *turn, op string, keys []K, outcomes map[K]outcome[R],
+	do func(ctx context.Context, keys []K) (map[K]R, error),
+) error {
+	send := func(keys []K) error {
 		p.metrics.carried(t.lane, op, len(keys))
-		found, err := call(ctx, p, t, op, true, func(ctx context.Context) (map[string]hubspot.Contact, error) {
-			found, _, err := do(ctx, keys, bridge.ReadProperties())
-			return found, err
-		})
+		found, err := call(ctx, p, t, op, true, func(ctx context.Context) (map[K]R, error) { return do(ctx, keys) })
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			if c, shown := found[key]; shown {
-				outcomes[key] = outcome[bridge.Contact]{value: contact(c)}
+			if record, shown := found[key]; shown {
+				outcomes[key] = outcome[R]{value: record}
 			} else {
-				outcomes[key] = outcome[bridge.Contact]{err: &bridge.Error{Kind: bridge.NotFound, Op: op}}
+				outcomes[key] = outcome[R]{err: &bridge.Error{Kind: bridge.NotFound, Op: op}}
 			}
 		}
 		return nil
 	}
-	return isolate(keys, send, func(key string, err error) {
-		outcomes[key] = outcome[bridge.Contact]{err: err}
+	return isolate(keys, send, func(key K, err error) {
+		outcomes[key] = outcome[R]{err: err}
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 // cannot be made to do on demand. Time is synctest's.
 type crm struct {
 	definitions // none
+	records     // none
 
 	latency time.Duration
 	fail    func(op string, keys []string) error // refuses a whole call

@@ -22,6 +22,7 @@ import (
 // properties.
 type client interface {
 	definitions
+	records
 	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	ArchivedContact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
@@ -49,8 +50,10 @@ type Portal struct {
 
 	bulkTurn chan struct{} // holds one: the bulk caller who asks the budget
 
-	reads  *gather[string, struct{}, bridge.Contact]
-	writes *gather[string, bridge.Properties, struct{}]
+	reads   *gather[string, struct{}, bridge.Contact]
+	writes  *gather[string, bridge.Properties, struct{}]
+	objects map[bridge.ObjectType]*gather[objectKey, struct{}, bridge.Object]
+	links   map[bridge.ObjectType]*gather[string, struct{}, []string] // to contacts, by the type of what they are linked to
 }
 
 // Option adjusts a Portal when it is made.
@@ -75,6 +78,7 @@ func New(portalID int64, c client, b budget, opts ...Option) *Portal {
 	}
 	p.reads = newGather(true, p.gaps, p.liveToken, p.readLive)
 	p.writes = newGather(false, p.gaps, p.liveToken, p.writeLive)
+	p.gatherObjects()
 	return p
 }
 
@@ -83,6 +87,12 @@ func New(portalID int64, c client, b budget, opts ...Option) *Portal {
 func (p *Portal) Close() {
 	p.reads.close()
 	p.writes.close()
+	for _, reads := range p.objects {
+		reads.close()
+	}
+	for _, reads := range p.links {
+		reads.close()
+	}
 }
 
 // Contact reads a contact as it is at some moment after the call, with
@@ -115,13 +125,18 @@ func (p *Portal) liveToken(ctx context.Context) (bridge.Grant, error) {
 
 // readLive is the work of one batch of live reads.
 func (p *Portal) readLive(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[bridge.Contact] {
-	ids := make([]string, len(batch))
-	for i, it := range batch {
-		ids[i] = it.key
-	}
+	ids := keysOf(batch)
 	outcomes := make(map[string]outcome[bridge.Contact], len(batch))
 	err := p.readBatch(ctx, &turn{lane: bridge.LaneLive, held: true}, opRead, p.client.BatchReadContacts, ids, outcomes)
 	return settle(outcomes, ids, err)
+}
+
+func keysOf[K comparable, V any](batch []item[K, V]) []K {
+	keys := make([]K, len(batch))
+	for i, it := range batch {
+		keys[i] = it.key
+	}
+	return keys
 }
 
 // writeLive is the work of one batch of live writes. The contact id serves as
@@ -142,7 +157,7 @@ func (p *Portal) writeLive(ctx context.Context, batch []item[string, bridge.Prop
 }
 
 // settle gives err, which ended a batch early, to all who have no answer yet.
-func settle[R any](outcomes map[string]outcome[R], keys []string, err error) map[string]outcome[R] {
+func settle[K comparable, R any](outcomes map[K]outcome[R], keys []K, err error) map[K]outcome[R] {
 	if err == nil {
 		return outcomes
 	}

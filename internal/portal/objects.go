@@ -1,0 +1,175 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
+)
+
+const (
+	opReadObjects      = "hubspot.batch_read_objects"
+	opReadLinks        = "hubspot.batch_read_links"
+	opObjectProperties = "hubspot.object_properties"
+	opForms            = "hubspot.forms"
+	opSubmissions      = "hubspot.submissions"
+)
+
+// records is the part of hubspot.Client that reads what triggers look at.
+type records interface {
+	BatchReadObjects(ctx context.Context, t bridge.ObjectType, ids, props []string) (found map[string]hubspot.Object, missing []string, err error)
+	BatchReadLinks(ctx context.Context, from, to bridge.ObjectType, in []hubspot.LinkInput) (map[string]hubspot.Links, error)
+	ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]hubspot.Property, error)
+	Forms(ctx context.Context, after string) (forms []hubspot.Form, next string, err error)
+	Submissions(ctx context.Context, formID, after string) (submissions []hubspot.Submission, next string, err error)
+}
+
+// objectKey is a record with the properties that are asked for: callers who ask
+// for the same share an answer.
+type objectKey struct {
+	id    string
+	props string // ascending, joined by commas, which no name has
+}
+
+func (p *Portal) gatherObjects() {
+	p.objects = map[bridge.ObjectType]*gather[objectKey, struct{}, bridge.Object]{}
+	p.links = map[bridge.ObjectType]*gather[string, struct{}, []string]{}
+	for _, t := range bridge.ObjectTypes() {
+		p.objects[t] = newGather(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[objectKey, struct{}]) map[objectKey]outcome[bridge.Object] {
+			return p.readObjects(ctx, t, keysOf(batch))
+		})
+		p.links[t] = newGather(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[[]string] {
+			return p.readLinks(ctx, t, keysOf(batch))
+		})
+	}
+}
+
+// Object reads a record as it is at some moment after the call, with the given
+// properties at least, in the live lane and in one batch with whoever else
+// reads its type now. The error is bridge.NotFound where HubSpot shows no such
+// record: not yet, deleted, or merged away.
+func (p *Portal) Object(ctx context.Context, t bridge.ObjectType, id string, props []string) (bridge.Object, error) {
+	names := slices.Compact(slices.Sorted(slices.Values(props)))
+	o, err := p.objects[t].do(ctx, objectKey{id: id, props: strings.Join(names, ",")}, struct{}{})
+	if err != nil {
+		return bridge.Object{}, fmt.Errorf("portal %d: read %s %s: %w", p.id, t, id, err)
+	}
+	o.Properties = maps.Clone(o.Properties) // callers of one record share the answer
+	return o, nil
+}
+
+// ContactsOf returns the ids of the contacts that a deal or company is
+// associated with, in the live lane and in one batch with whoever else asks
+// now. A record without any, also because it does not exist, has none.
+func (p *Portal) ContactsOf(ctx context.Context, t bridge.ObjectType, id string) ([]string, error) {
+	ids, err := p.links[t].do(ctx, id, struct{}{})
+	if err != nil {
+		return nil, fmt.Errorf("portal %d: read the contacts of %s %s: %w", p.id, t, id, err)
+	}
+	return slices.Clone(ids), nil
+}
+
+// readObjects is the work of one batch of live reads. All get the properties
+// that any of them asked for.
+func (p *Portal) readObjects(ctx context.Context, t bridge.ObjectType, keys []objectKey) map[objectKey]outcome[bridge.Object] {
+	outcomes := make(map[objectKey]outcome[bridge.Object], len(keys))
+	err := readSome(ctx, p, &turn{lane: bridge.LaneLive, held: true}, opReadObjects, keys, outcomes,
+		func(ctx context.Context, keys []objectKey) (map[objectKey]bridge.Object, error) {
+			var ids, props []string
+			for _, key := range keys {
+				ids, props = append(ids, key.id), append(props, strings.Split(key.props, ",")...)
+			}
+			found, _, err := p.client.BatchReadObjects(ctx, t, ids, slices.Compact(slices.Sorted(slices.Values(props))))
+			objects := make(map[objectKey]bridge.Object, len(found))
+			for _, key := range keys {
+				if o, shown := found[key.id]; shown {
+					objects[key] = bridge.Object{Type: t, ID: o.ID, Properties: o.Properties, CreatedAt: o.CreatedAt}
+				}
+			}
+			return objects, err
+		})
+	return settle(outcomes, keys, err)
+}
+
+// readLinks is the work of one batch of live reads. Records with more contacts
+// than an answer holds are asked for again until all are known.
+func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []string) map[string]outcome[[]string] {
+	outcomes := make(map[string]outcome[[]string], len(ids))
+	t := &turn{lane: bridge.LaneLive, held: true}
+	known := make(map[string][]string, len(ids))
+	after := make(map[string]string, len(ids))
+	rest := ids
+	for len(rest) > 0 {
+		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string][]string, error) {
+			in := make([]hubspot.LinkInput, len(ids))
+			for i, id := range ids {
+				in[i] = hubspot.LinkInput{ID: id, After: after[id]}
+			}
+			links, err := p.client.BatchReadLinks(ctx, from, bridge.ObjectContact, in)
+			if err != nil {
+				return nil, err
+			}
+			page := make(map[string][]string, len(ids))
+			for _, id := range ids {
+				page[id], after[id] = links[id].IDs, links[id].After
+			}
+			return page, nil
+		})
+		if err != nil {
+			return settle(map[string]outcome[[]string]{}, ids, err)
+		}
+		var more []string
+		for _, id := range rest {
+			known[id] = append(known[id], outcomes[id].value...)
+			outcomes[id] = outcome[[]string]{value: known[id], err: outcomes[id].err}
+			if outcomes[id].err == nil && after[id] != "" {
+				more = append(more, id)
+			}
+		}
+		rest = more
+	}
+	return outcomes
+}
+
+// ObjectProperties returns the definitions of all properties of a record type.
+func (p *Portal) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]hubspot.Property, error) {
+	found, err := call(ctx, p, &turn{lane: bridge.LaneLive}, opObjectProperties, true, func(ctx context.Context) ([]hubspot.Property, error) {
+		return p.client.ObjectProperties(ctx, t)
+	})
+	return found, p.wrapDefinition("read properties", err)
+}
+
+// Forms returns all forms of the portal.
+func (p *Portal) Forms(ctx context.Context) ([]hubspot.Form, error) {
+	var all []hubspot.Form
+	for after := ""; ; {
+		page, next, err := pageOf(ctx, p, opForms, func(ctx context.Context) ([]hubspot.Form, string, error) {
+			return p.client.Forms(ctx, after)
+		})
+		if all = append(all, page...); err != nil || next == "" {
+			return all, err
+		}
+		after = next
+	}
+}
+
+// Submissions returns a page of a form's submissions, the newest first. after
+// is empty for the first page, next is empty on the last one.
+func (p *Portal) Submissions(ctx context.Context, formID, after string) (page []hubspot.Submission, next string, err error) {
+	return pageOf(ctx, p, opSubmissions, func(ctx context.Context) ([]hubspot.Submission, string, error) {
+		return p.client.Submissions(ctx, formID, after)
+	})
+}
+
+// pageOf makes one call of a list. Nobody waits for those.
+func pageOf[R any](ctx context.Context, p *Portal, op string, do func(context.Context) ([]R, string, error)) (page []R, next string, err error) {
+	page, err = call(ctx, p, &turn{lane: bridge.LaneBulk}, op, true, func(ctx context.Context) (page []R, err error) {
+		page, next, err = do(ctx)
+		return page, err
+	})
+	return page, next, p.wrapDefinition(op, err)
+}
