@@ -1,0 +1,353 @@
+package trigger
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/parser"
+)
+
+var errWholeRecord = errors.New("a record as a whole is no value")
+
+// Trigger is a checked definition, ready to decide. It is safe for concurrent
+// use.
+type Trigger struct {
+	def     Definition
+	when    *program   // nil: always
+	reverse *program   // nil: never
+	fields  []*program // beside the definition's; nil where the value is literal
+}
+
+// Definition returns what the trigger was made from.
+func (t *Trigger) Definition() Definition { return t.def }
+
+// program is a compiled expression.
+type program struct {
+	path  string // of the setting it stands in
+	ast   *cel.Ast
+	run   cel.Program
+	reads map[Object][]string
+	terms []term // what has to hold together, for explanations
+}
+
+// term is one part of a condition whose parts are joined by &&.
+type term struct {
+	id   int64
+	text string
+}
+
+// Load reads and checks a definition as an operator wrote it, against the
+// properties that the portal has. The error is MistakesError: all of them.
+func Load(source []byte, s Schema) (*Trigger, error) {
+	d, mistakes := parse(source)
+	if len(d.places) == 0 { // nothing could be read
+		return nil, mistakes.err()
+	}
+	return compile(d, s, mistakes)
+}
+
+// Compile checks a definition that Parse found readable.
+func Compile(d Definition, s Schema) (*Trigger, error) {
+	return compile(d, s, nil)
+}
+
+func compile(d Definition, s Schema, mistakes MistakesError) (*Trigger, error) {
+	c := &compiler{def: d, schema: s, mistakes: mistakes}
+	t := &Trigger{def: d}
+	c.settings()
+	env, err := environment(d, s)
+	if err != nil {
+		return nil, fmt.Errorf("trigger: prepare expressions: %w", err)
+	}
+	c.env = env
+	t.when = c.condition("when", d.When)
+	t.reverse = c.condition("reverse_when", d.ReverseWhen)
+	t.fields = c.target()
+	if err := c.mistakes.err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// compiler checks one definition and collects what is wrong with it.
+type compiler struct {
+	def      Definition
+	schema   Schema
+	env      *cel.Env
+	mistakes MistakesError
+}
+
+// wrong notes a mistake at a setting; one that was wrong already is not said to
+// be wrong again.
+func (c *compiler) wrong(path, format string, args ...any) {
+	if !c.mistakes.has(path) {
+		c.wrongAt(c.placeOf(path), path, format, args...)
+	}
+}
+
+func (c *compiler) wrongAt(at place, path, format string, args ...any) {
+	c.mistakes = append(c.mistakes, Mistake{Line: at.line, Column: at.column, Path: path, Problem: fmt.Sprintf(format, args...)})
+}
+
+// placeOf finds a setting in the text, or what it ought to be in.
+func (c *compiler) placeOf(path string) place {
+	for {
+		if at, ok := c.def.places[path]; ok || path == "" {
+			return at
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+	}
+}
+
+var slug = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+
+// settings checks what is no expression and no target.
+func (c *compiler) settings() {
+	d := c.def
+	if !slug.MatchString(d.ID) {
+		c.wrong("id", "a trigger needs an id of lower-case letters, digits and dashes, at most 40, the first a letter")
+	}
+	if d.Object == "" {
+		c.wrong("object", "say what it watches: contact, deal or company")
+	}
+	c.event()
+}
+
+// unheard are properties of whose changes HubSpot sends no webhook.
+var unheard = []string{"hs_lastmodifieddate", "lastmodifieddate", "num_unique_conversion_events"}
+
+func (c *compiler) event() {
+	e := c.def.Event
+	switch e.Type {
+	case "":
+		c.wrong("event.type", "say what has to happen: created, property_changed or form_submitted")
+	case PropertyChanged:
+		if len(e.Properties) == 0 {
+			c.wrong("event.property", "say which property has to change")
+		}
+	case FormSubmitted:
+		if len(e.Forms) == 0 {
+			c.wrong("event.forms", "say which forms count, by their ids")
+		}
+		if c.def.Object != Contact && c.def.Object != "" {
+			c.wrong("event.type", "forms are submitted by contacts, so that the object has to be contact")
+		}
+	}
+	if e.Type != PropertyChanged && e.Type != "" && len(e.Properties) > 0 {
+		c.wrong("event.property", "belongs to property_changed")
+	}
+	if e.Type != FormSubmitted && e.Type != "" && len(e.Forms) > 0 {
+		c.wrong("event.forms", "belongs to form_submitted")
+	}
+	for _, p := range e.Properties {
+		c.property("event.property", p)
+	}
+}
+
+// property checks that HubSpot tells of a property's changes.
+func (c *compiler) property(path, name string) {
+	o := c.def.Object
+	if o == "" {
+		return
+	}
+	if _, ok := c.schema[o][name]; !ok {
+		c.wrong(path, "the portal has no %s property %q%s", o, name, suggestion(name, c.schema.names(o)))
+	} else if slices.Contains(unheard, name) {
+		c.wrong(path, "HubSpot sends no webhook when %s changes", name)
+	}
+}
+
+// condition compiles an expression that is true or false.
+func (c *compiler) condition(path string, text Expression) *program {
+	if text == "" {
+		return nil
+	}
+	p := c.expression(path, text)
+	if p == nil {
+		return nil
+	}
+	if !p.ast.OutputType().IsEquivalentType(cel.BoolType) {
+		c.wrong(path, "a condition is true or false, but this gives %s", typeWords(p.ast.OutputType()))
+		return nil
+	}
+	p.terms = terms(p.ast)
+	return p
+}
+
+// expression compiles one expression; nil means that it is wrong.
+func (c *compiler) expression(path string, text Expression) *program {
+	checked, issues := c.env.Compile(string(text))
+	if issues.Err() != nil {
+		for _, e := range issues.Errors() {
+			column := e.Location.Column()
+			if undefinedField.MatchString(e.Message) {
+				column++ // CEL points to the dot before it
+			}
+			c.atExpression(path, text, e.Location.Line(), column, c.explain(e.Message))
+		}
+		return nil
+	}
+	estimate, err := c.env.EstimateCost(checked, sizes{})
+	if err != nil || estimate.Max > maxCost {
+		c.wrong(path, "this could take too long on a large record: leave out loops over texts of any length")
+		return nil
+	}
+	run, err := c.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptTrackState, cel.OptPartialEval))
+	if err != nil {
+		c.wrong(path, "this cannot be evaluated: %v", err)
+		return nil
+	}
+	return &program{path: path, ast: checked, run: run, reads: reads(checked)}
+}
+
+// atExpression notes a mistake within an expression, by its line and column
+// there (from 1 and 0). In a block of lines, the column is counted from where
+// the block's text begins.
+func (c *compiler) atExpression(path string, text Expression, line, column int, problem string) {
+	at := c.placeOf(path)
+	if line <= 1 && !strings.Contains(string(text), "\n") {
+		at.column += column
+	} else {
+		at.line, at.column = at.line+line, column+1
+	}
+	c.wrongAt(at, path, "%s", problem)
+}
+
+var (
+	undefinedField = regexp.MustCompile(`^undefined field '([^']*)'`)
+	undeclared     = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	noOverload     = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
+)
+
+// explain puts CEL's messages into words of ours where there are better ones.
+func (c *compiler) explain(message string) string {
+	if m := undefinedField.FindStringSubmatch(message); m != nil {
+		var all []string
+		for _, o := range c.def.objects() {
+			all = append(all, c.schema.names(o)...)
+		}
+		return fmt.Sprintf("the portal has no property %q here%s", m[1], suggestion(m[1], all))
+	}
+	if m := undeclared.FindStringSubmatch(message); m != nil {
+		known := []string{varEvent, varNow}
+		for _, o := range c.def.objects() {
+			known = append(known, string(o))
+		}
+		if c.def.Event.Type == FormSubmitted {
+			known = append(known, varForm)
+		}
+		slices.Sort(known)
+		return fmt.Sprintf("there is no %q; there are %s, and CEL's functions", m[1], strings.Join(known, ", "))
+	}
+	if m := noOverload.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("%s does not take %s", strings.Trim(m[1], "_"), celTypes.Replace(strings.Trim(m[2], "()")))
+	}
+	return message
+}
+
+// celTypes puts CEL's names of types into ours.
+var celTypes = strings.NewReplacer("string", "text", "timestamp", "a date", "bool", "true or false",
+	"double", "a number with decimals (1.0)", "uint", "a whole number (1u)", "int", "a whole number (1)",
+	", ", " with ", ".(", " of ")
+
+// reads lists the properties that an expression looks at, by object.
+func reads(checked *cel.Ast) map[Object][]string {
+	out := map[Object][]string{}
+	ast.PostOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		object, name := "", ""
+		switch e.Kind() {
+		case ast.SelectKind:
+			object, name = variable(e.AsSelect().Operand()), e.AsSelect().FieldName()
+		case ast.CallKind: // deal.?amount
+			call := e.AsCall()
+			if call.FunctionName() != operators.OptSelect || len(call.Args()) != 2 {
+				return
+			}
+			object = variable(call.Args()[0])
+			if call.Args()[1].Kind() == ast.LiteralKind {
+				name, _ = call.Args()[1].AsLiteral().Value().(string)
+			}
+		}
+		switch o := Object(object); o {
+		case Contact, Deal, Company:
+			if name != "" && !slices.Contains(out[o], name) {
+				out[o] = append(out[o], name)
+			}
+		}
+	}))
+	for _, names := range out {
+		slices.Sort(names)
+	}
+	return out
+}
+
+func variable(e ast.Expr) string {
+	if e.Kind() != ast.IdentKind {
+		return ""
+	}
+	return e.AsIdent()
+}
+
+// terms takes a condition apart at its outermost &&.
+func terms(checked *cel.Ast) []term {
+	native := checked.NativeRep()
+	var out []term
+	var split func(e ast.Expr)
+	split = func(e ast.Expr) {
+		if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalAnd {
+			for _, arg := range e.AsCall().Args() {
+				split(arg)
+			}
+			return
+		}
+		words, err := parser.Unparse(e, native.SourceInfo(), parser.WrapOnColumn(maxExpression))
+		if err != nil {
+			words = "part of it"
+		}
+		out = append(out, term{e.ID(), words})
+	}
+	split(native.Expr())
+	return out
+}
+
+// Reads lists the properties that a decision needs of each record, in order.
+// The contact's are the customer's, where the trigger is about something else.
+func (t *Trigger) Reads() map[Object][]string {
+	out := map[Object][]string{}
+	for _, p := range append([]*program{t.when, t.reverse}, t.fields...) {
+		if p == nil {
+			continue
+		}
+		for o, names := range p.reads {
+			out[o] = append(out[o], names...)
+		}
+	}
+	out[t.def.Object] = append(out[t.def.Object], t.def.Event.Properties...)
+	for o, names := range out {
+		slices.Sort(names)
+		out[o] = slices.Compact(names)
+	}
+	return out
+}
+
+// typeWords names a type for people who do not program.
+func typeWords(t *cel.Type) string {
+	switch t.Kind() {
+	case cel.StringKind:
+		return "text"
+	case cel.DoubleKind, cel.IntKind, cel.UintKind:
+		return "a number"
+	case cel.TimestampKind:
+		return "a date"
+	case cel.BoolKind:
+		return "true or false"
+	default:
+		return t.String()
+	}
+}

@@ -1,0 +1,134 @@
+package trigger
+
+import (
+	"slices"
+	"time"
+)
+
+// Object is the type of HubSpot record that a trigger watches.
+type Object string
+
+// The objects, as operators write them and as CEL names their variables.
+const (
+	Contact Object = "contact"
+	Deal    Object = "deal"
+	Company Object = "company"
+)
+
+// EventType says what has to happen to the object.
+type EventType string
+
+const (
+	Created         EventType = "created"
+	PropertyChanged EventType = "property_changed"
+	FormSubmitted   EventType = "form_submitted"
+)
+
+// Event is what sets a trigger off.
+type Event struct {
+	Type       EventType
+	Properties []string // PropertyChanged: any of these
+	Forms      []string // FormSubmitted: ids of forms
+}
+
+// Once says how often one object may count.
+type Once string
+
+const (
+	OncePerObject Once = "object" // whatever happens to it, the default
+	OncePerChange Once = "change" // for every change that matches
+)
+
+// EmailForm is how a customer's email is sent.
+type EmailForm string
+
+// All forms are of the trimmed, lower-case email; hashes are lower-case hex.
+const (
+	EmailRaw    EmailForm = "raw"
+	EmailSHA1   EmailForm = "sha1" // the default
+	EmailSHA256 EmailForm = "sha256"
+)
+
+// DefaultWait is how long an object waits for a mapped contact, where the
+// definition names no time.
+const DefaultWait = 7 * 24 * time.Hour
+
+// Definition is a trigger as an operator wrote it. Parse makes one.
+type Definition struct {
+	ID          string // lower-case letters, digits and dashes; at most 40
+	Description string
+	Enabled     *bool // nil: as it was; a new one is enabled
+	Object      Object
+	Event       Event
+	When        Expression // empty: always
+	Once        Once
+	Wait        time.Duration // for a mapped contact, from the change on
+	ReverseWhen Expression    // empty: never
+
+	// Exactly one target.
+	Conversion *Conversion
+	Advocate   *AdvocateEvent
+
+	places map[string]place
+}
+
+// Conversion is a target: one conversion at impact.com.
+type Conversion struct {
+	CampaignID int64
+
+	// Exactly one of the three says which event type it is.
+	ActionTrackerID int64
+	EventTypeID     int64
+	EventTypeCode   string
+
+	CustomerEmail   EmailForm
+	DispositionCode string // of reversals; the account's own list of reasons
+	Fields          []Field
+}
+
+// AdvocateEvent is a target: one user event of the customer.
+type AdvocateEvent struct {
+	Key    string
+	Fields []Field // nested ones by their path
+}
+
+// Field says where the value of one field of the request comes from.
+type Field struct {
+	Path []string   // names from the outside in; conversions have one
+	Expr Expression // computes it, or else there is a literal:
+
+	Text  string // as it was written: a conversion's 10.50 stays 10.50
+	Value any    // as it is meant: string, int64, float64 or bool
+}
+
+// Expression is the text of a CEL expression.
+type Expression string
+
+// Watch is one kind of HubSpot webhook that a trigger needs.
+type Watch struct {
+	Object   Object
+	Created  bool   // the creation, or else the change of
+	Property string // this property
+}
+
+// Watches lists the webhooks that the trigger needs: those of its event, and
+// the changes that can make its reversal due.
+func (t *Trigger) Watches() []Watch {
+	var out []Watch
+	switch e := t.def.Event; e.Type {
+	case Created:
+		out = append(out, Watch{Object: t.def.Object, Created: true})
+	case PropertyChanged:
+		for _, p := range e.Properties {
+			out = append(out, Watch{Object: t.def.Object, Property: p})
+		}
+	}
+	if t.reverse != nil {
+		for _, p := range t.reverse.reads[t.def.Object] {
+			if w := (Watch{Object: t.def.Object, Property: p}); !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}

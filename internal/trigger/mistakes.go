@@ -1,0 +1,60 @@
+package trigger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// place is a position in the text that an operator wrote, from 1.
+type place struct{ line, column int }
+
+// Mistake is one thing that is wrong with a definition.
+type Mistake struct {
+	Line    int    `json:"line"`   // from 1; 0 where the text does not say
+	Column  int    `json:"column"` // from 1, in characters
+	Path    string `json:"path"`   // "conversion.fields.Amount"; empty for the whole
+	Problem string `json:"problem"`
+}
+
+func (m Mistake) String() string {
+	var b strings.Builder
+	if m.Line > 0 {
+		fmt.Fprintf(&b, "line %d, column %d: ", m.Line, m.Column)
+	}
+	if m.Path != "" {
+		b.WriteString(m.Path + ": ")
+	}
+	b.WriteString(m.Problem)
+	return b.String()
+}
+
+// MistakesError is an error: everything that is wrong with one definition, in the
+// order of the text.
+type MistakesError []Mistake
+
+func (m MistakesError) Error() string {
+	lines := make([]string, len(m))
+	for i, one := range m {
+		lines[i] = one.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// err sorts the mistakes; none are no error.
+func (m MistakesError) err() error {
+	if len(m) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return m
+}
+
+// has tells whether something is wrong at a path already, so that nothing has
+// to be said about what follows from it.
+func (m MistakesError) has(path string) bool {
+	return slices.ContainsFunc(m, func(one Mistake) bool { return one.Path == path })
+}

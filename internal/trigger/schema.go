@@ -1,0 +1,115 @@
+package trigger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Schema tells, by object and property, the type that HubSpot gives a property:
+// "string", "number", "bool", "date", "datetime", "enumeration" or
+// "phone_number". What it does not list does not exist.
+type Schema map[Object]map[string]string
+
+// Only returns the part of a schema that a trigger's expressions use, which is
+// what has to be kept for compiling it again.
+func (t *Trigger) Only(s Schema) Schema {
+	out := Schema{}
+	for object, names := range t.Reads() {
+		for _, name := range names {
+			if out[object] == nil {
+				out[object] = map[string]string{}
+			}
+			out[object][name] = s[object][name]
+		}
+	}
+	return out
+}
+
+// kind is a property's type as expressions see it.
+type kind int
+
+const (
+	text kind = iota
+	number
+	truth
+	moment
+)
+
+func kindOf(hubspotType string) kind {
+	switch hubspotType {
+	case "number":
+		return number
+	case "bool":
+		return truth
+	case "date", "datetime":
+		return moment
+	default:
+		return text
+	}
+}
+
+// EmptyError says that a value could not be computed because a property is
+// empty.
+type EmptyError struct{ Name string } // "deal.amount"
+
+func (e *EmptyError) Error() string { return e.Name + " is empty" }
+
+// UnreadableError says that a property does not hold what its type promises.
+type UnreadableError struct {
+	Name string // "deal.amount"
+	Want string // "number"
+}
+
+func (e *UnreadableError) Error() string { return fmt.Sprintf("%s does not hold a %s", e.Name, e.Want) }
+
+// value reads a property's text, as HubSpot's API gives it, by its kind.
+func value(name, raw string, k kind) (any, error) {
+	if k == text {
+		return raw, nil
+	}
+	if raw = strings.TrimSpace(raw); raw == "" {
+		return nil, &EmptyError{Name: name}
+	}
+	switch k {
+	case number:
+		f, err := strconv.ParseFloat(raw, 64)
+		if err != nil {
+			return nil, &UnreadableError{Name: name, Want: "number"}
+		}
+		return f, nil
+	case truth:
+		switch strings.ToLower(raw) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+		return nil, &UnreadableError{Name: name, Want: "true or false"}
+	default:
+		at, ok := readMoment(raw)
+		if !ok {
+			return nil, &UnreadableError{Name: name, Want: "date"}
+		}
+		return at, nil
+	}
+}
+
+// readMoment takes ISO 8601 dates and times, and milliseconds since 1970.
+func readMoment(raw string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if at, err := time.Parse(layout, raw); err == nil {
+			return at.UTC(), true
+		}
+	}
+	if ms, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return time.UnixMilli(ms).UTC(), true
+	}
+	return time.Time{}, false
+}
+
+// names lists an object's properties in order.
+func (s Schema) names(o Object) []string { return slices.Sorted(maps.Keys(s[o])) }

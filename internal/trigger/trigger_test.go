@@ -1,0 +1,77 @@
+package trigger_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"advocatesync/internal/trigger"
+)
+
+// schema is what the tests' portal has.
+var schema = trigger.Schema{
+	trigger.Deal: {
+		"dealname": "string", "dealstage": "enumeration", "amount": "number", "closedate": "datetime",
+		"deal_currency_code": "enumeration", "renewal": "bool", "hs_lastmodifieddate": "datetime",
+	},
+	trigger.Contact: {"email": "string", "lifecyclestage": "enumeration", "country": "string", "age": "number"},
+	trigger.Company: {"name": "string", "lifecyclestage": "enumeration", "annualrevenue": "number"},
+}
+
+const dealWon = `
+id: deal-won
+object: deal
+event:
+  type: property_changed
+  property: dealstage
+when: deal.dealstage == "closedwon" && deal.amount > 100
+reverse_when: deal.dealstage == "closedlost"
+conversion:
+  campaign_id: 47255
+  action_tracker_id: 30101
+  disposition_code: ITEM_RETURNED
+  fields:
+    Amount: = deal.amount
+    CurrencyCode: = deal.?deal_currency_code.orValue("EUR")
+    Text1: HubSpot
+`
+
+func load(t *testing.T, source string) *trigger.Trigger {
+	t.Helper()
+	tr, err := trigger.Load([]byte(source), schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+var happened = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func facts(props map[string]string) trigger.Facts {
+	return trigger.Facts{
+		PortalID: 4711001, Now: happened.Add(time.Minute),
+		Change:   trigger.Change{Property: "dealstage", OccurredAt: happened},
+		Object:   trigger.Record{ID: "881", Properties: props},
+		Customer: &trigger.Customer{Email: " Ada@Example.org ", Properties: map[string]string{"email": "ada@example.org"}},
+	}
+}
+
+func TestDecide_aWonDealIsAConversion(t *testing.T) {
+	t.Parallel()
+	got, err := load(t, dealWon).Decide(facts(map[string]string{"dealstage": "closedwon", "amount": "1200.50"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ada = "3c1b5f0cb91772d027dcdde8fb749091db780cbb"
+	want := map[string]string{
+		"CampaignId": "47255", "ActionTrackerId": "30101", "OrderId": got.OrderID, "EventDate": "2026-11-26T12:00:00Z",
+		"CustomerId": ada, "CustomerEmail": ada, "Amount": "1200.5", "CurrencyCode": "EUR", "Text1": "HubSpot",
+	}
+	if got.Verdict != trigger.Send || got.Conversion == nil {
+		t.Fatalf("%+v", got)
+	}
+	if diff := cmp.Diff(want, got.Conversion.Fields); diff != "" {
+		t.Error(diff)
+	}
+}
