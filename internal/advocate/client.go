@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // DefaultContactIDField is the participant's custom field that holds the HubSpot
@@ -85,7 +86,7 @@ func (c *Client) do(ctx context.Context, op, method, path string, in, out any) e
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return unreachable(op, err)
+		return outbound.Unreachable(op, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refused(op, resp, body)
@@ -94,7 +95,7 @@ func (c *Client) do(ctx context.Context, op, method, path string, in, out any) e
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return unreadable(op, resp.StatusCode)
+		return outbound.Unreadable(op, resp.StatusCode)
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func (c *Client) send(ctx context.Context, client *http.Client, op, method, path
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, unreachable(op, err)
+		return nil, outbound.Unreachable(op, err)
 	}
 	return resp, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // DownloadExport streams the participants of a completed export, holding one
@@ -66,7 +67,7 @@ func (c *Client) openExport(ctx context.Context, id string) (io.ReadCloser, erro
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, unreachable(downloadOp, err)
+		return nil, outbound.Unreachable(downloadOp, err)
 	}
 	return nil, c.refused(downloadOp, resp, body)
 }
@@ -85,7 +86,7 @@ func (c *Client) openStorage(ctx context.Context, redirect *http.Response) (io.R
 	}
 	resp, err := c.files.Do(req)
 	if err != nil {
-		return nil, unreachable(downloadOp, err)
+		return nil, outbound.Unreachable(downloadOp, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
@@ -167,7 +168,7 @@ func broken(err error) error {
 	if errors.As(err, &malformed) {
 		return &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "MALFORMED_CSV", Err: malformed}
 	}
-	return unreachable(downloadOp, err)
+	return outbound.Unreachable(downloadOp, err)
 }
 
 // cellTime reads ms since the epoch; the zero time stands for anything else,

@@ -1,20 +1,11 @@
 package advocate
 
 import (
-	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"strconv"
-	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // apiError is the vendor's error body (SaaSquatch REST reference: Error).
@@ -91,7 +82,7 @@ func (c *Client) refused(op string, resp *http.Response, body []byte) error {
 	}
 	err := vendorError(op, resp.StatusCode, e)
 	if err.Kind == bridge.Throttled || err.Kind == bridge.Unavailable {
-		err.RetryAfter = retryAfter(resp.Header, c.now())
+		err.RetryAfter = outbound.RetryAfter(resp.Header, c.now())
 	}
 	return err
 }
@@ -102,65 +93,4 @@ func vendorError(op string, status int, e apiError) *bridge.Error {
 		code = e.APIErrorCode
 	}
 	return &bridge.Error{Kind: kindOf(status, e), Op: op, Status: status, Code: code, Words: e.Message}
-}
-
-// retryAfter reads how long the vendor asks us to stay away: Retry-After in
-// seconds or as a date, else X-RateLimit-Reset once nothing remains. The latter
-// is documented as seconds but exemplified by an epoch, so both are understood.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	if text := h.Get("Retry-After"); text != "" {
-		if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-			return positive(time.Duration(seconds * float64(time.Second)))
-		}
-		if at, err := http.ParseTime(text); err == nil {
-			return positive(at.Sub(now))
-		}
-	}
-	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
-	if err != nil || h.Get("X-RateLimit-Remaining") != "0" {
-		return 0
-	}
-	const epoch = 100_000_000 // larger values are moments, smaller ones spans
-	if reset > epoch {
-		return positive(time.Unix(reset, 0).Sub(now))
-	}
-	return positive(time.Duration(reset) * time.Second)
-}
-
-func positive(d time.Duration) time.Duration { return max(d, 0) }
-
-// unreachable is a call without an answer, or without a whole one.
-func unreachable(op string, err error) error {
-	return &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: cause(err)}
-}
-
-// unreadable is a success whose body is not what the vendor documents.
-func unreadable(op string, status int) error {
-	return &bridge.Error{Kind: bridge.Unavailable, Op: op, Status: status, Err: errors.New("the answer is not the expected JSON")}
-}
-
-// cause keeps what is safe to log of a transport error: the address of a call
-// holds emails and signed links, and some messages quote what the server sent.
-func cause(err error) error {
-	var address *url.Error
-	if errors.As(err, &address) {
-		err = address.Err
-	}
-	var dial *net.OpError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return context.DeadlineExceeded
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return io.ErrUnexpectedEOF
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case errors.As(err, &dial):
-		return dial
-	case errors.As(err, &certificate):
-		return errors.New("the server's certificate is not trusted")
-	}
-	return fmt.Errorf("transport failed (%T)", err)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // ExportStatus is where an export job stands.
@@ -51,7 +52,7 @@ type exportAnswer struct {
 
 func (a exportAnswer) export(op string) (Export, error) {
 	if a.ID == "" || a.DateCreated == 0 {
-		return Export{}, unreadable(op, http.StatusOK)
+		return Export{}, outbound.Unreadable(op, http.StatusOK)
 	}
 	return Export{
 		ID: a.ID, Name: a.Name, Status: a.Status,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // graphQL runs one operation. The vendor answers 200 even where it failed: an
@@ -30,7 +31,7 @@ func (c *Client) graphQL(ctx context.Context, op, query string, variables map[st
 	}
 	if len(answer.Errors) == 0 && answer.Extensions.APIError == nil {
 		if json.Unmarshal(answer.Data, out) != nil {
-			return unreadable(op, http.StatusOK)
+			return outbound.Unreadable(op, http.StatusOK)
 		}
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // openUser is what the vendor says about a participant (SaaSquatch REST
@@ -89,7 +90,7 @@ func (c *Client) participant(ctx context.Context, op, method, accountID, userID,
 		return bridge.Participant{}, err
 	}
 	if u.ID == "" || u.AccountID == "" {
-		return bridge.Participant{}, unreadable(op, http.StatusOK)
+		return bridge.Participant{}, outbound.Unreadable(op, http.StatusOK)
 	}
 	p := bridge.Participant{
 		AccountID: u.AccountID, UserID: u.ID, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,

@@ -18,6 +18,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/outbound"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
@@ -107,7 +108,7 @@ func (l *Links) build(connection bridge.Connection, credentials store.Credential
 	hub := hubspot.New(l.vendors.HubSpot, token, &http.Client{Timeout: vendorTimeout})
 	// The client's own timeout would count the wait for a free slot, and cut
 	// long downloads; an answer that does not begin is what must not last.
-	limited := &http.Client{Transport: advocate.NewLimiter(answering())}
+	limited := &http.Client{Transport: outbound.NewLimiter(answering())}
 	return &clients{
 		portal: portal.New(connection.PortalID, hub, l.budget, portal.WithMetrics(l.metrics)),
 		advocate: advocate.New(advocate.Config{

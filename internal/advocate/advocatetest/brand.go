@@ -25,6 +25,9 @@ type brandField struct {
 // (impact.com Brand API docs: rate limits).
 const callsPerHour = 1000
 
+// brandPrefix is where the Brand API's paths begin.
+const brandPrefix = "/Advertisers/"
+
 func (h *Host) brandRoutes(m *http.ServeMux) {
 	m.HandleFunc(RouteConversion, h.forAccount(false, h.postConversion))
 	m.HandleFunc(RouteReversal, h.forAccount(true, h.deleteAction))
@@ -82,10 +85,13 @@ func (h *Host) spend(w http.ResponseWriter, t *Tenant) bool {
 	}
 	t.brandCalls++
 	left := callsPerHour - t.brandCalls
-	seconds := (hour+1)*3600 - h.millis()/1000
+	reset := (hour+1)*3600 - h.millis()/1000
+	if h.knobs.ResetEpoch {
+		reset = (hour + 1) * 3600
+	}
 	w.Header().Set("X-RateLimit-Limit", strconv.Itoa(callsPerHour))
 	w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(max(left, 0)))
-	w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(seconds, 10))
+	w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
 	return left >= 0
 }
 

@@ -2,6 +2,7 @@ package advocatetest
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -74,6 +75,19 @@ type complaints []conversionError
 
 func (c *complaints) add(field, message string) {
 	*c = append(*c, conversionError{Field: field, Level: "ERROR", Message: message})
+}
+
+// write answers in one of the two forms that the vendor documents.
+func (c complaints) write(w http.ResponseWriter, k Knobs) {
+	if !k.GeneralErrors {
+		writeJSON(w, http.StatusBadRequest, map[string]any{"Status": "ERROR", "errors": c})
+		return
+	}
+	general := brandError{Status: "ERROR", Message: "Validation failed"}
+	for _, e := range c {
+		general.Errors = append(general.Errors, brandField{Field: e.Field, Message: e.Message})
+	}
+	writeJSON(w, http.StatusBadRequest, general)
 }
 
 // checkConversion applies all rules and reports every breach. It goes beyond

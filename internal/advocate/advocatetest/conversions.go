@@ -42,7 +42,7 @@ func (h *Host) postConversion(w http.ResponseWriter, r *http.Request, t *Tenant)
 		return
 	}
 	if problems := checkConversion(form, h.Knobs().AcceptRawEmail); len(problems) > 0 {
-		writeJSON(w, http.StatusBadRequest, map[string]any{"Status": "ERROR", "errors": problems})
+		problems.write(w, h.Knobs())
 		return
 	}
 	h.mu.Lock()
@@ -69,7 +69,7 @@ func (h *Host) deleteAction(w http.ResponseWriter, r *http.Request, t *Tenant) {
 		problems.add("Amount", "must be 0")
 	}
 	if len(problems) > 0 {
-		writeJSON(w, http.StatusBadRequest, map[string]any{"Status": "ERROR", "errors": problems})
+		problems.write(w, h.Knobs())
 		return
 	}
 	h.mu.Lock()

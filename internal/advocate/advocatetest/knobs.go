@@ -51,6 +51,8 @@ type Knobs struct {
 	VerdictDelay    Span `json:"verdict_delay"`    // time until a conversion is judged
 	RejectDuplicate bool `json:"reject_duplicate"` // a second OrderId fails; otherwise it counts as complete too
 	AcceptRawEmail  bool `json:"accept_raw_email"` // a conversion's CustomerEmail may be plain text
+	GeneralErrors   bool `json:"general_errors"`   // conversions are refused in the form of the vendor's other calls
+	ResetEpoch      bool `json:"reset_epoch"`      // X-RateLimit-Reset is a moment, as in the vendor's example, not a span
 
 	// PublicURL is the address under which callers reach the host; download
 	// and message links use it. Empty means the address the request came to.

@@ -74,6 +74,10 @@ func (tr *traffic) serve(w http.ResponseWriter, r *http.Request, mux *http.Serve
 	fault, concurrent := tr.enter(route)
 	defer func() { tr.leave(route, watched.status) }()
 	if ceiling > 0 && concurrent > ceiling {
+		if strings.HasPrefix(r.URL.Path, brandPrefix) {
+			writeJSON(watched, http.StatusTooManyRequests, brandError{Status: "ERROR", Message: "Too many requests"})
+			return
+		}
 		writeError(watched, &apiError{Message: "Too many requests", StatusCode: http.StatusTooManyRequests})
 		return
 	}
@@ -85,6 +89,10 @@ func (f Fault) serve(w *watchedWriter, r *http.Request, mux *http.ServeMux) {
 	case f.Status != 0:
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)
+		}
+		if strings.HasPrefix(r.URL.Path, brandPrefix) {
+			writeJSON(w, f.Status, brandError{Status: "ERROR", Message: "Ordered fault"})
+			return
 		}
 		e := &apiError{Message: "Ordered fault", StatusCode: f.Status}
 		if f.RSCode != "" {

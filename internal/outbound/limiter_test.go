@@ -1,4 +1,4 @@
-package advocate_test
+package outbound_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"advocatesync/internal/advocate"
+	"advocatesync/internal/outbound"
 )
 
 // desk is a transport that answers each call when the test says so.
@@ -54,11 +54,11 @@ func (d *desk) reply(n int, a answer) {
 }
 
 // start makes n calls at once and returns where their errors come out.
-func start(ctx context.Context, l *advocate.Limiter, n int) <-chan error {
+func start(ctx context.Context, l *outbound.Limiter, n int) <-chan error {
 	failed := make(chan error, n)
 	for range n {
 		go func() {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://advocate.example", strings.NewReader("x"))
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://vendor.example", strings.NewReader("x"))
 			if err != nil {
 				failed <- err
 				return
@@ -78,7 +78,7 @@ func TestLimiter_growsWithSuccessUpToItsCeiling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
-		l := advocate.NewLimiter(d, advocate.AtMost(6))
+		l := outbound.NewLimiter(d, outbound.AtMost(6))
 		start(t.Context(), l, 100)
 		if d.open() != 4 {
 			t.Fatalf("%d calls under way at the start, want 4", d.open())
@@ -96,7 +96,7 @@ func TestLimiter_halvesOnceForCallsThatFailTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
-		l := advocate.NewLimiter(d)
+		l := outbound.NewLimiter(d)
 		start(t.Context(), l, 20)
 		d.reply(1, answer{status: http.StatusTooManyRequests})
 		if l.Limit() != 2 {
@@ -128,7 +128,7 @@ func TestLimiter_waitingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
-		l := advocate.NewLimiter(d, advocate.AtMost(1))
+		l := outbound.NewLimiter(d, outbound.AtMost(1))
 		start(t.Context(), l, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := start(ctx, l, 1)

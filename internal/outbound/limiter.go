@@ -1,4 +1,7 @@
-package advocate
+// Package outbound is what clients of vendors have in common: how many calls may
+// be under way at once, how long to stay away, and what may be said of a call
+// that failed. Its errors are *bridge.Error.
+package outbound
 
 import (
 	"context"
@@ -9,8 +12,9 @@ import (
 	"sync"
 )
 
-// The vendor publishes no rate limit for API keys. Its own SDK uses two
-// connections by default, so few calls at a time are surely welcome.
+// impact.com publishes no rate limit for Advocate's API keys, and exempts
+// conversions from its other one. Its own SDK uses two connections by default, so
+// few calls at a time are surely welcome.
 const (
 	startLimit = 4
 	leastLimit = 1

@@ -1,0 +1,189 @@
+// Package impact is a client of impact.com's Brand API, as far as conversions
+// go: submit one, take one back, ask what became of it. A Client makes one
+// attempt per call and never waits. Every failure is a *bridge.Error.
+package impact
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
+)
+
+// Version of the Brand API that is asked for.
+const Version = "14"
+
+// Config says which account a client works for.
+type Config struct {
+	BaseURL    *url.URL // https://api.impact.com in production
+	AccountSID string
+	AuthToken  string
+
+	// Now tells how far away the moments are that the vendor names for the next
+	// call; nil means the wall clock.
+	Now func() time.Time
+}
+
+// Client calls impact.com for one account. It is safe for concurrent use.
+type Client struct {
+	cfg  Config
+	http *http.Client
+}
+
+// New builds a client over h, which brings the timeout and bounds how many
+// calls are under way at once.
+func New(cfg Config, h *http.Client) *Client {
+	own := *h
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // it would carry our token along
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Client{cfg: cfg, http: &own}
+}
+
+// Submit hands in a conversion, by its form fields, and returns the id under
+// which its verdict can be asked for. The vendor has no key against duplicates:
+// when the outcome is unknown (unavailable), send the same OrderId again.
+//
+// Errors by kind: invalid with the vendor's complaints as Words, unauthorized,
+// throttled, unavailable.
+//
+// Source: impact.com Brand API, POST Conversions.
+func (c *Client) Submit(ctx context.Context, fields map[string]string) (submissionID string, err error) {
+	return c.queue(ctx, "impact.submit_conversion", http.MethodPost, "Conversions", fields)
+}
+
+// Reverse takes a conversion back. fields name it by ActionTrackerId and
+// OrderId and say why, see trigger.Decision. It returns the submission's id.
+//
+// Source: impact.com Brand API, DELETE Actions.
+func (c *Client) Reverse(ctx context.Context, fields map[string]string) (submissionID string, err error) {
+	return c.queue(ctx, "impact.reverse_conversion", http.MethodDelete, "Actions", fields)
+}
+
+// Stage says how far a submission is.
+type Stage string
+
+const (
+	Queued     Stage = "Queued"
+	InProgress Stage = "In Progress"
+	Complete   Stage = "Complete"
+)
+
+// Submission is what became of a conversion or a reversal. A complete one
+// without ErrorType counts.
+type Submission struct {
+	OrderID     string
+	Stage       Stage
+	ErrorType   string // the vendor's name for what is wrong: CAMPAIGN_NOT_FOUND
+	ErrorReason string // in the vendor's words, which may quote what was sent
+}
+
+// Submission asks for a verdict. impact.com keeps them for 90 days; then, and
+// for an unknown id, the error is not_found.
+//
+// Source: impact.com Brand API, GET APISubmissions/{id}.
+func (c *Client) Submission(ctx context.Context, id string) (Submission, error) {
+	const op = "impact.get_submission"
+	var out struct {
+		OrderID     string `json:"OrderId"`
+		Status      Stage  `json:"Status"`
+		ErrorType   string `json:"ErrorType"`
+		ErrorReason string `json:"ErrorReason"`
+	}
+	if !submissionID.MatchString(id) {
+		return Submission{}, &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("this is no submission's id")}
+	}
+	if err := c.do(ctx, op, http.MethodGet, "APISubmissions/"+id, nil, &out); err != nil {
+		return Submission{}, err
+	}
+	switch out.Status {
+	case Queued, InProgress, Complete:
+		return Submission{out.OrderID, out.Status, out.ErrorType, out.ErrorReason}, nil
+	default:
+		return Submission{}, outbound.Unreadable(op, http.StatusOK)
+	}
+}
+
+// submissionID is what may be put into an address of ours.
+var submissionID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+// queue hands something in.
+func (c *Client) queue(ctx context.Context, op, method, resource string, fields map[string]string) (string, error) {
+	form := url.Values{}
+	for name, value := range fields {
+		form.Set(name, value)
+	}
+	var out struct {
+		Status    string `json:"Status"`
+		QueuedURI string `json:"QueuedUri"`
+	}
+	if err := c.do(ctx, op, method, resource, form, &out); err != nil {
+		return "", err
+	}
+	if id := path.Base(out.QueuedURI); out.Status == "QUEUED" && submissionID.MatchString(id) && strings.Contains(out.QueuedURI, "/APISubmissions/") {
+		return id, nil
+	}
+	return "", outbound.Unreadable(op, http.StatusOK)
+}
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 1 << 20
+
+// do sends one call below the account and decodes a success into out.
+func (c *Client) do(ctx context.Context, op, method, resource string, form url.Values, out any) error {
+	if c.cfg.AccountSID == "" || c.cfg.AuthToken == "" {
+		return &bridge.Error{Kind: bridge.Unauthorized, Op: op, Err: errors.New("the connection has no impact.com account SID and token")}
+	}
+	req, err := c.request(ctx, method, resource, form)
+	if err != nil {
+		return &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("the address cannot be built")}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return outbound.Unreachable(op, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode/100 != 2 {
+		return c.refused(op, resp, body)
+	}
+	if err != nil {
+		return outbound.Unreachable(op, err)
+	}
+	if json.Unmarshal(body, out) != nil {
+		return outbound.Unreadable(op, resp.StatusCode)
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, method, resource string, form url.Values) (*http.Request, error) {
+	address := strings.TrimSuffix(c.cfg.BaseURL.String(), "/") + "/Advertisers/" + url.PathEscape(c.cfg.AccountSID) + "/" + resource
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(form.Encode())
+	} else if len(form) > 0 {
+		address += "?" + form.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("IR-Version", Version)
+	req.Header.Set("User-Agent", "advocatesync")
+	req.SetBasicAuth(c.cfg.AccountSID, c.cfg.AuthToken)
+	return req, nil
+}

@@ -1,0 +1,85 @@
+package impact
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
+)
+
+// complaint is the body of a refusal. Conversions say "errors", "field" and
+// "message"; everything else says them with capitals, which the decoder does not
+// tell apart.
+type complaint struct {
+	Status  string `json:"Status"`
+	Message string `json:"Message"`
+	Errors  []struct {
+		Field   string `json:"Field"`
+		Message string `json:"Message"`
+	} `json:"Errors"`
+}
+
+// fieldName is what may be repeated in logs.
+var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+
+// words is all that the vendor complains about.
+func (c complaint) words() string {
+	var all []string
+	if c.Message != "" {
+		all = append(all, c.Message)
+	}
+	for _, e := range c.Errors {
+		if e.Field == "" {
+			all = append(all, e.Message)
+			continue
+		}
+		all = append(all, e.Field+": "+e.Message)
+	}
+	return strings.Join(all, "; ")
+}
+
+// code names the fields that the vendor complains about.
+func (c complaint) code() string {
+	var names []string
+	for _, e := range c.Errors {
+		if fieldName.MatchString(e.Field) {
+			names = append(names, e.Field)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// refused turns an answer that is no success into an error.
+func (c *Client) refused(op string, resp *http.Response, body []byte) error {
+	var said complaint
+	if json.Unmarshal(body, &said) != nil {
+		said = complaint{} // not the vendor's words: a gateway's page, or nothing
+	}
+	e := &bridge.Error{
+		Kind: kindOf(resp.StatusCode, resp.Request.Method), Op: op, Status: resp.StatusCode, Code: said.code(), Words: said.words(),
+	}
+	if e.Kind == bridge.Throttled || e.Kind == bridge.Unavailable {
+		e.RetryAfter = outbound.RetryAfter(resp.Header, c.cfg.Now())
+	}
+	return e
+}
+
+func kindOf(status int, method string) bridge.Kind {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return bridge.Unauthorized
+	case status == http.StatusNotFound && method == http.MethodGet:
+		return bridge.NotFound
+	case status == http.StatusTooManyRequests:
+		return bridge.Throttled
+	case status == http.StatusRequestTimeout, status >= 500:
+		return bridge.Unavailable
+	case status >= 400:
+		return bridge.Invalid
+	default:
+		return bridge.Unavailable // a redirect or the like, from something in between
+	}
+}
