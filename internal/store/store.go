@@ -1,7 +1,7 @@
 // Package store keeps the sync's state in PostgreSQL. Nothing else in the
 // program speaks SQL.
 //
-// Four families of tables:
+// Five families of tables:
 //
 //   - connection: who is joined to whom, with sealed credentials;
 //   - inbox: HubSpot's webhooks, made durable before they are acknowledged;
@@ -9,7 +9,8 @@
 //     participant_ledger: what we know of people. Emails appear only as keyed
 //     hashes;
 //   - sync_run, staged_participant: one pass from Advocate to HubSpot. The rows
-//     are personal data and go when the run ends.
+//     are personal data and go when the run ends;
+//   - trigger_definition, trigger_version: the operators' rules for conversions.
 //
 // Beside them, budget holds the HubSpot calls that all workers share.
 //
