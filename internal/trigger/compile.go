@@ -11,6 +11,8 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/parser"
+
+	"advocatesync/internal/bridge"
 )
 
 var errWholeRecord = errors.New("a record as a whole is no value")
@@ -32,7 +34,7 @@ type program struct {
 	path  string // of the setting it stands in
 	ast   *cel.Ast
 	run   cel.Program
-	reads map[Object][]string
+	reads map[bridge.ObjectType][]string
 	terms []term // what has to hold together, for explanations
 }
 
@@ -135,7 +137,7 @@ func (c *compiler) event() {
 		if len(e.Forms) == 0 {
 			c.wrong("event.forms", "say which forms count, by their ids")
 		}
-		if c.def.Object != Contact && c.def.Object != "" {
+		if c.def.Object != bridge.ObjectContact && c.def.Object != "" {
 			c.wrong("event.type", "forms are submitted by contacts, so that the object has to be contact")
 		}
 	}
@@ -257,8 +259,8 @@ var celTypes = strings.NewReplacer("string", "text", "timestamp", "a date", "boo
 	", ", " with ", ".(", " of ")
 
 // reads lists the properties that an expression looks at, by object.
-func reads(checked *cel.Ast) map[Object][]string {
-	out := map[Object][]string{}
+func reads(checked *cel.Ast) map[bridge.ObjectType][]string {
+	out := map[bridge.ObjectType][]string{}
 	ast.PostOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		object, name := "", ""
 		switch e.Kind() {
@@ -274,8 +276,8 @@ func reads(checked *cel.Ast) map[Object][]string {
 				name, _ = call.Args()[1].AsLiteral().Value().(string)
 			}
 		}
-		switch o := Object(object); o {
-		case Contact, Deal, Company:
+		switch o := bridge.ObjectType(object); o {
+		case bridge.ObjectContact, bridge.ObjectDeal, bridge.ObjectCompany:
 			if name != "" && !slices.Contains(out[o], name) {
 				out[o] = append(out[o], name)
 			}
@@ -318,8 +320,8 @@ func terms(checked *cel.Ast) []term {
 
 // Reads lists the properties that a decision needs of each record, in order.
 // The contact's are the customer's, where the trigger is about something else.
-func (t *Trigger) Reads() map[Object][]string {
-	out := map[Object][]string{}
+func (t *Trigger) Reads() map[bridge.ObjectType][]string {
+	out := map[bridge.ObjectType][]string{}
 	for _, p := range append([]*program{t.when, t.reverse}, t.fields...) {
 		if p == nil {
 			continue

@@ -23,21 +23,15 @@ type Facts struct {
 	PortalID int64
 	Now      time.Time
 	Change   Change
-	Object   Record    // as it is now, with the properties that Reads lists
-	Customer *Customer // nil while no contact of the object is mapped to a participant
-	Sent     bool      // what OrderID names was sent already
-}
-
-// Record is a HubSpot record.
-type Record struct {
-	ID         string // decimal
-	Properties map[string]string
+	Object   bridge.Object // as it is now, with the properties that Reads lists
+	Customer *Customer     // nil while no contact of the object is mapped to a participant
+	Sent     bool          // what OrderID names was sent already
 }
 
 // Customer is the mapped contact to whom the object's success belongs: for a
 // contact, itself.
 type Customer struct {
-	Properties map[string]string // of the contact, those that Reads lists
+	Properties bridge.Properties // of the contact, those that Reads lists
 	// Email is the one under which the customer is known to Advocate, where that
 	// is known; else the contact's. Conversions are matched by it.
 	Email string
@@ -104,7 +98,7 @@ func (t *Trigger) Decide(f Facts) (Decision, error) {
 	}
 	if f.Customer == nil {
 		d.Verdict, d.Why = NoCustomer, "it matches, but none of its contacts is mapped to a participant"
-		if t.def.Object == Contact {
+		if t.def.Object == bridge.ObjectContact {
 			d.Why = "it matches, but the contact is not mapped to a participant"
 		}
 		return d, nil
@@ -135,8 +129,8 @@ func (t *Trigger) decideSent(d Decision, vars cel.PartialActivation) Decision {
 // activation makes variables of the facts. A customer who is not there is
 // unknown, which what does not depend on them gets along with.
 func (t *Trigger) activation(f Facts) (cel.PartialActivation, error) {
-	if f.Customer == nil && t.def.Object != Contact {
-		return cel.PartialVars(t.def.variables(f), cel.AttributePattern(string(Contact)))
+	if f.Customer == nil && t.def.Object != bridge.ObjectContact {
+		return cel.PartialVars(t.def.variables(f), cel.AttributePattern(string(bridge.ObjectContact)))
 	}
 	return cel.PartialVars(t.def.variables(f))
 }

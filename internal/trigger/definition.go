@@ -3,16 +3,8 @@ package trigger
 import (
 	"slices"
 	"time"
-)
 
-// Object is the type of HubSpot record that a trigger watches.
-type Object string
-
-// The objects, as operators write them and as CEL names their variables.
-const (
-	Contact Object = "contact"
-	Deal    Object = "deal"
-	Company Object = "company"
+	"advocatesync/internal/bridge"
 )
 
 // EventType says what has to happen to the object.
@@ -58,7 +50,7 @@ type Definition struct {
 	ID          string // lower-case letters, digits and dashes; at most 40
 	Description string
 	Enabled     *bool // nil: as it was; a new one is enabled
-	Object      Object
+	Object      bridge.ObjectType
 	Event       Event
 	When        Expression // empty: always
 	Once        Once
@@ -106,7 +98,7 @@ type Expression string
 
 // Watch is one kind of HubSpot webhook that a trigger needs.
 type Watch struct {
-	Object   Object
+	Object   bridge.ObjectType
 	Created  bool   // the creation, or else the change of
 	Property string // this property
 }

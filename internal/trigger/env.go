@@ -11,6 +11,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
+
+	"advocatesync/internal/bridge"
 )
 
 // What expressions may be made of. Whatever could cost more than maxCost on the
@@ -66,11 +68,11 @@ func environment(d Definition, s Schema) (*cel.Env, error) {
 }
 
 // objects are the records that expressions may look at.
-func (d Definition) objects() []Object {
-	if d.Object == Contact || d.Object == "" {
-		return []Object{Contact}
+func (d Definition) objects() []bridge.ObjectType {
+	if d.Object == bridge.ObjectContact || d.Object == "" {
+		return []bridge.ObjectType{bridge.ObjectContact}
 	}
-	return []Object{d.Object, Contact}
+	return []bridge.ObjectType{d.Object, bridge.ObjectContact}
 }
 
 // provider gives CEL the types of records, whose fields are properties.
@@ -199,8 +201,8 @@ func (d Definition) variables(f Facts) map[string]any {
 		}},
 		string(d.Object): &record{name: string(d.Object), values: f.Object.Properties},
 	}
-	if d.Object != Contact && f.Customer != nil {
-		vars[string(Contact)] = &record{name: string(Contact), values: f.Customer.Properties}
+	if d.Object != bridge.ObjectContact && f.Customer != nil {
+		vars[string(bridge.ObjectContact)] = &record{name: string(bridge.ObjectContact), values: f.Customer.Properties}
 	}
 	if d.Event.Type == FormSubmitted {
 		entered := f.Change.Entered

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"advocatesync/internal/bridge"
 )
 
 // MaxSource is the longest definition, in bytes.
@@ -134,7 +136,7 @@ func (r *reader) definition(n *yaml.Node, d *Definition) {
 		"id":               r.text(&d.ID),
 		"description":      r.text(&d.Description),
 		"enabled":          func(n *yaml.Node, path string) { r.truth(n, path, &d.Enabled) },
-		"object":           func(n *yaml.Node, path string) { choose(r, n, path, &d.Object, Contact, Deal, Company) },
+		"object":           func(n *yaml.Node, path string) { choose(r, n, path, &d.Object, bridge.ObjectTypes()...) },
 		"event":            func(n *yaml.Node, path string) { r.event(n, path, &d.Event) },
 		"when":             r.expression(&d.When),
 		"once":             func(n *yaml.Node, path string) { choose(r, n, path, &d.Once, OncePerObject, OncePerChange) },

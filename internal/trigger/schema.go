@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"advocatesync/internal/bridge"
 )
 
 // Schema tells, by object and property, the type that HubSpot gives a property:
 // "string", "number", "bool", "date", "datetime", "enumeration" or
 // "phone_number". What it does not list does not exist.
-type Schema map[Object]map[string]string
+type Schema map[bridge.ObjectType]map[string]string
 
 // Only returns the part of a schema that a trigger's expressions use, which is
 // what has to be kept for compiling it again.
@@ -112,4 +114,4 @@ func readMoment(raw string) (time.Time, bool) {
 }
 
 // names lists an object's properties in order.
-func (s Schema) names(o Object) []string { return slices.Sorted(maps.Keys(s[o])) }
+func (s Schema) names(o bridge.ObjectType) []string { return slices.Sorted(maps.Keys(s[o])) }

@@ -6,17 +6,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/trigger"
 )
 
 // schema is what the tests' portal has.
 var schema = trigger.Schema{
-	trigger.Deal: {
+	bridge.ObjectDeal: {
 		"dealname": "string", "dealstage": "enumeration", "amount": "number", "closedate": "datetime",
 		"deal_currency_code": "enumeration", "renewal": "bool", "hs_lastmodifieddate": "datetime",
 	},
-	trigger.Contact: {"email": "string", "lifecyclestage": "enumeration", "country": "string", "age": "number"},
-	trigger.Company: {"name": "string", "lifecyclestage": "enumeration", "annualrevenue": "number"},
+	bridge.ObjectContact: {"email": "string", "lifecyclestage": "enumeration", "country": "string", "age": "number"},
+	bridge.ObjectCompany: {"name": "string", "lifecyclestage": "enumeration", "annualrevenue": "number"},
 }
 
 const dealWon = `
@@ -52,7 +53,7 @@ func facts(props map[string]string) trigger.Facts {
 	return trigger.Facts{
 		PortalID: 4711001, Now: happened.Add(time.Minute),
 		Change:   trigger.Change{Property: "dealstage", OccurredAt: happened},
-		Object:   trigger.Record{ID: "881", Properties: props},
+		Object:   bridge.Object{ID: "881", Properties: props},
 		Customer: &trigger.Customer{Email: " Ada@Example.org ", Properties: map[string]string{"email": "ada@example.org"}},
 	}
 }
