@@ -319,7 +319,8 @@ func terms(checked *cel.Ast) []term {
 }
 
 // Reads lists the properties that a decision needs of each record, in order.
-// The contact's are the customer's, where the trigger is about something else.
+// The contact's are the customer's, where the trigger is about something else;
+// they include what choosing and naming a customer takes.
 func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 	out := map[bridge.ObjectType][]string{}
 	for _, p := range append([]*program{t.when, t.reverse}, t.fields...) {
@@ -331,6 +332,7 @@ func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 		}
 	}
 	out[t.def.Object] = append(out[t.def.Object], t.def.Event.Properties...)
+	out[bridge.ObjectContact] = append(out[bridge.ObjectContact], customerProperties...)
 	for o, names := range out {
 		slices.Sort(names)
 		out[o] = slices.Compact(names)

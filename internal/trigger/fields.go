@@ -19,11 +19,11 @@ type parameter struct {
 }
 
 var (
-	amount  = parameter{takes: number, money: true}
-	numeric = parameter{takes: number}
-	date    = parameter{takes: moment}
-	flag    = parameter{takes: truth}
-	free    = parameter{takes: text}
+	amount      = parameter{takes: number, money: true}
+	plainNumber = parameter{takes: number}
+	date        = parameter{takes: moment}
+	flag        = parameter{takes: truth}
+	free        = parameter{takes: text}
 )
 
 func upTo(longest int) parameter { return parameter{takes: text, longest: longest} }
@@ -32,12 +32,12 @@ func upTo(longest int) parameter { return parameter{takes: text, longest: longes
 var parameters = map[string]parameter{
 	"EventDate": date,
 	"ClickId":   upTo(64), "CustomerId": upTo(255), "CustomProfileId": upTo(70), "CustomClickId": free,
-	"OrderPromoCode": free, "PromoCode": free, "MediaId": numeric, "MediaPartnerId": numeric, "UniqueUrl": free,
+	"OrderPromoCode": free, "PromoCode": free, "MediaId": plainNumber, "MediaPartnerId": plainNumber, "UniqueUrl": free,
 	"CallerId": free, "GoogAId": free, "AndroidId": free, "AppleIfa": free, "AppleIfv": free,
 	"CustomerStatus": free, "CustomerCity": free, "CustomerPostCode": free, "CustomerCountry": free, "CustomerRegion": free,
 	"IpAddress": free, "UserAgent": free,
 	"CurrencyCode": upTo(3), "Amount": amount, "OrderSubTotalPostDiscount": amount, "OrderDiscount": amount,
-	"OrderDiscountRate": numeric, "OrderShipping": amount, "OrderTax": amount, "OrderMargin": amount,
+	"OrderDiscountRate": plainNumber, "OrderShipping": amount, "OrderTax": amount, "OrderMargin": amount,
 	"PaymentType": free, "GiftPurchase": flag,
 	"Note": upTo(255), "SharedId": upTo(255), "SubId1": upTo(255), "SubId2": upTo(255), "SubId3": upTo(255),
 	"TrackingConsent": flag,
@@ -48,14 +48,14 @@ var numbered = []struct {
 	takes parameter
 }{
 	{regexp.MustCompile(`^Text([1-9]|[1-4]\d|50)$`), upTo(64)},
-	{regexp.MustCompile(`^Numeric([1-9]|10)$`), numeric},
+	{regexp.MustCompile(`^Numeric([1-9]|10)$`), plainNumber},
 	{regexp.MustCompile(`^Money[123]$`), amount},
 	{regexp.MustCompile(`^Date([1-9]|10)$`), date},
 	{regexp.MustCompile(`^Item(Sku|Name|Category|SubCategory|Brand|Mpn|PromoCode)[1-9]\d{0,3}$`), free},
-	{regexp.MustCompile(`^ItemQuantity[1-9]\d{0,3}$`), numeric},
+	{regexp.MustCompile(`^ItemQuantity[1-9]\d{0,3}$`), plainNumber},
 	{regexp.MustCompile(`^Item(Price|SubTotal|Discount|TotalDiscount)[1-9]\d{0,3}$`), amount},
 	{regexp.MustCompile(`^ItemText[1-9]\d{0,3}_([1-9]|[1-4]\d|50)$`), upTo(64)},
-	{regexp.MustCompile(`^ItemNumeric[1-9]\d{0,3}_([1-9]|10)$`), numeric},
+	{regexp.MustCompile(`^ItemNumeric[1-9]\d{0,3}_([1-9]|10)$`), plainNumber},
 	{regexp.MustCompile(`^ItemMoney[1-9]\d{0,3}_[123]$`), amount},
 	{regexp.MustCompile(`^ItemDate[1-9]\d{0,3}_([1-9]|10)$`), date},
 }

@@ -22,10 +22,14 @@ func (t *Trigger) Only(s Schema) Schema {
 	out := Schema{}
 	for object, names := range t.Reads() {
 		for _, name := range names {
+			hubspotType, known := s[object][name]
+			if !known {
+				continue
+			}
 			if out[object] == nil {
 				out[object] = map[string]string{}
 			}
-			out[object][name] = s[object][name]
+			out[object][name] = hubspotType
 		}
 	}
 	return out
