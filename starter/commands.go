@@ -13,6 +13,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
+	"advocatesync/internal/hubspot"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/startup"
 )
@@ -34,8 +35,16 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 		return err
 	}
 	defer temporal.Close()
-	vendors := operator.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s}
-	return do(ctx, operator.New(s, temporal, vendors, cfg.ReportSyncInterval, time.Now))
+	return do(ctx, operator.New(s, temporal, vendors(cfg), cfg.ReportSyncInterval, time.Now))
+}
+
+func vendors(cfg config.Common) operator.Vendors {
+	return operator.Vendors{
+		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
+		App: hubspot.App{
+			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
+		},
+	}
 }
 
 // withConnection is withOperator for what is asked of one connection. An empty

@@ -12,6 +12,7 @@ import (
 
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
+	"advocatesync/internal/oauth"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
@@ -59,6 +60,8 @@ func (a *app) serve(ctx context.Context) error {
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
 		Inbox: s, Poke: relay.Poke, Metrics: metrics, Log: log, Now: time.Now,
 	}))
+	operators := operator.New(s, temporal, vendors(cfg.Common), cfg.ReportSyncInterval, time.Now)
+	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
 	health.Register(mux, startup.Checks(s, temporal), metrics)
 
 	group, ctx := errgroup.WithContext(ctx)

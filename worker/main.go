@@ -15,6 +15,7 @@ import (
 
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
+	"advocatesync/internal/hubspot"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
 	"advocatesync/internal/wiring"
@@ -51,7 +52,10 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 
 	metrics := prometheus.NewRegistry()
 	budget := store.NewBudget(s, store.BudgetOptions{Limit: cfg.HubSpot.RatePer10s})
-	vendors := wiring.Vendors{HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL}
+	vendors := wiring.Vendors{
+		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL,
+		App: hubspot.App{ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret)},
+	}
 	links := wiring.NewLinks(vendors, s, budget, metrics, log)
 	defer links.Close()
 	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{

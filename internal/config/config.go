@@ -19,6 +19,7 @@ type Common struct {
 	DatabaseURL   Secret // may hold a password
 	EncryptionKey Key    // seals credentials at rest and keys our hashes
 
+	PublicURL       string // how HubSpot and browsers reach us, without a trailing slash
 	HubSpot         HubSpot
 	AdvocateBaseURL *url.URL // without a trailing slash
 	ImpactBaseURL   *url.URL // without a trailing slash
@@ -32,6 +33,7 @@ type Common struct {
 // HubSpot says where HubSpot is and which app of its developer account we are.
 type HubSpot struct {
 	BaseURL      *url.URL // without a trailing slash
+	AuthorizeURL *url.URL // the page where a portal consents to the app
 	AppID        int64    // 0: not given, so our own writes cannot be told by their source
 	ClientID     string
 	ClientSecret Secret // also the key of webhook signatures
@@ -52,12 +54,11 @@ type Worker struct {
 // Starter is the configuration of "starter serve".
 type Starter struct {
 	Common
-	PublicURL  string // how HubSpot and browsers reach us, without a trailing slash
 	ListenAddr string
 	AdminToken Secret // bearer token of the admin API
 }
 
-// LoadCommand reads what one-off commands need: no public address, no app.
+// LoadCommand reads what one-off commands need: no address to listen on, no app.
 func LoadCommand(getenv func(string) string) (Common, error) {
 	r := reader{getenv: getenv}
 	c := r.common()
@@ -87,7 +88,6 @@ func LoadStarter(getenv func(string) string) (Starter, error) {
 	r := reader{getenv: getenv}
 	s := Starter{
 		Common:     r.common(),
-		PublicURL:  r.baseURL("PUBLIC_URL", "http://localhost:8080").String(),
 		ListenAddr: r.listenAddr("LISTEN_ADDR", ":8080"),
 		AdminToken: r.adminToken(),
 	}
@@ -100,8 +100,10 @@ func (r *reader) common() Common {
 	return Common{
 		DatabaseURL:   r.databaseURL(),
 		EncryptionKey: r.encryptionKey(),
+		PublicURL:     r.baseURL("PUBLIC_URL", "http://localhost:8080").String(),
 		HubSpot: HubSpot{
 			BaseURL:      r.baseURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
+			AuthorizeURL: r.baseURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),
 			AppID:        r.appID(),
 			ClientID:     r.get("HUBSPOT_CLIENT_ID"),
 			ClientSecret: Secret(r.get("HUBSPOT_CLIENT_SECRET")),

@@ -35,12 +35,20 @@ func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connect
 	if err := errors.Join(hubErr, o.checkProgram(ctx, in)); err != nil {
 		return bridge.Connection{}, err
 	}
+	return o.join(ctx, hub, in, func(c bridge.Connection) (bridge.Connection, error) {
+		c.PortalID = portalID
+		return o.store.SaveConnection(ctx, c, in.Credentials)
+	})
+}
+
+// join makes the connection of what has been found right.
+func (o *Operator) join(ctx context.Context, hub *hubspot.Client, in ConnectInput,
+	save func(bridge.Connection) (bridge.Connection, error),
+) (bridge.Connection, error) {
 	if err := ensureProperties(ctx, hub); err != nil {
 		return bridge.Connection{}, err
 	}
-	connection, err := o.store.SaveConnection(ctx, bridge.Connection{
-		PortalID: portalID, Tenant: in.Tenant, Program: in.Program, Rules: bridge.DefaultRules,
-	}, in.Credentials)
+	connection, err := save(bridge.Connection{Tenant: in.Tenant, Program: in.Program, Rules: bridge.DefaultRules})
 	if err != nil {
 		return bridge.Connection{}, err
 	}

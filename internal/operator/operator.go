@@ -15,6 +15,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/oauth"
 	"advocatesync/internal/store"
 )
 
@@ -24,6 +25,8 @@ const vendorTimeout = 20 * time.Second
 // records is the part of the store that operators act on.
 type records interface {
 	connections
+	intents
+	oauth.Store
 	contactRecords
 	parkedRecords
 	switchRecords
@@ -33,6 +36,7 @@ type records interface {
 // connections is who is joined to whom.
 type connections interface {
 	SaveConnection(ctx context.Context, c bridge.Connection, credentials store.Credentials) (bridge.Connection, error)
+	SaveConsented(ctx context.Context, c bridge.Connection, credentials store.Credentials, t bridge.Tokens) (bridge.Connection, error)
 	Connection(ctx context.Context, id string) (bridge.Connection, error)
 	Connections(ctx context.Context) ([]bridge.Connection, error)
 	Credentials(ctx context.Context, connectionID string) (store.Credentials, int, error)
@@ -51,14 +55,19 @@ type Operator struct {
 	store    records
 	temporal temporalClient
 	vendors  Vendors
+	tokens   *oauth.Tokens
 	interval time.Duration // of the report schedules
 	now      func() time.Time
 }
 
-// Vendors says where the vendors are reached.
+// Vendors says where the vendors are reached, and as which HubSpot app.
 type Vendors struct {
 	HubSpot  *url.URL
 	Advocate *url.URL
+	App      hubspot.App // without a client id, portals connect by static token alone
+
+	// PublicURL is where browsers reach us, without a trailing slash.
+	PublicURL string
 
 	// RatePer10s is how many calls a HubSpot portal takes in 10 seconds; 0 means
 	// what a public app may make.
@@ -68,12 +77,29 @@ type Vendors struct {
 // New returns an operator. Reports of the connections it makes run every
 // interval.
 func New(s records, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time) *Operator {
-	return &Operator{store: s, temporal: temporal, vendors: vendors, interval: interval, now: now}
+	return &Operator{
+		store: s, temporal: temporal, vendors: vendors, tokens: oauth.NewTokens(s, vendors.oauth(), now),
+		interval: interval, now: now,
+	}
 }
 
+// hubspot calls a portal with a token that is not kept yet.
 func (v Vendors) hubspot(token string) *hubspot.Client {
-	static := func(context.Context) (string, error) { return token, nil }
-	return hubspot.New(v.HubSpot, static, &http.Client{Timeout: vendorTimeout})
+	return oauth.Client(v.HubSpot, nil, "", token, vendorTimeout)
+}
+
+// hubspot calls a connection's portal.
+func (o *Operator) hubspot(c bridge.Connection, secrets store.Credentials) *hubspot.Client {
+	return oauth.Client(o.vendors.HubSpot, o.tokens, c.ID, secrets.HubSpotToken, vendorTimeout)
+}
+
+// OAuth is the app's side of HubSpot's consent page.
+func (o *Operator) OAuth() *hubspot.OAuth { return o.vendors.oauth() }
+
+func (v Vendors) oauth() *hubspot.OAuth {
+	app := v.App
+	app.Callback = v.PublicURL + oauth.CallbackPath
+	return hubspot.NewOAuth(v.HubSpot, app, &http.Client{Timeout: vendorTimeout})
 }
 
 func (v Vendors) advocate(c bridge.Connection, secrets store.Credentials) *advocate.Client {

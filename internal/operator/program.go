@@ -176,7 +176,7 @@ func (o *Operator) plannedProperties(ctx context.Context, c bridge.Connection, i
 	if err != nil {
 		return nil, err
 	}
-	hub := o.vendors.hubspot(secrets.HubSpotToken)
+	hub := o.hubspot(c, secrets)
 	// The group exists, so this changes nothing: it tells whether we may.
 	group := hubspot.OwnedGroup()
 	if err := hub.CreateGroup(ctx, group.Name, group.Label); err != nil && bridge.KindOf(err) != bridge.Conflict {

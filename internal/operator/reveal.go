@@ -64,7 +64,7 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 		return Revealed{}, err
 	}
 	var r Revealed
-	if r.Contact, err = readContact(ctx, o.vendors.hubspot(credentials.HubSpotToken), contactID); err != nil {
+	if r.Contact, err = readContact(ctx, o.hubspot(c, credentials), contactID); err != nil {
 		return Revealed{}, fmt.Errorf("read contact %s from HubSpot: %w", contactID, err)
 	}
 	var id bridge.Identity

@@ -50,6 +50,15 @@ RETURNING ` + connectionColumns
 // the program if the tenant is another one, makes the connection active again and keeps id, rules and
 // watermark; the credentials' revision grows only if they differ.
 func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
+	return s.saveConnection(ctx, c, cred, func(tx pgx.Tx, connectionID string) error {
+		_, err := tx.Exec(ctx, "DELETE FROM hubspot_token WHERE connection_id = $1", connectionID)
+		return err
+	})
+}
+
+func (s *Store) saveConnection(ctx context.Context, c bridge.Connection, cred Credentials,
+	putTokens func(tx pgx.Tx, connectionID string) error,
+) (bridge.Connection, error) {
 	var saved bridge.Connection
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var err error
@@ -57,7 +66,10 @@ func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Cr
 		if errors.Is(err, pgx.ErrNoRows) { // the portal is connected
 			saved, err = s.reconnect(ctx, tx, c, cred)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return putTokens(tx, saved.ID)
 	})
 	return saved, wrap(err, "save_connection of portal %d", c.PortalID)
 }

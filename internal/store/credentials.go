@@ -12,7 +12,7 @@ import (
 // Credentials are the secrets of one connection. They print, log and marshal as
 // nothing.
 type Credentials struct {
-	HubSpotToken     string
+	HubSpotToken     string // static; empty where the portal consented in a browser
 	AdvocateUser     string // empty for tenants with an API key of the older kind
 	AdvocateKey      string
 	ImpactAccountSID string // account SID of api.impact.com

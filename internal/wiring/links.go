@@ -18,23 +18,30 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/oauth"
 	"advocatesync/internal/outbound"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
-// Vendors says where the vendors are reached.
+// Vendors says where the vendors are reached, and as which HubSpot app.
 type Vendors struct {
 	HubSpot  *url.URL
 	Advocate *url.URL
+	App      hubspot.App // its id and secret refresh the tokens of portals that consented
 }
 
 // vendorTimeout bounds one HTTP call. HubSpot's gateway gives up after 100 s;
 // a call that takes a third of it is better tried again.
 const vendorTimeout = 30 * time.Second
 
+// tokenTimeout bounds a call of the token endpoint. It is shorter than a claim
+// to refresh lasts.
+const tokenTimeout = 15 * time.Second
+
 // connections is the part of the store that opening a link reads.
 type connections interface {
+	oauth.Store
 	Connection(ctx context.Context, id string) (bridge.Connection, error)
 	Credentials(ctx context.Context, id string) (store.Credentials, int, error)
 	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
@@ -45,6 +52,7 @@ type connections interface {
 type Links struct {
 	vendors Vendors
 	store   connections
+	tokens  *oauth.Tokens
 	budget  *store.Budget
 	metrics *portal.Metrics
 	log     *slog.Logger
@@ -61,7 +69,11 @@ type clients struct {
 
 // NewLinks returns links over the store. The budget is what all workers share.
 func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger) *Links {
-	return &Links{vendors: vendors, store: s, budget: budget, metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{}}
+	app := hubspot.NewOAuth(vendors.HubSpot, vendors.App, &http.Client{Timeout: tokenTimeout})
+	return &Links{
+		vendors: vendors, store: s, tokens: oauth.NewTokens(s, app, time.Now), budget: budget,
+		metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{},
+	}
 }
 
 // Open returns the connection with its settings as they are now.
@@ -104,8 +116,7 @@ func (l *Links) clients(ctx context.Context, connection bridge.Connection) (*cli
 }
 
 func (l *Links) build(connection bridge.Connection, credentials store.Credentials) *clients {
-	token := func(context.Context) (string, error) { return credentials.HubSpotToken, nil }
-	hub := hubspot.New(l.vendors.HubSpot, token, &http.Client{Timeout: vendorTimeout})
+	hub := oauth.Client(l.vendors.HubSpot, l.tokens, connection.ID, credentials.HubSpotToken, vendorTimeout)
 	// The client's own timeout would count the wait for a free slot, and cut
 	// long downloads; an answer that does not begin is what must not last.
 	limited := &http.Client{Transport: outbound.NewLimiter(answering())}

@@ -1,0 +1,165 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"advocatesync/internal/bridge"
+)
+
+// App is the HubSpot app that portals install.
+type App struct {
+	ClientID     string
+	ClientSecret string
+	Authorize    *url.URL // HubSpot's consent page, https://app.hubspot.com/oauth/authorize in production
+	Callback     string   // where that page sends the browser back to; as registered with the app
+}
+
+// Scopes are what the app cannot do without (HubSpot docs: scopes).
+var Scopes = []string{
+	"oauth", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read", "crm.schemas.contacts.write",
+}
+
+// OptionalScopes serve triggers. A portal whose plan or admin does not grant
+// them is connected all the same.
+var OptionalScopes = []string{
+	"crm.objects.deals.read", "crm.schemas.deals.read", "crm.objects.companies.read", "crm.schemas.companies.read", "forms",
+}
+
+const (
+	opExchange = "hubspot.exchange_code"
+	opRefresh  = "hubspot.refresh_token"
+	opRevoke   = "hubspot.revoke_token"
+)
+
+// OAuth calls HubSpot's OAuth endpoints for one app. Like Client it makes one
+// attempt per call. It is safe for concurrent use.
+type OAuth struct {
+	config oauth2.Config
+	revoke string
+	http   *http.Client
+}
+
+// NewOAuth returns a client of the OAuth endpoints at base,
+// https://api.hubapi.com in production.
+func NewOAuth(base *url.URL, app App, hc *http.Client) *OAuth {
+	endpoint := oauth2.Endpoint{
+		TokenURL: base.JoinPath("/oauth/" + Version + "/token").String(),
+		// Dated versions take parameters from the body alone.
+		AuthStyle: oauth2.AuthStyleInParams,
+	}
+	if app.Authorize != nil {
+		endpoint.AuthURL = app.Authorize.String()
+	}
+	return &OAuth{
+		config: oauth2.Config{
+			ClientID: app.ClientID, ClientSecret: app.ClientSecret, Endpoint: endpoint,
+			RedirectURL: app.Callback, Scopes: Scopes,
+		},
+		revoke: base.JoinPath("/oauth/" + Version + "/token/revoke").String(),
+		http:   hc,
+	}
+}
+
+// ConsentURL is the page on which a HubSpot user lets the app in. state comes
+// back with the answer; verifier, which the caller keeps to itself, has to be
+// shown at the exchange.
+// HubSpot docs: https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/oauth/working-with-oauth
+func (o *OAuth) ConsentURL(state, verifier string) string {
+	return o.config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier),
+		oauth2.SetAuthURLParam("optional_scope", strings.Join(OptionalScopes, " ")))
+}
+
+// Exchange turns the code of a consent into tokens. A code works once: the error
+// is bridge.Unauthorized for one that was used, is too old, or belongs to
+// another verifier.
+func (o *OAuth) Exchange(ctx context.Context, code, verifier string) (bridge.Tokens, error) {
+	token, err := o.config.Exchange(o.with(ctx), code, oauth2.VerifierOption(verifier))
+	return tokens(token, opExchange, err)
+}
+
+// Refresh asks for a new access token. The refresh token that comes with it may
+// be another one, and then the old one may be dead, so it has to be kept.
+func (o *OAuth) Refresh(ctx context.Context, refresh string) (bridge.Tokens, error) {
+	token, err := o.config.TokenSource(o.with(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
+	return tokens(token, opRefresh, err)
+}
+
+// Revoke ends a refresh token. Access tokens that it brought live on until they
+// expire, and the app stays installed. A token that is dead already is success.
+func (o *OAuth) Revoke(ctx context.Context, refresh string) error {
+	form := url.Values{
+		"token": {refresh}, "token_type_hint": {"refresh_token"},
+		"client_id": {o.config.ClientID}, "client_secret": {o.config.ClientSecret},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.revoke, strings.NewReader(form.Encode()))
+	if err != nil {
+		return &bridge.Error{Kind: bridge.Invalid, Op: opRevoke, Err: errors.New("request cannot be built")}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := o.http.Do(req)
+	if err != nil {
+		return unreachable(opRevoke, err)
+	}
+	defer func() { _ = res.Body.Close() }() // what was read stands, whatever closing says
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return unreachable(opRevoke, err)
+	case res.StatusCode/100 != 2:
+		return refusal(opRevoke, res.StatusCode, res.Header, body)
+	}
+	return nil
+}
+
+func (o *OAuth) with(ctx context.Context) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, o.http)
+}
+
+// invalidGrant is OAuth's word for a code or a refresh token that is used up,
+// expired or withdrawn (RFC 6749, 5.2).
+const invalidGrant = "invalid_grant"
+
+// GrantEnded tells that a refresh token works no more: the app was uninstalled,
+// or its consent was withdrawn. Only a new consent helps.
+func GrantEnded(err error) bool {
+	refused, ok := errors.AsType[*bridge.Error](err)
+	return ok && refused.Op == opRefresh && refused.Code == invalidGrant
+}
+
+func tokens(token *oauth2.Token, op string, err error) (bridge.Tokens, error) {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return bridge.Tokens{}, oauthRefusal(op, refused)
+	}
+	if err != nil {
+		if _, network := errors.AsType[*url.Error](err); network {
+			return bridge.Tokens{}, unreachable(op, err)
+		}
+		// Whatever else the library says may quote the answer.
+		return bridge.Tokens{}, &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: errors.New("answer is not the expected JSON")}
+	}
+	return bridge.Tokens{
+		Access: token.AccessToken, Refresh: token.RefreshToken, ExpiresIn: time.Duration(token.ExpiresIn) * time.Second,
+	}, nil
+}
+
+// oauthRefusal translates a refusal of the token endpoint, which names its
+// reason in OAuth's words.
+func oauthRefusal(op string, refused *oauth2.RetrieveError) *bridge.Error {
+	e := refusal(op, refused.Response.StatusCode, refused.Response.Header, refused.Body)
+	switch refused.ErrorCode {
+	case invalidGrant, "invalid_client", "access_denied", "unauthorized_client":
+		e.Kind = bridge.Unauthorized
+	}
+	if harmlessCode.MatchString(refused.ErrorCode) {
+		e.Code = refused.ErrorCode
+	}
+	return e
+}

@@ -1,0 +1,227 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// Where browsers go, below the public URL.
+const (
+	StartPath    = "/oauth/hubspot/start"
+	CallbackPath = "/oauth/hubspot/callback"
+
+	cookiePath = "/oauth/hubspot/"
+	cookieName = "advocatesync_consent"
+
+	linkParameter = "intent"
+)
+
+// visitTimeout bounds what happens between HubSpot's answer and ours: tokens,
+// properties, the connection.
+const visitTimeout = 25 * time.Second
+
+// StartURL is the link that leads somebody to HubSpot's consent page.
+func StartURL(publicURL, link string) string {
+	return publicURL + StartPath + "?" + url.Values{linkParameter: {link}}.Encode()
+}
+
+// Intents are the connections that operators want, and that wait for consent.
+type Intents interface {
+	IntentOf(ctx context.Context, link string) (store.Intent, error)
+	BeginVisit(ctx context.Context, link, state, browser string) error
+	EndVisit(ctx context.Context, state, browser string) (store.Intent, error)
+	FailIntent(ctx context.Context, id, failure string) error
+}
+
+// Vendor is HubSpot's side of a consent.
+type Vendor interface {
+	ConsentURL(state, verifier string) string
+	Exchange(ctx context.Context, code, verifier string) (bridge.Tokens, error)
+}
+
+// Connector makes a connection of what an operator wanted and HubSpot granted.
+type Connector interface {
+	FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error)
+}
+
+// Consent is the way through HubSpot's consent page: an operator's link, the
+// page, and back. It is no open door: without the link of an intent, which only
+// an operator can make and which lives for minutes, there is nothing to see.
+//
+// The state that travels through HubSpot works once, and only beside the cookie
+// of the browser that was sent there. That cookie is the PKCE verifier too, so
+// a code that somebody else gets hold of is worth nothing to them.
+type Consent struct {
+	publicURL string
+	intents   Intents
+	vendor    Vendor
+	connector Connector
+	log       *slog.Logger
+}
+
+// NewConsent returns the handlers below publicURL, which has no trailing slash.
+func NewConsent(publicURL string, intents Intents, vendor Vendor, connector Connector, log *slog.Logger) *Consent {
+	return &Consent{publicURL: publicURL, intents: intents, vendor: vendor, connector: connector, log: log}
+}
+
+// Register adds the handlers to a mux.
+func (c *Consent) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+StartPath, c.ask)
+	mux.HandleFunc("POST "+StartPath, c.leave)
+	mux.HandleFunc("GET "+CallbackPath, c.back)
+}
+
+// ask shows what is about to be joined: whoever consents at HubSpot should know
+// whose tenant gets the portal's contacts, and HubSpot's page does not tell.
+func (c *Consent) ask(w http.ResponseWriter, r *http.Request) {
+	link := r.URL.Query().Get(linkParameter)
+	in, err := c.intents.IntentOf(r.Context(), link)
+	if err != nil {
+		c.refuse(w, r, noSuchLink, err)
+		return
+	}
+	c.show(w, r, http.StatusOK, page{
+		Title: "Connect a HubSpot portal",
+		Lines: []string{
+			"Its contacts will be kept in step with the participants of the Advocate tenant " + in.Tenant + ", program " + in.Program + ".",
+			"Go on only if you, or somebody you trust, asked for this.",
+		},
+		Link: link, Target: c.publicURL + StartPath,
+	})
+}
+
+// leave sends the browser to HubSpot's page.
+func (c *Consent) leave(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4096)
+	state, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
+	if err := c.intents.BeginVisit(r.Context(), r.PostFormValue(linkParameter), state, verifier); err != nil {
+		c.refuse(w, r, noSuchLink, err)
+		return
+	}
+	c.setCookie(w, verifier, visitAge)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, c.vendor.ConsentURL(state, verifier), http.StatusSeeOther)
+}
+
+// back takes HubSpot's answer.
+func (c *Consent) back(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		c.refuse(w, r, otherBrowser, &bridge.Error{Kind: bridge.NotFound, Op: "oauth.callback", Err: errors.New("no cookie")})
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), visitTimeout)
+	defer cancel()
+	in, err := c.intents.EndVisit(ctx, query.Get("state"), cookie.Value)
+	if err != nil {
+		c.refuse(w, r, otherBrowser, err)
+		return
+	}
+	c.setCookie(w, "", -1)
+	connection, err := c.finish(ctx, in, query, cookie.Value)
+	if err != nil {
+		c.failed(w, r, in, err)
+		return
+	}
+	c.log.InfoContext(ctx, "portal connected", "connection", connection.ID, "portal", connection.PortalID)
+	c.show(w, r, http.StatusOK, page{Title: "Connected", Lines: []string{
+		"The portal is connected; its first report runs within a minute. The connection is " + connection.ID + ".",
+		"You can close this page.",
+	}})
+}
+
+func (c *Consent) finish(ctx context.Context, in store.Intent, query url.Values, verifier string) (bridge.Connection, error) {
+	if query.Get("error") != "" {
+		return bridge.Connection{}, errDeclined
+	}
+	tokens, err := c.vendor.Exchange(ctx, query.Get("code"), verifier)
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return c.connector.FinishConsent(ctx, in, tokens)
+}
+
+var errDeclined = errors.New("HubSpot did not get the consent")
+
+// failed tells the visitor and whoever waits for the intent, which stays open.
+func (c *Consent) failed(w http.ResponseWriter, r *http.Request, in store.Intent, cause error) {
+	c.log.WarnContext(r.Context(), "consent failed", "intent", in.ID, "err", cause)
+	if err := c.intents.FailIntent(context.WithoutCancel(r.Context()), in.ID, cause.Error()); err != nil {
+		c.log.WarnContext(r.Context(), "failure of a consent not recorded", "intent", in.ID, "err", err)
+	}
+	status := http.StatusBadRequest
+	if bridge.KindOf(cause) == bridge.Unavailable {
+		status = http.StatusBadGateway
+	}
+	c.show(w, r, status, page{Title: "Not connected", Lines: []string{
+		sentence(cause.Error()),
+		"Put that right, then open the same link again. After " + in.ExpiresAt.UTC().Format("15:04 MST") + ` a new one is needed: "starter connect".`,
+	}})
+}
+
+// sentence makes an error a sentence.
+func sentence(text string) string {
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// refusal is why there is nothing to see.
+type refusal struct {
+	status int
+	page   page
+}
+
+var (
+	noSuchLink = refusal{http.StatusNotFound, page{Title: "This link does not work", Lines: []string{
+		`It is older than a quarter of an hour, or it has served already. Ask for a new one: "starter connect".`,
+	}}}
+	otherBrowser = refusal{http.StatusForbidden, page{Title: "Not connected", Lines: []string{
+		"HubSpot's answer belongs to another browser, or to a visit that is over.",
+		"Open the link again in this browser, with cookies allowed. If it does not work any more, ask for a new one: \"starter connect\".",
+	}}}
+)
+
+// refuse answers a visitor without a valid link or state.
+func (c *Consent) refuse(w http.ResponseWriter, r *http.Request, why refusal, err error) {
+	if bridge.KindOf(err) != bridge.NotFound {
+		c.log.WarnContext(r.Context(), "intent could not be looked up", "err", err)
+		why = refusal{http.StatusServiceUnavailable, page{Title: "Not now", Lines: []string{"Something of ours does not answer. Try again in a minute."}}}
+	}
+	c.show(w, r, why.status, why.page)
+}
+
+// visitAge is how long a browser may stay at HubSpot's page.
+const visitAge = 15 * time.Minute
+
+func (c *Consent) setCookie(w http.ResponseWriter, value string, age time.Duration) {
+	cookie := &http.Cookie{
+		Name: cookieName, Value: value, Path: c.publicPath() + cookiePath, HttpOnly: true,
+		Secure: strings.HasPrefix(c.publicURL, "https://"),
+		// HubSpot's answer comes as a link from another site.
+		SameSite: http.SameSiteLaxMode,
+		MaxAge:   int(age / time.Second),
+	}
+	if age < 0 {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(w, cookie)
+}
+
+// publicPath is the path of the public URL, which a proxy in front takes off.
+func (c *Consent) publicPath() string {
+	u, err := url.Parse(c.publicURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.Path, "/")
+}

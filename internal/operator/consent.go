@@ -1,0 +1,121 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/oauth"
+	"advocatesync/internal/store"
+)
+
+// intents is the part of the store that consents are asked for with.
+type intents interface {
+	SaveIntent(ctx context.Context, in store.Intent, link string, life time.Duration) (store.Intent, error)
+	FinishIntent(ctx context.Context, id, connectionID string) error
+	IntentState(ctx context.Context, id string) (store.IntentState, error)
+}
+
+// consentLife is how long the link to HubSpot's page works.
+const consentLife = 15 * time.Minute
+
+// ConsentRequest is a link that makes a connection once somebody who may install
+// apps in the portal has followed it. Whoever has the link can use it, once.
+type ConsentRequest struct {
+	ID        string    `json:"intent_id"`
+	URL       string    `json:"consent_url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// RequestConsent is Connect for a portal without a static token: it checks
+// everything but HubSpot, and returns the link for a browser. With the
+// credentials of a connection that exists, its portal is asked once more.
+func (o *Operator) RequestConsent(ctx context.Context, in ConnectInput) (ConsentRequest, error) {
+	if o.vendors.App.ClientID == "" || o.vendors.App.ClientSecret == "" {
+		return ConsentRequest{}, errors.New("a portal can only consent to an app: set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or give --hubspot-token (HUBSPOT_ACCESS_TOKEN)")
+	}
+	if err := o.checkProgram(ctx, in); err != nil {
+		return ConsentRequest{}, err
+	}
+	link := rand.Text()
+	in.Credentials.HubSpotToken = ""
+	kept, err := o.store.SaveIntent(ctx, store.Intent{
+		PortalID: in.PortalID, Tenant: in.Tenant, Program: in.Program, Credentials: in.Credentials,
+	}, link, consentLife)
+	if err != nil {
+		return ConsentRequest{}, err
+	}
+	return ConsentRequest{ID: kept.ID, URL: oauth.StartURL(o.vendors.PublicURL, link), ExpiresAt: kept.ExpiresAt}, nil
+}
+
+// RequestConsentAgain asks the portal of a connection to consent once more:
+// after the app was uninstalled, or in place of a static token. Nothing else of
+// the connection changes.
+func (o *Operator) RequestConsentAgain(ctx context.Context, c bridge.Connection) (ConsentRequest, error) {
+	secrets, _, err := o.store.Credentials(ctx, c.ID)
+	if err != nil {
+		return ConsentRequest{}, err
+	}
+	return o.RequestConsent(ctx, ConnectInput{PortalID: c.PortalID, Tenant: c.Tenant, Program: c.Program, Credentials: secrets})
+}
+
+// FinishConsent makes the connection that an operator wanted, once HubSpot has
+// handed out its tokens.
+func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error) {
+	hub := o.vendors.hubspot(t.Access)
+	account, err := hub.AccountDetails(ctx)
+	if err != nil {
+		return bridge.Connection{}, fmt.Errorf("HubSpot could not be asked which portal consented: %w", err)
+	}
+	if in.PortalID != 0 && account.PortalID != in.PortalID {
+		return bridge.Connection{}, fmt.Errorf("portal %d consented, but %d is to be connected: choose that account on HubSpot's page", account.PortalID, in.PortalID)
+	}
+	wanted := ConnectInput{Tenant: in.Tenant, Program: in.Program, Credentials: in.Credentials}
+	connection, err := o.join(ctx, hub, wanted, func(c bridge.Connection) (bridge.Connection, error) {
+		c.PortalID = account.PortalID
+		return o.store.SaveConsented(ctx, c, in.Credentials, t)
+	})
+	if err != nil {
+		return bridge.Connection{}, err
+	}
+	return connection, o.store.FinishIntent(ctx, in.ID, connection.ID)
+}
+
+// pollConsent is how often somebody who waits looks.
+const pollConsent = time.Second
+
+// AwaitConsent waits until a link has made its connection. Failed visits are
+// told, and waited out: the link can be used again until it expires, which is
+// an error.
+func (o *Operator) AwaitConsent(ctx context.Context, intentID string, tell func(failure string)) (bridge.Connection, error) {
+	tick := time.NewTicker(pollConsent)
+	defer tick.Stop()
+	var told string
+	for {
+		state, err := o.store.IntentState(ctx, intentID)
+		switch {
+		case err != nil:
+			return bridge.Connection{}, err
+		case state.ConnectionID != "":
+			return o.store.Connection(ctx, state.ConnectionID)
+		case state.Expired:
+			return bridge.Connection{}, errors.New("nobody consented in time: ask for a new link")
+		case state.Failure != told:
+			told = state.Failure
+			tell(told)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return bridge.Connection{}, context.Cause(ctx)
+		}
+	}
+}
+
+// ConsentState tells what came of a link.
+func (o *Operator) ConsentState(ctx context.Context, intentID string) (store.IntentState, error) {
+	return o.store.IntentState(ctx, intentID)
+}
