@@ -19,7 +19,7 @@ type Common struct {
 	DatabaseURL   Secret // may hold a password
 	EncryptionKey Key    // seals credentials at rest and keys our hashes
 
-	PublicURL       string // how HubSpot and browsers reach us, without a trailing slash
+	PublicURL       string // how HubSpot and browsers reach us, without a trailing slash; the worker does not need it
 	HubSpot         HubSpot
 	AdvocateBaseURL *url.URL // without a trailing slash
 	ImpactBaseURL   *url.URL // without a trailing slash
@@ -61,7 +61,7 @@ type Starter struct {
 // LoadCommand reads what one-off commands need: no address to listen on, no app.
 func LoadCommand(getenv func(string) string) (Common, error) {
 	r := reader{getenv: getenv}
-	c := r.common()
+	c := r.reachable()
 	return c, r.err()
 }
 
@@ -87,7 +87,7 @@ func LoadWorker(getenv func(string) string) (Worker, error) {
 func LoadStarter(getenv func(string) string) (Starter, error) {
 	r := reader{getenv: getenv}
 	s := Starter{
-		Common:     r.common(),
+		Common:     r.reachable(),
 		ListenAddr: r.listenAddr("LISTEN_ADDR", ":8080"),
 		AdminToken: r.adminToken(),
 	}
@@ -96,11 +96,17 @@ func LoadStarter(getenv func(string) string) (Starter, error) {
 	return s, r.err()
 }
 
+// reachable is what those need who tell others how to reach us.
+func (r *reader) reachable() Common {
+	c := r.common()
+	c.PublicURL = r.baseURL("PUBLIC_URL", "http://localhost:8080").String()
+	return c
+}
+
 func (r *reader) common() Common {
 	return Common{
 		DatabaseURL:   r.databaseURL(),
 		EncryptionKey: r.encryptionKey(),
-		PublicURL:     r.baseURL("PUBLIC_URL", "http://localhost:8080").String(),
 		HubSpot: HubSpot{
 			BaseURL:      r.baseURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
 			AuthorizeURL: r.baseURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),

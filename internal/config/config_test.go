@@ -29,10 +29,14 @@ func with(changes map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// address is the URL of a host that ends without a slash.
+// address is a URL that ends without a slash.
 func address(raw string) *url.URL {
-	scheme, host, _ := strings.Cut(raw, "://")
-	return &url.URL{Scheme: scheme, Host: host}
+	scheme, rest, _ := strings.Cut(raw, "://")
+	host, path, found := strings.Cut(rest, "/")
+	if found {
+		path = "/" + path
+	}
+	return &url.URL{Scheme: scheme, Host: host, Path: path}
 }
 
 func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
@@ -40,8 +44,10 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 	common := config.Common{
 		DatabaseURL:   "postgres://sync:pw@db:5432/advocatesync",
 		EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
+		PublicURL:     "http://localhost:8080",
 		HubSpot: config.HubSpot{
-			BaseURL: address("https://api.hubapi.com"), AppID: 3300221, ClientSecret: "client-secret", RatePer10s: 110,
+			BaseURL: address("https://api.hubapi.com"), AuthorizeURL: address("https://app.hubspot.com/oauth/authorize"),
+			AppID: 3300221, ClientSecret: "client-secret", RatePer10s: 110,
 		},
 		AdvocateBaseURL:    address("https://app.referralsaasquatch.com"),
 		ImpactBaseURL:      address("https://api.impact.com"),
@@ -53,13 +59,15 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 	if diff := cmp.Diff(common, command); err != nil || diff != "" {
 		t.Errorf("LoadCommand: %v (-want +got)\n%s", err, diff)
 	}
+	common.PublicURL = ""
 	worker, err := config.LoadWorker(with(nil))
 	if diff := cmp.Diff(config.Worker{Common: common, ListenAddr: ":8081"}, worker); err != nil || diff != "" {
 		t.Errorf("LoadWorker: %v (-want +got)\n%s", err, diff)
 	}
+	common.PublicURL = "http://localhost:8080"
 	starter, err := config.LoadStarter(with(nil))
 	want := config.Starter{
-		Common: common, PublicURL: "http://localhost:8080", ListenAddr: ":8080", AdminToken: "0123456789abcdef",
+		Common: common, ListenAddr: ":8080", AdminToken: "0123456789abcdef",
 	}
 	if diff := cmp.Diff(want, starter); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
@@ -75,6 +83,7 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"PUBLIC_URL":            "https://sync.example.test/advocate/",
 		"LISTEN_ADDR":           "127.0.0.1:0",
 		"HUBSPOT_BASE_URL":      "http://127.0.0.1:9001/",
+		"HUBSPOT_AUTHORIZE_URL": "http://127.0.0.1:9001/oauth/authorize",
 		"ADVOCATE_BASE_URL":     "http://127.0.0.1:9002",
 		"IMPACT_BASE_URL":       "http://127.0.0.1:9003",
 		"HUBSPOT_APP_ID":        "12345678901",
@@ -90,15 +99,17 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		Common: config.Common{
 			DatabaseURL:   "host=/run/postgresql dbname=sync",
 			EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
+			PublicURL:     "https://sync.example.test/advocate",
 			HubSpot: config.HubSpot{
-				BaseURL: address("http://127.0.0.1:9001"), AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
+				BaseURL: address("http://127.0.0.1:9001"), AuthorizeURL: address("http://127.0.0.1:9001/oauth/authorize"),
+				AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
 			},
 			AdvocateBaseURL:    address("http://127.0.0.1:9002"),
 			ImpactBaseURL:      address("http://127.0.0.1:9003"),
 			ReportSyncInterval: 2 * time.Second,
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
-		PublicURL: "https://sync.example.test/advocate", ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",
+		ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
@@ -189,6 +200,7 @@ func TestLoad_asksOnlyForWhatIsUsed(t *testing.T) {
 	if _, err := config.LoadWorker(getenv); err != nil {
 		t.Errorf("LoadWorker: %v", err)
 	}
+	getenv = with(map[string]string{"ADMIN_TOKEN": "", "HUBSPOT_APP_ID": "", "HUBSPOT_CLIENT_SECRET": ""})
 	if _, err := config.LoadCommand(getenv); err != nil {
 		t.Errorf("LoadCommand: %v", err)
 	}

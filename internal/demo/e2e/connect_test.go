@@ -34,7 +34,7 @@ func TestConnect(t *testing.T) {
 			nil, []string{"--portal-id", "123"}, []string{"belongs to portal"}},
 		"names everything that is missing at once": {
 			[]string{"HUBSPOT_ACCESS_TOKEN=", "ADVOCATE_API_KEY=", "ADVOCATE_PROGRAM_ID="}, nil,
-			[]string{"--hubspot-token", "--advocate-key", "--program"}},
+			[]string{"--advocate-key", "--program"}},
 	}
 	for name, tt := range refusals {
 		t.Run(name, func(t *testing.T) {

@@ -254,6 +254,7 @@ func (s *Stack) configure(context.Context) error {
 		"LISTEN_ADDR="+s.StarterURL[len("http://"):],
 		"WORKER_LISTEN_ADDR="+s.WorkerURL[len("http://"):],
 		"HUBSPOT_BASE_URL="+s.HubSpotURL,
+		"HUBSPOT_AUTHORIZE_URL="+s.HubSpotURL+"/oauth/authorize",
 		"ADVOCATE_BASE_URL="+s.AdvocateURL,
 		"HUBSPOT_APP_ID="+strconv.FormatInt(app.ID, 10),
 		"HUBSPOT_CLIENT_ID="+app.ClientID,

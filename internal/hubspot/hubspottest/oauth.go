@@ -91,7 +91,8 @@ func (h *Host) oauthRoutes() {
 	h.mux.HandleFunc("GET /oauth/{portal}/authorize", h.consent)
 }
 
-// consent plays app.hubspot.com's page and its visitor, who always agrees.
+// consent plays app.hubspot.com's page and its visitor, who agrees unless the
+// portal's knob says otherwise.
 func (h *Host) consent(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	back, err := url.Parse(q.Get("redirect_uri"))
@@ -105,7 +106,12 @@ func (h *Host) consent(w http.ResponseWriter, r *http.Request) {
 	}
 	scopes := strings.Fields(q.Get("scope") + " " + q.Get("optional_scope"))
 	answer := back.Query()
-	answer.Set("code", h.authorizeCode(portal.id, q.Get("redirect_uri"), scopes, q.Get("code_challenge")))
+	if portal.currentKnobs().DenyConsent {
+		answer.Set("error", "access_denied")
+		answer.Set("error_description", "the user denied the request")
+	} else {
+		answer.Set("code", h.authorizeCode(portal.id, q.Get("redirect_uri"), scopes, q.Get("code_challenge")))
+	}
 	if state := q.Get("state"); state != "" {
 		answer.Set("state", state)
 	}
@@ -156,16 +162,24 @@ func oauthRefused(status, kind, text string) reply {
 	return reply{status: http.StatusBadRequest, body: oauthFailure{status, kind, text, text}}
 }
 
+// known refuses a form that is not our app's.
+func (h *Host) known(form url.Values) (refusal reply, ours bool) {
+	switch {
+	case form.Get("client_id") != h.app.ClientID:
+		return oauthRefused("BAD_CLIENT_ID", "invalid_client", "missing or unknown client id"), false
+	case form.Get("client_secret") != h.app.ClientSecret:
+		return oauthRefused("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret"), false
+	}
+	return reply{}, true
+}
+
 func (h *Host) issueToken(c *call) reply {
 	form, f := c.form()
 	if f != nil {
 		return refused(f)
 	}
-	switch {
-	case form.Get("client_id") != h.app.ClientID:
-		return oauthRefused("BAD_CLIENT_ID", "invalid_client", "missing or unknown client id")
-	case form.Get("client_secret") != h.app.ClientSecret:
-		return oauthRefused("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret")
+	if refusal, ours := h.known(form); !ours {
+		return refusal
 	}
 	h.oauth.mu.Lock()
 	defer h.oauth.mu.Unlock()
@@ -253,6 +267,9 @@ func (h *Host) revoke(c *call) reply {
 	form, f := c.form()
 	if f != nil {
 		return refused(f)
+	}
+	if refusal, ours := h.known(form); !ours {
+		return refusal
 	}
 	h.oauth.mu.Lock()
 	defer h.oauth.mu.Unlock()

@@ -143,6 +143,8 @@ type Knobs struct {
 	MissingScopes []string `json:"missing_scopes,omitempty"`
 	// RotateRefreshToken makes every refresh answer a new refresh token.
 	RotateRefreshToken bool `json:"rotate_refresh_token"`
+	// DenyConsent has the visitor of the consent page say no.
+	DenyConsent bool `json:"deny_consent"`
 }
 
 // ConditionRule requires properties on a contact whose Property equals Value.

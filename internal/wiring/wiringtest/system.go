@@ -15,6 +15,7 @@ import (
 	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
@@ -27,6 +28,9 @@ const Program = "47255"
 
 // Hold is how long deletions are held.
 const Hold = time.Minute
+
+// PublicURL is where browsers are told to reach us.
+const PublicURL = "https://sync.example.test"
 
 // System is one connection with everything behind it but Temporal.
 type System struct {
@@ -61,11 +65,15 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 
 func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	t.Helper()
-	s.Operator = operator.New(s.Store, s.Temporal, operator.Vendors{HubSpot: crm, Advocate: referrals}, time.Minute, time.Now)
+	app := hubspot.App{
+		ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Authorize: crm.JoinPath("/oauth/authorize"),
+	}
+	vendors := operator.Vendors{HubSpot: crm, Advocate: referrals, App: app, PublicURL: PublicURL}
+	s.Operator = operator.New(s.Store, s.Temporal, vendors, time.Minute, time.Now)
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
 	budget := store.NewBudget(s.Store, store.BudgetOptions{})
-	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals}, s.Store, budget,
+	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app}, s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Links.Close)
 }
