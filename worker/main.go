@@ -67,6 +67,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	defer workers.Stop()
 	mux := http.NewServeMux()
 	health.Register(mux, startup.Checks(s, temporal), metrics)
+	health.Profiles(mux)
 	log.InfoContext(ctx, "worker started", "health", cfg.ListenAddr)
 	return health.Serve(ctx, cfg.ListenAddr, mux)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -42,6 +43,15 @@ func Register(mux *http.ServeMux, checks map[string]Check, metrics prometheus.Ga
 		answer(w, status, results)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+}
+
+// Profiles adds the profiles of the process (/debug/pprof/) to a mux. They tell
+// what the program does, not with whose data; yet taking one costs something, so
+// they belong on an address that only operators reach.
+func Profiles(mux *http.ServeMux) {
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
 // run asks all checks at the same time and returns "ok" or the failure of each.

@@ -31,6 +31,7 @@ func (h *Host) adminRoutes(m *http.ServeMux) {
 		"GET /_admin/{tenant}/users":         adminUsers,
 		"POST /_admin/{tenant}/users":        adminPut,
 		"POST /_admin/{tenant}/join":         adminJoin,
+		"POST /_admin/{tenant}/seed":         adminSeed,
 		"POST /_admin/{tenant}/edit":         adminEdit,
 		"POST /_admin/{tenant}/code":         adminCode,
 		"POST /_admin/{tenant}/block":        adminBlock,
@@ -101,6 +102,15 @@ func adminJoin(w http.ResponseWriter, r *http.Request, t *Tenant) {
 	if read(w, r, &in) {
 		u, err := t.Join(in.Email, in.FirstName, in.LastName, in.ReferredBy...)
 		answer(w, u, err)
+	}
+}
+
+// adminSeed adds many participants at once, as Tenant.Seed does.
+func adminSeed(w http.ResponseWriter, r *http.Request, t *Tenant) {
+	var in []User
+	if read(w, r, &in) {
+		t.Seed(len(in), func(i int) User { return in[i] })
+		w.WriteHeader(http.StatusNoContent)
 	}
 }
 

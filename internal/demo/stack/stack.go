@@ -28,6 +28,8 @@ import (
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/localpg"
+	"advocatesync/internal/seal"
+	"advocatesync/internal/store"
 )
 
 // Options says how to run the system. The zero value suits a test.
@@ -46,6 +48,9 @@ type Options struct {
 	RatePer10s int
 	// Binaries is a folder that Build filled; empty builds anew.
 	Binaries string
+	// Apart serves the stand-ins from processes of their own, so that what they
+	// take is not taken for ours. Stack.HubSpot and Stack.Advocate are nil then.
+	Apart bool
 	// Demo prefers the well-known ports, adds the Temporal UI, and takes a
 	// Temporal server that is there already instead of the embedded one.
 	Demo bool
@@ -68,6 +73,7 @@ type Stack struct {
 
 	opts     Options
 	binaries string
+	key      []byte // the installation's encryption key
 	env      []string
 	starter  *process
 	worker   *process
@@ -122,13 +128,14 @@ func (s *Stack) build(ctx context.Context) error {
 	return Build(ctx, dir)
 }
 
-// Build compiles worker and starter into a folder, as production runs them.
+// Build compiles worker, starter and standin into a folder, as production and
+// compose run them.
 func Build(ctx context.Context, dir string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter", "./internal/standin")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the binaries: %w\n%s", err, out)
@@ -179,7 +186,9 @@ func (s *Stack) startVendors(ctx context.Context) error {
 		return err
 	}
 	s.StarterURL, s.WorkerURL = "http://"+starter, "http://"+worker
-
+	if s.opts.Apart {
+		return s.launchVendors(ctx)
+	}
 	s.HubSpot = hubspottest.NewHost(hubspottest.WithWebhooks(s.StarterURL + "/webhooks/hubspot"))
 	if s.opts.Limits != nil {
 		s.HubSpot.DefaultPortal().Tune(func(k *hubspottest.Knobs) { k.Limits = *s.opts.Limits })
@@ -194,6 +203,30 @@ func (s *Stack) startVendors(ctx context.Context) error {
 	s.onClose(func() error { s.Advocate.Close(); return nil })
 	s.AdvocateURL, err = s.serve(ctx, 9091, s.Advocate)
 	return err
+}
+
+// launchVendors starts each stand-in as a process.
+func (s *Stack) launchVendors(ctx context.Context) error {
+	for _, vendor := range []struct {
+		name, addressVariable, ready string
+		url                          *string
+	}{
+		{"hubspot", "HUBSPOT_LISTEN_ADDR", "/_admin/counters", &s.HubSpotURL},
+		{"advocate", "ADVOCATE_LISTEN_ADDR", "/_admin/tenants", &s.AdvocateURL},
+	} {
+		address, err := s.reserve(ctx, 0)
+		if err != nil {
+			return err
+		}
+		*vendor.url = "http://" + address
+		env := append(inherited(), vendor.addressVariable+"="+address, "WEBHOOK_TARGET="+s.StarterURL+"/webhooks/hubspot")
+		p, err := launch(ctx, vendor.name, s.binary("standin"), []string{vendor.name}, env, s.opts.Log, *vendor.url+vendor.ready)
+		if err != nil {
+			return err
+		}
+		s.onClose(p.stop)
+	}
+	return nil
 }
 
 // reserve returns a free loopback address, the preferred one for a demo. It is
@@ -245,7 +278,7 @@ func (s *Stack) configure(context.Context) error {
 	if _, err := rand.Read(key); err != nil {
 		return err
 	}
-	app := s.HubSpot.App()
+	s.key = key
 	s.env = append(inherited(),
 		"DATABASE_URL="+s.DatabaseURL(),
 		"ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(key),
@@ -256,9 +289,9 @@ func (s *Stack) configure(context.Context) error {
 		"HUBSPOT_BASE_URL="+s.HubSpotURL,
 		"HUBSPOT_AUTHORIZE_URL="+s.HubSpotURL+"/oauth/authorize",
 		"ADVOCATE_BASE_URL="+s.AdvocateURL,
-		"HUBSPOT_APP_ID="+strconv.FormatInt(app.ID, 10),
-		"HUBSPOT_CLIENT_ID="+app.ClientID,
-		"HUBSPOT_CLIENT_SECRET="+app.ClientSecret,
+		"HUBSPOT_APP_ID="+strconv.FormatInt(hubspottest.DefaultAppID, 10),
+		"HUBSPOT_CLIENT_ID="+hubspottest.DefaultClientID,
+		"HUBSPOT_CLIENT_SECRET="+hubspottest.DefaultClientSecret,
 		"HUBSPOT_RATE_PER_10S="+strconv.Itoa(s.opts.RatePer10s),
 		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
 		"DELETION_HOLD="+s.opts.DeletionHold.String(),
@@ -306,6 +339,15 @@ func (s *Stack) StartStarter(ctx context.Context) (err error) {
 func (s *Stack) StartWorker(ctx context.Context) (err error) {
 	s.worker, err = launch(ctx, "worker", s.binary("worker"), nil, s.env, s.opts.Log, s.WorkerURL+"/readyz")
 	return err
+}
+
+// Store opens the system's database beside its processes. The caller closes it.
+func (s *Stack) Store(ctx context.Context) (*store.Store, error) {
+	sealer, err := seal.NewSealer(s.key)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, s.DatabaseURL(), sealer)
 }
 
 // KillWorker ends the worker with SIGKILL.

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/store"
+)
+
+// ceiling is what HubSpot's limit allows: 110 calls of 100 records in 10 s.
+const ceiling = 1100.0 // records a second
+
+// system is one running stack and what the bench needs of it.
+type system struct {
+	*stack.Stack
+	vendors vendors
+	store   *store.Store
+}
+
+// with runs a scenario on a stack of its own.
+func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*system) error) (err error) {
+	opts.Binaries, opts.Apart = b.binaries, true
+	opts.ReportInterval = time.Minute // as in production
+	log, err := os.CreateTemp("", "advocatesync-bench-*.log")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err == nil {
+			err = os.Remove(log.Name())
+		} else {
+			b.say("what the processes said is in %s", log.Name())
+		}
+	}()
+	opts.Log = log
+	stacked, err := stack.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	s := &system{Stack: stacked, vendors: vendors{stacked.HubSpotURL, stacked.AdvocateURL}}
+	defer func() {
+		if s.store != nil {
+			s.store.Close()
+		}
+		err = errors.Join(err, s.Close())
+	}()
+	if s.store, err = s.Store(ctx); err != nil {
+		return err
+	}
+	return scenario(s)
+}
+
+// measured is one mass sync as seen from outside.
+type measured struct {
+	store.Progress
+	traffic traffic // at HubSpot
+
+	whole time.Duration // from asking for it until its end
+	apply time.Duration // from the first contact written until the last
+	rate  float64       // contacts a second while it applied
+	cpu   map[string]time.Duration
+	// resident is what the worker took, sampled evenly from the first write to
+	// the last.
+	resident []int64
+}
+
+func (m measured) callsPerRecord() float64 { return float64(m.HubSpotCalls) / float64(m.Total) }
+
+// sampleEvery is how often a mass sync is looked at: often against the seconds
+// that it takes, rarely enough not to be a load itself.
+const sampleEvery = 100 * time.Millisecond
+
+// massSync runs a mass sync as an operator does and watches it from outside.
+// meanwhile, unless nil, runs beside it from the first write on and is waited for.
+func (b *bench) massSync(ctx context.Context, s *system, meanwhile func() error) (measured, error) {
+	var m measured
+	if err := s.vendors.reset(ctx); err != nil {
+		return m, err
+	}
+	before := processes()
+	out, err := s.Command(ctx, nil, "mass-sync", "start", "--json")
+	if err != nil {
+		return m, err
+	}
+	var started struct {
+		Run int64 `json:"run"`
+	}
+	if err := json.Unmarshal([]byte(out), &started); err != nil {
+		return m, fmt.Errorf("mass-sync start answers no JSON: %w", err)
+	}
+	w := watch{bench: b, system: s, run: started.Run, meanwhile: meanwhile}
+	if err := w.toTheEnd(ctx, &m); err != nil {
+		return m, err
+	}
+	m.whole = m.FinishedAt.Sub(m.CreatedAt)
+	m.cpu = map[string]time.Duration{}
+	for name, now := range processes() {
+		m.cpu[name] = now.cpu - before[name].cpu
+	}
+	b.say("%s: %d of %d done in %s, %d HubSpot calls, CPU %s", m.State, m.Done(), m.Total, m.whole.Round(time.Millisecond), m.HubSpotCalls, m.cpuLine())
+	if m.Run.State != store.RunDone || m.Done() != m.Total {
+		return m, fmt.Errorf("mass sync %d ended as %s: %s", m.ID, m.Run.State, m.Reason)
+	}
+	return m, nil
+}
+
+func (m measured) cpuLine() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(m.cpu)) {
+		if m.cpu[name] >= 100*time.Millisecond {
+			parts = append(parts, fmt.Sprintf("%s %.1f s", name, m.cpu[name].Seconds()))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// watch looks at one mass sync until it has ended.
+type watch struct {
+	bench     *bench
+	system    *system
+	run       int64
+	meanwhile func() error
+
+	first, last time.Time // when a write was seen first, and last
+	written     int       // by then
+	atFirst     int
+	beside      chan error
+}
+
+func (w *watch) toTheEnd(ctx context.Context, m *measured) error {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	said := time.Now()
+	for m.FinishedAt.IsZero() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		var err error
+		if m.traffic, err = w.system.vendors.traffic(ctx); err != nil {
+			return err
+		}
+		w.note(m)
+		if m.Progress, err = w.system.store.MassProgress(ctx, w.system.ConnectionID, w.run); err != nil {
+			return err
+		}
+		if time.Since(said) > 15*time.Second {
+			said = time.Now()
+			w.bench.say("  %d of %d, %.0f/s lately", m.Done(), m.Total, m.Rate)
+		}
+	}
+	m.apply = w.last.Sub(w.first)
+	if m.apply > 0 {
+		m.rate = float64(w.written-w.atFirst) / m.apply.Seconds()
+	}
+	if w.beside != nil {
+		if err := <-w.beside; err != nil {
+			return err
+		}
+	}
+	var err error
+	m.traffic, err = w.system.vendors.traffic(ctx)
+	return err
+}
+
+// note takes down what changed since the last look.
+func (w *watch) note(m *measured) {
+	if m.traffic.Writes <= w.written {
+		return
+	}
+	w.last = time.Now()
+	if w.first.IsZero() {
+		w.first, w.atFirst = w.last, m.traffic.Writes
+		w.begin()
+	}
+	w.written = m.traffic.Writes
+	m.resident = append(m.resident, processes()["worker"].resident)
+}
+
+// begin starts what is to happen beside the mass sync.
+func (w *watch) begin() {
+	if w.bench.profile != "" {
+		go w.bench.profileWorker(w.system)
+	}
+	if w.meanwhile != nil {
+		w.beside = make(chan error, 1)
+		go func() { w.beside <- w.meanwhile() }()
+	}
+}
+
+// residentAt is the worker's memory at a part of the run, in MiB.
+func (m measured) residentAt(part float64) float64 {
+	if len(m.resident) == 0 {
+		return 0
+	}
+	return float64(m.resident[int(part*float64(len(m.resident)-1))]) / (1 << 20)
+}
+
+func (m measured) residentMost() float64 {
+	if len(m.resident) == 0 {
+		return 0
+	}
+	return float64(slices.Max(m.resident)) / (1 << 20)
+}
+
+// profiled is how long a CPU profile of the worker is taken.
+const profiled = 10 * time.Second
+
+// profileWorker writes a CPU profile of the worker into the profile folder.
+func (b *bench) profileWorker(s *system) {
+	name := filepath.Join(b.profile, fmt.Sprintf("worker-%s.pprof", time.Now().Format("150405")))
+	file, err := os.Create(name) //nolint:gosec // the folder is the operator's choice
+	if err == nil {
+		url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.WorkerURL, int(profiled.Seconds()))
+		err = errors.Join(download(context.Background(), url, file), file.Close())
+	}
+	if err != nil {
+		b.say("no profile: %v", err)
+		return
+	}
+	b.say("profile of the worker: %s", name)
+}
+
+func download(ctx context.Context, url string, into io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(into, resp.Body)
+	return err
+}

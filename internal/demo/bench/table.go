@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// table is what the bench prints in the end, ready for docs/performance.md.
+type table struct{ rows [][4]string }
+
+// add notes a figure beside its goal, and the ratio of the two where there is
+// one.
+func (t *table) add(what, goal, seen, ratio string) {
+	t.rows = append(t.rows, [4]string{what, goal, seen, ratio})
+}
+
+func (t *table) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "| What\t| Goal\t| Seen\t| Ratio\t|")
+	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|")
+	for _, row := range t.rows {
+		fmt.Fprintf(w, "| %s\t|\n", strings.Join(row[:], "\t| "))
+	}
+	return w.Flush()
+}
+
+func percent(part, whole float64) string { return fmt.Sprintf("%.1f %%", 100*part/whole) }
+
+func times(seen, goal float64) string { return fmt.Sprintf("%.2f × goal", seen/goal) }
