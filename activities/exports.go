@@ -7,6 +7,8 @@ import (
 	"iter"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -51,9 +53,22 @@ func NewExports(links Links, runs runs) *Exports {
 // up in an export, so rows are asked for again and known ones cost nothing.
 const reportOverlap = 5 * time.Minute
 
-// pollExport is how soon a pending export is looked at again; the vendor's own
-// example took 28 s.
-const pollExport = 2 * time.Second
+// An export is small and ready within the second, or large: the vendor's own
+// example took 28 s. So it is looked at again soon at first, and then every
+// pollMost.
+const (
+	pollFirst = 250 * time.Millisecond
+	pollMost  = 2 * time.Second
+)
+
+// nextPoll is how long to wait after an attempt that found the export pending.
+func nextPoll(attempt int32) time.Duration {
+	wait := pollFirst
+	for ; attempt > 1 && wait < pollMost; attempt-- {
+		wait *= 2
+	}
+	return wait
+}
 
 // Counts is what a run found and did.
 type Counts = store.Counts
@@ -131,7 +146,7 @@ func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
 	switch {
 	case err != nil:
 	case export.Status == advocate.ExportPending:
-		err = &bridge.Error{Kind: bridge.Pending, Op: "advocate.export", RetryAfter: pollExport}
+		err = &bridge.Error{Kind: bridge.Pending, Op: "advocate.export", RetryAfter: nextPoll(activity.GetInfo(ctx).Attempt)}
 	case export.Status != advocate.ExportCompleted:
 		err = &bridge.Error{Kind: bridge.NotFound, Op: "advocate.export", Code: string(export.Status)}
 	}

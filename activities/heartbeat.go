@@ -11,7 +11,11 @@ import (
 // HeartbeatTimeout is how long a worker may be silent about an activity before
 // Temporal gives the work to another one. It bounds how long a killed process
 // delays its work.
-const HeartbeatTimeout = 6 * time.Second
+const HeartbeatTimeout = 5 * time.Second
+
+// HeartbeatEvery is how often a worker reports: so often that a busy machine may
+// swallow several before an activity that lives is taken for dead.
+const HeartbeatEvery = HeartbeatTimeout / 4
 
 // Heartbeats returns a worker interceptor that reports every running activity
 // alive, so that activities need no code for it. It proves that the process
@@ -41,7 +45,7 @@ func (h *heartbeat) ExecuteActivity(ctx context.Context, in *interceptor.Execute
 }
 
 func beat(ctx context.Context, done <-chan struct{}) {
-	ticker := time.NewTicker(HeartbeatTimeout / 3)
+	ticker := time.NewTicker(HeartbeatEvery)
 	defer ticker.Stop()
 	for {
 		select {

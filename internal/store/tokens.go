@@ -15,6 +15,11 @@ type tokens struct {
 	bulkNextAt       time.Time // when bulk work is due its next call
 }
 
+// catchUp is how many calls bulk work may be behind its pace and still make up
+// for: those of a pause of half a second, as a garbage collection or a busy disk
+// causes. More would come in a burst, and live work wait for it to age.
+const catchUp = 5
+
 // decide answers one request and takes down what follows from the answer.
 func (o BudgetOptions) decide(t *tokens, now time.Time, lane bridge.Lane) bridge.Grant {
 	o.forget(t, now)
@@ -30,7 +35,10 @@ func (o BudgetOptions) decide(t *tokens, now time.Time, lane bridge.Lane) bridge
 	if lane == bridge.LaneBulk {
 		// Counted from when the call was due, not from now, or the delays of
 		// the callers would add up; but what was missed long ago is gone.
-		t.bulkNextAt = latest(t.bulkNextAt, now.Add(-o.pace())).Add(o.pace())
+		if now.Sub(t.bulkNextAt) > catchUp*o.pace() {
+			t.bulkNextAt = now
+		}
+		t.bulkNextAt = t.bulkNextAt.Add(o.pace())
 	}
 	return bridge.Grant{OK: true, Left: free - 1, Limit: o.Limit}
 }

@@ -48,7 +48,10 @@ func options(d Deployment) worker.Options {
 	o := worker.Options{
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
-		Interceptors:                []interceptor.WorkerInterceptor{activities.Heartbeats()},
+		// The SDK would keep heartbeats back for most of the timeout, and a dead
+		// worker be noticed the later.
+		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
+		Interceptors:                 []interceptor.WorkerInterceptor{activities.Heartbeats()},
 	}
 	if d.BuildID != "" {
 		o.DeploymentOptions = worker.DeploymentOptions{
