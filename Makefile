@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint record-histories
+.PHONY: help demo build test bench lint record-histories
 
 lint := golangci-lint run ./...
 
@@ -16,6 +16,10 @@ build: ## Build worker and starter into bin/
 test: lint ## Check and test everything
 	go test ./...
 	go test -C internal/demo -timeout 30m ./...
+
+bench: ## Measure mass syncs, in about ten minutes (ARGS="-records 100000 mapped")
+	@.ci/postgres
+	go run -C internal/demo ./bench $(ARGS)
 
 record-histories: ## Record workflow histories of the code as it is, when a release is cut
 	RECORD_HISTORIES=$(CURDIR)/workflows/testdata/history go test -C internal/demo -run TestRecordHistories -count=1 ./e2e

@@ -18,7 +18,7 @@ type BudgetOptions struct {
 	// Window is the length of HubSpot's rolling window: 10 s by default.
 	Window time.Duration
 	// Margin is how much longer a grant counts here than at HubSpot, because a
-	// call may arrive there later than the ones after it. 150 ms by default.
+	// call may arrive there later than the ones after it. 200 ms by default.
 	Margin time.Duration
 	// Reserve is how many calls of a window bulk work leaves to live work: 1 by
 	// default, so that a live call finds one; those after it get the next ones
@@ -34,7 +34,7 @@ func (o BudgetOptions) withDefaults() BudgetOptions {
 		o.Window = 10 * time.Second
 	}
 	if o.Margin == 0 {
-		o.Margin = 150 * time.Millisecond
+		o.Margin = 200 * time.Millisecond
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 1

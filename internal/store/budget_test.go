@@ -146,7 +146,7 @@ func TestBudget_liveFillsTheWindowAndNoMore(t *testing.T) {
 		s.now = s.now.Add(time.Millisecond)
 	}
 	g := s.ask(bridge.LaneLive)
-	if want := 10150*time.Millisecond - 110*time.Millisecond; g.OK || g.Wait != want {
+	if want := 10200*time.Millisecond - 110*time.Millisecond; g.OK || g.Wait != want {
 		t.Fatalf("answer %+v to the 111th call, want a wait of %v", g, want)
 	}
 	s.now = s.now.Add(g.Wait)

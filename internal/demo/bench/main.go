@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // the system cleans its folder for such files
 	b.binaries = dir
 	if err := stack.Build(ctx, dir); err != nil {
 		return err
@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	fmt.Fprintf(out, "%s, %d CPUs, %s; took %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(),
 		time.Since(began).Round(time.Second))
-	return b.table.print(out)
+	return b.table.show(out)
 }
 
 func usage(flags *flag.FlagSet) {

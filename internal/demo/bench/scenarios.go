@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"advocatesync/internal/bridge"
@@ -91,18 +93,14 @@ type latencies struct {
 	system *system
 	people int
 	every  time.Duration
+	born   map[string]time.Time // by contact id: those that wait
 	took   []time.Duration
 }
 
 func (l *latencies) measure(ctx context.Context) error {
-	type contact struct {
-		id   string
-		born time.Time
-	}
-	var open []contact
-	create := time.NewTicker(l.every)
+	l.born = map[string]time.Time{}
+	create, look := time.NewTicker(l.every), time.NewTicker(25*time.Millisecond)
 	defer create.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for created := 0; len(l.took) < l.people; {
 		select {
@@ -117,22 +115,35 @@ func (l *latencies) measure(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			open = append(open, contact{id, born})
+			l.born[id] = born
 			created++
 		case <-look.C:
-			var waiting []contact
-			for _, c := range open {
-				record, err := l.system.vendors.contact(ctx, c.id)
-				if err != nil {
-					return err
-				}
-				if record.Properties[bridge.PropReferralCode] == "" {
-					waiting = append(waiting, c)
-					continue
-				}
-				l.took = append(l.took, time.Since(c.born))
+			if err := l.look(ctx); err != nil {
+				return err
 			}
-			open = waiting
+		}
+	}
+	return nil
+}
+
+// look notes the contacts that have their fields now.
+func (l *latencies) look(ctx context.Context) error {
+	if len(l.born) == 0 {
+		return nil
+	}
+	oldest := slices.Min(slices.Collect(maps.Keys(l.born))) // ids of one length
+	before, err := strconv.Atoi(oldest)
+	if err != nil {
+		return err
+	}
+	records, err := l.system.vendors.contactsAfter(ctx, strconv.Itoa(before-1), l.people)
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		if born, waits := l.born[record.ID]; waits && record.Properties[bridge.PropReferralCode] != "" {
+			l.took = append(l.took, time.Since(born))
+			delete(l.born, record.ID)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,10 +31,12 @@ func participantID(i int) string {
 // seedParticipants puts n people into Advocate.
 func (s *system) seedParticipants(ctx context.Context, n int) error {
 	people := make([]advocatetest.User, n)
+	// Old enough for the reports of the last minutes to have told of them.
+	joined := time.Now().Add(-24 * time.Hour).UnixMilli()
 	for i := range people {
-		people[i] = advocatetest.User{ID: participantID(i), Email: email(i), FirstName: "Person", LastName: "Number" + strconv.Itoa(i)}
+		people[i] = advocatetest.User{ID: participantID(i), DateCreated: joined, Email: email(i), FirstName: "Person", LastName: "Number" + strconv.Itoa(i)}
 	}
-	return s.seedPeople(ctx, people)
+	return s.vendors.seedParticipants(ctx, people)
 }
 
 // seedContacts puts the contacts of every step-th of n people into HubSpot,
@@ -48,10 +51,6 @@ func (s *system) seedContacts(ctx context.Context, n, step int, more func(i int)
 		contacts = append(contacts, hubspottest.Record{ID: contactID(i), Properties: props})
 	}
 	return s.vendors.seedContacts(ctx, contacts)
-}
-
-func (s *system) seedPeople(ctx context.Context, people []advocatetest.User) error {
-	return s.vendors.seedParticipants(ctx, people)
 }
 
 // seedMapped puts n people on both sides, mapped to each other, with older

@@ -221,7 +221,7 @@ const profiled = 10 * time.Second
 // profileWorker writes a CPU profile of the worker into the profile folder.
 func (b *bench) profileWorker(s *system) {
 	name := filepath.Join(b.profile, fmt.Sprintf("worker-%s.pprof", time.Now().Format("150405")))
-	file, err := os.Create(name) //nolint:gosec // the folder is the operator's choice
+	file, err := os.Create(name)
 	if err == nil {
 		url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.WorkerURL, int(profiled.Seconds()))
 		err = errors.Join(download(context.Background(), url, file), file.Close())
@@ -242,7 +242,6 @@ func download(ctx context.Context, url string, into io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
 	_, err = io.Copy(into, resp.Body)
-	return err
+	return errors.Join(err, resp.Body.Close())
 }

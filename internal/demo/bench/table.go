@@ -16,7 +16,7 @@ func (t *table) add(what, goal, seen, ratio string) {
 	t.rows = append(t.rows, [4]string{what, goal, seen, ratio})
 }
 
-func (t *table) print(out io.Writer) error {
+func (t *table) show(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(w, "| What\t| Goal\t| Seen\t| Ratio\t|")
 	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,10 +47,11 @@ func (v vendors) createContact(ctx context.Context, props map[string]string) (st
 	return made.ID, err
 }
 
-func (v vendors) contact(ctx context.Context, id string) (hubspottest.Record, error) {
-	var record hubspottest.Record
-	err := ask(ctx, http.MethodGet, v.contacts()+"/"+id, nil, &record)
-	return record, err
+// contactsAfter returns up to limit contacts with ids above one.
+func (v vendors) contactsAfter(ctx context.Context, id string, limit int) ([]hubspottest.Record, error) {
+	var found []hubspottest.Record
+	err := ask(ctx, http.MethodGet, fmt.Sprintf("%s?after=%s&limit=%d", v.contacts(), id, limit), nil, &found)
+	return found, err
 }
 
 func (v vendors) contacts() string { return v.hubspot + "/_admin/portals/default/objects/contacts" }
@@ -100,9 +102,8 @@ func ask(ctx context.Context, method, url string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return err
 	}
 	if resp.StatusCode/100 != 2 {
