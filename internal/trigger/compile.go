@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -54,6 +55,16 @@ func Load(source []byte, s Schema) (*Trigger, error) {
 	return compile(d, s, mistakes)
 }
 
+// Restore makes a trigger again of its text and of the schema, in JSON, that
+// Only gave when it was checked.
+func Restore(source string, schema []byte) (*Trigger, error) {
+	var s Schema
+	if err := json.Unmarshal(schema, &s); err != nil {
+		return nil, fmt.Errorf("trigger: schema: %w", err)
+	}
+	return Load([]byte(source), s)
+}
+
 // Compile checks a definition that Parse found readable.
 func Compile(d Definition, s Schema) (*Trigger, error) {
 	return compile(d, s, nil)
@@ -97,10 +108,19 @@ func (c *compiler) wrongAt(at place, path, format string, args ...any) {
 	c.mistakes = append(c.mistakes, Mistake{Line: at.line, Column: at.column, Path: path, Problem: fmt.Sprintf(format, args...)})
 }
 
+func (c *compiler) placeOf(path string) place { return c.def.placeOf(path) }
+
+// Mistake says that something about a setting of the definition is wrong, at its
+// place in the text. It is for what only the outside world can tell.
+func (d Definition) Mistake(path, problem string) Mistake {
+	at := d.placeOf(path)
+	return Mistake{Line: at.line, Column: at.column, Path: path, Problem: problem}
+}
+
 // placeOf finds a setting in the text, or what it ought to be in.
-func (c *compiler) placeOf(path string) place {
+func (d Definition) placeOf(path string) place {
 	for {
-		if at, ok := c.def.places[path]; ok || path == "" {
+		if at, ok := d.places[path]; ok || path == "" {
 			return at
 		}
 		path = path[:max(strings.LastIndexByte(path, '.'), 0)]

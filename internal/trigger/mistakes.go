@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,15 @@ func (m MistakesError) err() error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return m
+}
+
+// WithMistakes adds to what Load answers what only the outside world can tell.
+func WithMistakes(err error, more ...Mistake) error {
+	mistakes, wrong := errors.AsType[MistakesError](err)
+	if err != nil && !wrong {
+		return err
+	}
+	return append(slices.Clone(mistakes), more...).err()
 }
 
 // has tells whether something is wrong at a path already, so that nothing has

@@ -1,6 +1,7 @@
 package trigger_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -73,6 +74,34 @@ func TestDecide_aWonDealIsAConversion(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	if diff := cmp.Diff(want, got.Conversion.Fields); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRestore_needsOnlyWhatWasKept(t *testing.T) {
+	t.Parallel()
+	first := load(t, dealWon)
+	kept, err := json.Marshal(first.Only(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := trigger.Restore(dealWon, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := facts(map[string]string{"dealstage": "closedwon", "amount": "1200.50"})
+	want, err := first.Decide(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := again.Decide(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(first.Watches(), again.Watches()); diff != "" {
 		t.Error(diff)
 	}
 }
