@@ -2,8 +2,7 @@ package model
 
 import "slices"
 
-// minimise looks for a smaller plan that breaks the same rule. Plans are plain
-// data, so this finds smaller ones, and sooner, than rapid does from its bits.
+// minimise looks for a smaller plan that breaks the same rule.
 func minimise(p plan, breaks func(plan) bool) plan {
 	const patience = 400
 	tried := 0

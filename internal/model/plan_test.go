@@ -2,9 +2,9 @@ package model
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
-
-	"pgregory.net/rapid"
 
 	"advocatesync/internal/bridge"
 )
@@ -109,46 +109,45 @@ var (
 	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), often(3, report, quiet)...)
 )
 
-// number draws from 0 to n-1, all alike: rapid's own numbers prefer small ones,
-// which would make most sequences about one contact that is created over and over.
-func number(t *rapid.T, n int) int {
-	bits, value := rapid.Bool(), 0
-	for range 10 {
-		value *= 2
-		if bits.Draw(t, "bit") {
-			value++
+// mostSteps is how long a sequence is at most, without what interrupts it.
+const mostSteps = 36
+
+// drawPlan draws the plan of one sequence: the same in every run.
+func drawPlan(seed uint64, number int) plan {
+	d := drawing{rand.New(rand.NewPCG(seed, uint64(number)))}
+	interrupted := d.IntN(2) == 0
+	p := plan{rules: bridge.DefaultRules, steps: make([]step, 2+d.IntN(mostSteps-1))}
+	for i := range p.steps {
+		p.steps[i] = d.step(anything)
+		if interrupted && slices.Contains([]verb{live, report}, p.steps[i].do) {
+			p.steps[i].during = d.interruptions()
 		}
 	}
-	return value * n >> 10
+	if d.IntN(4) == 0 {
+		p.lag = d.IntN(4)
+	}
+	if d.IntN(8) == 0 {
+		p.rules = d.rules()
+	}
+	return p
 }
 
-func drawStep(t *rapid.T, verbs []verb) step {
-	return step{do: verbs[number(t, len(verbs))], a: number(t, 8), b: number(t, 8), c: number(t, 8)}
+// drawing draws the parts of a plan.
+type drawing struct{ *rand.Rand }
+
+func (d drawing) step(verbs []verb) step {
+	return step{do: verbs[d.IntN(len(verbs))], a: d.IntN(8), b: d.IntN(8), c: d.IntN(8)}
 }
 
-func plans(interrupted bool) *rapid.Generator[plan] {
-	interruptions := rapid.Custom(func(t *rapid.T) interruption {
-		return interruption{call: number(t, 9), step: drawStep(t, interrupting)}
-	})
-	steps := rapid.Custom(func(t *rapid.T) step {
-		s := drawStep(t, anything)
-		if interrupted && (s.do == live || s.do == report) {
-			s.during = rapid.SliceOfN(interruptions, 0, 3).Draw(t, "during")
-		}
-		return s
-	})
-	return rapid.Custom(func(t *rapid.T) plan {
-		least := 2 + 6*number(t, 5)
-		p := plan{rules: bridge.DefaultRules, steps: rapid.SliceOfN(steps, least, 40).Draw(t, "steps")}
-		if number(t, 4) == 3 {
-			p.lag = number(t, 4)
-		}
-		if number(t, 8) == 7 {
-			p.rules = bridge.Rules{
-				ParticipantCreated: number(t, 2) == 1, ParticipantUpdated: number(t, 2) == 1,
-				ContactCreated: number(t, 2) == 1, ContactUpdated: number(t, 2) == 1,
-			}
-		}
-		return p
-	})
+func (d drawing) interruptions() []interruption {
+	all := make([]interruption, d.IntN(4))
+	for i := range all {
+		all[i] = interruption{call: d.IntN(9), step: d.step(interrupting)}
+	}
+	return all
+}
+
+func (d drawing) rules() bridge.Rules {
+	some := func() bool { return d.IntN(2) == 1 }
+	return bridge.Rules{ParticipantCreated: some(), ParticipantUpdated: some(), ContactCreated: some(), ContactUpdated: some()}
 }
