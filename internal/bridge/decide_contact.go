@@ -141,11 +141,13 @@ func (s ContactSnapshot) namesAnother() bool {
 }
 
 // decideGone answers for a contact that HubSpot does not show. That alone means
-// little: new contacts take a moment to show. Only with a deletion, held long
-// enough for a privacy deletion, a merge or a restore to speak up, it is gone.
+// little: new contacts take a moment to show. Only with a deletion, heard of or
+// seen in the recycle bin, and held long enough for a privacy deletion, a merge
+// or a restore to speak up, it is gone.
 func decideGone(s ContactSnapshot) ContactDecision {
+	binned := s.Contact != nil && s.Contact.Archived
 	switch {
-	case s.Hints.DeletedAt.IsZero():
+	case s.Hints.DeletedAt.IsZero() && !binned:
 		return ContactDecision{AwaitContact, ReasonNotReadable}
 	case !s.Held:
 		return ContactDecision{HoldDeletion, ReasonDeleted}

@@ -299,7 +299,7 @@ func (w *world) joinProgram(s step) {
 	who := bridge.Identity{AccountID: user.AccountID, UserID: user.ID}
 	delete(w.ref.removed, who)
 	delete(w.ref.ours, who)
-	w.ref.between[who] = len(w.ref.erased) > 0 && !w.ref.buried
+	w.ref.returned[who] = len(w.ref.erased) > 0
 	w.ref.addressed(w, who, e)
 }
 

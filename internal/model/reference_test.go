@@ -34,9 +34,10 @@ type reference struct {
 	ours      map[bridge.Identity]string   // participants that the product made → for which contact
 	removed   map[bridge.Identity]bool     // participants that staff deleted
 	released  map[bridge.Identity]bool     // participants that lost a contact by a person's doing
-	// Participants that appeared between a person's erasure in HubSpot and the
-	// product's hearing of it.
-	between   map[bridge.Identity]bool
+	// Participants that joined after somebody's erasure, which Advocate refuses
+	// only whom it has marked as do-not-track, or that the product made between
+	// an erasure in HubSpot and its hearing of it.
+	returned  map[bridge.Identity]bool
 	ancestors map[string][]string // contact → the ids that were merged into it
 }
 
@@ -48,7 +49,7 @@ func newReference() *reference {
 		seen: map[string]string{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
 		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, toldAt: map[string]int{},
 		ours: map[bridge.Identity]string{}, removed: map[bridge.Identity]bool{},
-		released: map[bridge.Identity]bool{}, between: map[bridge.Identity]bool{}, ancestors: map[string][]string{},
+		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, ancestors: map[string][]string{},
 	}
 }
 
@@ -97,7 +98,7 @@ func (r *reference) told(id bridge.Identity, contact string, made bool, tick int
 	r.toldAt[contact] = tick
 	r.hadIDs[contact] = append(r.hadIDs[contact], id)
 	if made {
-		r.between[id] = len(r.erased) > 0 && !r.buried
+		r.returned[id] = len(r.erased) > 0 && !r.buried
 		r.ours[id] = contact
 		delete(r.removed, id)
 	}

@@ -210,7 +210,7 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 	for _, user := range w.tenant.Users(0, 0) {
 		id := bridge.Identity{AccountID: user.AccountID, UserID: user.ID}
 		e := bridge.NormalEmail(user.Email)
-		if w.ref.erasedIDs[id] && !w.ref.between[id] {
+		if w.ref.erasedIDs[id] && !w.ref.returned[id] {
 			w.breaks("a participant is left of an erased person")
 		}
 		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
