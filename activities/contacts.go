@@ -33,6 +33,9 @@ type contactLedger interface {
 	SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error)
 	Link(ctx context.Context, l store.Linking) error
 	MoveMapping(ctx context.Context, connectionID, from, to string) (bool, error)
+	AddMerge(ctx context.Context, connectionID, contactID, heirID string) error
+	Heirs(ctx context.Context, connectionID, contactID string) ([]string, error)
+	MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error)
 	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
 	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
 	AppendEvents(ctx context.Context, events []store.Event) (int, error)

@@ -2,8 +2,10 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -39,11 +41,18 @@ func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
 	if l.known.Mapping == nil && l.known.Ledger.State == bridge.StateMergedAway {
 		return bridge.StateMergedAway, nil // followed before; what was reported then stays
 	}
+	if err := l.ledger.AddMerge(ctx, l.link.ID, l.in.ContactID, l.heir.ID); err != nil {
+		return "", err
+	}
 	s := store.Settlement{State: bridge.StateMergedAway, Reason: bridge.ReasonMerged}
 	if m := l.known.Mapping; m != nil {
 		named := l.heir.Identity()
 		if named.Empty() || named == m.Identity() {
-			if _, err := l.ledger.MoveMapping(ctx, l.link.ID, l.in.ContactID, l.heir.ID); err != nil {
+			_, err := l.ledger.MoveMapping(ctx, l.link.ID, l.in.ContactID, l.heir.ID)
+			if bridge.KindOf(err) == bridge.DoNotTrack {
+				return "", errErasing()
+			}
+			if err != nil {
 				return "", err
 			}
 		}
@@ -83,6 +92,13 @@ func (l *contactLook) tell(ctx context.Context, contactID string, kind store.Eve
 	return err
 }
 
+// errErasing has a merge looked at again once the erasure of somebody it concerns,
+// which has overtaken it, is through.
+func errErasing() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
+		Err: errors.New("somebody in the merge is being erased")}
+}
+
 // erase deletes a person for privacy: first the tombstones, so that nothing
 // brings the person back meanwhile, then the participants, then all we know.
 // What we know is needed until the participants are gone, so that a crash
@@ -102,7 +118,7 @@ func (l *contactLook) erase(ctx context.Context) (bridge.State, error) {
 		}
 	}
 	_, err = l.ledger.Erase(ctx, store.Erasure{
-		ConnectionID: l.link.ID, ContactID: l.in.ContactID,
+		ConnectionID: l.link.ID, ContactIDs: person.contacts,
 		Identities: person.ids, EmailHashes: person.emailHashes,
 		Advice: advice[bridge.CauseParticipantErased],
 	})
@@ -111,25 +127,47 @@ func (l *contactLook) erase(ctx context.Context) (bridge.State, error) {
 
 // identified is everything by which a person is known, to us or to Advocate.
 type identified struct {
+	contacts    []string
 	ids         []bridge.Identity
 	emailHashes [][]byte
 }
 
-// person collects the ids the contact is mapped to and those that its own
-// email led to, and what the emails of these participants lead to in turn. A
-// participant that somebody only mapped it to for a while is not this person.
-func (l *contactLook) person(ctx context.Context) (identified, error) {
-	var p identified
-	if l.known.Mapping != nil {
-		p.ids = append(p.ids, l.known.Mapping.Identity())
+// add adds what we know of one of the person's contacts: the participants it is
+// mapped to, was mapped to in the end, and was led to by its own email. One that
+// somebody only mapped it to for a while is not this person.
+func (p *identified) add(contactID string, known store.Known) {
+	p.contacts = append(p.contacts, contactID)
+	hashes := [][]byte{known.EmailHash}
+	if known.Mapping != nil {
+		p.ids, hashes = append(p.ids, known.Mapping.Identity()), append(hashes, known.ParticipantEmailHash)
 	}
-	for _, f := range l.known.Former {
-		if f.ByEmail || f.Ending == bridge.EndedDeleted {
-			p.ids = append(p.ids, f.Identity())
+	for _, f := range known.Former {
+		if f.ByEmail || f.Ending == bridge.EndedDeleted || f.Ending == bridge.EndedMerged {
+			p.ids, hashes = append(p.ids, f.Identity()), append(hashes, f.EmailHash)
 		}
 	}
-	if l.known.EmailHash != nil {
-		p.emailHashes = append(p.emailHashes, l.known.EmailHash)
+	for _, hash := range hashes {
+		if hash != nil {
+			p.emailHashes = append(p.emailHashes, hash)
+		}
+	}
+}
+
+// person collects what we know of the contact and of those that were merged into
+// it, and what the emails of their participants lead to in turn.
+func (l *contactLook) person(ctx context.Context) (identified, error) {
+	var p identified
+	p.add(l.in.ContactID, l.known)
+	merged, err := l.ledger.MergedInto(ctx, l.link.ID, l.in.ContactID)
+	if err != nil {
+		return p, err
+	}
+	for _, id := range merged {
+		known, err := l.ledger.Known(ctx, l.link.ID, id)
+		if err != nil {
+			return p, err
+		}
+		p.add(id, known)
 	}
 	emails, err := l.emails(ctx, p.ids)
 	if err != nil {
@@ -172,7 +210,10 @@ func (l *contactLook) emails(ctx context.Context, ids []bridge.Identity) ([]stri
 }
 
 func (l *contactLook) tombstones(p identified) [][]byte {
-	keys := slices.Concat(p.emailHashes, [][]byte{l.hash.ContactID(l.in.ContactID)})
+	keys := slices.Clone(p.emailHashes)
+	for _, id := range p.contacts {
+		keys = append(keys, l.hash.ContactID(id))
+	}
 	for _, id := range p.ids {
 		keys = append(keys, l.hash.Identity(id))
 	}

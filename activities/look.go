@@ -43,7 +43,7 @@ func (l *contactLook) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		DoNotTrack:   l.known.Ledger.State == bridge.StateDoNotTrack && l.sent(),
 		Sent:         l.sent(),
 		Stale:        l.stale(),
-		// Only its own erasure puts a tombstone on a contact's id, and ends in this state.
+		// Only an erasure of its own puts a tombstone on a contact's id, and ends in this state.
 		HalfErased: l.known.Erased && l.known.Ledger.State != bridge.StateErased,
 	}
 	if l.heir != nil {
@@ -52,10 +52,29 @@ func (l *contactLook) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 	if s.Tombstone, s.ErasedIDs, err = l.erased(ctx); err != nil {
 		return s, err
 	}
+	if l.gone() && !s.HalfErased && l.known.Ledger.State != bridge.StateErased {
+		if s.HalfErased, err = l.heirErased(ctx); err != nil {
+			return s, err
+		}
+	}
 	if l.gone() && s.Mapping != nil {
 		s.Shared, err = l.shared(ctx)
 	}
 	return s, err
+}
+
+// heirErased reports that the contact was merged into one that was erased since:
+// HubSpot does not show that any more, but both are one person.
+func (l *contactLook) heirErased(ctx context.Context) (bool, error) {
+	heirs, err := l.ledger.Heirs(ctx, l.link.ID, l.in.ContactID)
+	if err != nil || len(heirs) == 0 {
+		return false, err
+	}
+	keys := make([][]byte, len(heirs))
+	for i, heir := range heirs {
+		keys[i] = l.hash.ContactID(heir)
+	}
+	return l.ledger.Erased(ctx, l.link.ID, keys...)
 }
 
 // read reads the contact, in a batch with others. Only for one that does not

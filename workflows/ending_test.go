@@ -305,6 +305,72 @@ func TestContactLifecycle_followsAMergeToTheSurvivor(t *testing.T) {
 	}
 }
 
+func TestContactLifecycle_erasesEverybodyWhoWasMergedIntoAnErasedContact(t *testing.T) {
+	t.Parallel()
+	const work = "ann@work.example"
+	type contacts struct{ primary, secondary, survivor string }
+	type news func(t *testing.T, s *wiringtest.System, c contacts)
+	followMerge := func(t *testing.T, s *wiringtest.System, c contacts) {
+		t.Helper()
+		live(t, s, c.secondary, merged(), deleted)
+		live(t, s, c.primary, deleted(), merged)
+		live(t, s, c.survivor, merged())
+	}
+	eraseSurvivor := func(t *testing.T, s *wiringtest.System, c contacts) {
+		t.Helper()
+		live(t, s, c.survivor, erased(), deleted)
+	}
+	// The intake keeps who was merged into whom before anybody acts on it.
+	intake := func(t *testing.T, s *wiringtest.System, c contacts) {
+		t.Helper()
+		for _, id := range []string{c.primary, c.secondary} {
+			if err := s.Store.AddMerge(t.Context(), s.Connection.ID, id, c.survivor); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	deletions := func(t *testing.T, s *wiringtest.System, c contacts) {
+		t.Helper()
+		live(t, s, c.primary, deleted())
+		live(t, s, c.secondary, deleted())
+	}
+	tests := map[string]struct{ before, after []news }{
+		"the merge was followed long ago":                    {[]news{followMerge}, []news{eraseSurvivor}},
+		"the merge is told, then the erasure":                {nil, []news{intake, followMerge, eraseSurvivor}},
+		"the merge is told, but the erasure acted on first":  {nil, []news{intake, eraseSurvivor, followMerge}},
+		"the merge is told last of all":                      {nil, []news{eraseSurvivor, intake, followMerge}},
+		"the merge is told when all is taken for a deletion": {nil, []news{deletions, eraseSurvivor, intake, followMerge}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			c := contacts{primary: mappedContact(t, s, ann), secondary: mappedContact(t, s, work)}
+			var err error
+			if c.survivor, err = s.Portal.Person(1).Merge("contacts", c.primary, c.secondary); err != nil {
+				t.Fatal(err)
+			}
+			for _, happen := range tt.before {
+				happen(t, s, c)
+			}
+			erase(t, s, c.survivor)
+			for _, happen := range tt.after {
+				happen(t, s, c)
+			}
+			for _, email := range []string{ann, work} {
+				wantParticipant(t, s, email, false)
+				known, err := s.Store.Erased(t.Context(), s.Connection.ID, s.Store.Hasher().Email(email))
+				if err != nil || !known {
+					t.Errorf("under a tombstone: %t, %v", known, err)
+				}
+			}
+			for _, id := range []string{c.primary, c.secondary, c.survivor} {
+				wantState(t, s, id, bridge.StateErased)
+			}
+		})
+	}
+}
+
 func TestContactLifecycle_deletesTheParticipantOfADeletedSurvivor(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)

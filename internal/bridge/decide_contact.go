@@ -75,7 +75,7 @@ type ContactSnapshot struct {
 	Former     *Mapping // the participant was deleted with this contact; nil: it was not
 	Shared     bool     // another live contact is mapped to the participant
 	Tombstone  bool     // this person was erased
-	HalfErased bool     // an erasure of this contact began and did not end
+	HalfErased bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
 	ErasedIDs  bool     // the ids on the contact name an erased participant; the contact is somebody else
 	Rules      Rules
 

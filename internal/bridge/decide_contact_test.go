@@ -235,6 +235,10 @@ var contactCases = []struct {
 		bridge.ContactSnapshot{Tombstone: true, Hints: heardErasure, Rules: allOff},
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
+	{"a contact that was merged into an erased one is erased with it",
+		bridge.ContactSnapshot{Hints: heardDeletion, HalfErased: true, Mapping: mapped, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
 }
 
 func TestDecideContact(t *testing.T) {

@@ -190,8 +190,9 @@ func (w *world) purge() {
 		w.t.Fatalf("purge: %v", err)
 	}
 	for _, contact := range w.contacts {
-		if !w.alive(contact) {
+		if !w.alive(w.ref.heir(contact)) {
 			delete(w.ref.seen, contact)
+			delete(w.ref.left, contact)
 		}
 	}
 }
@@ -208,7 +209,9 @@ func (w *world) merge(primary, other string) {
 	for _, m := range mappings {
 		w.ref.release(m)
 	}
-	w.ref.merged(primary, other, survivor)
+	props := w.properties(survivor)
+	w.ref.merged(primary, other, survivor, mappings,
+		bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]})
 	w.repeatable++ // nothing is known of what the survivor carries
 	w.did(survivor, nil)
 	w.listen()

@@ -25,7 +25,7 @@ type reference struct {
 	maybeEmails map[string]bool
 
 	// What happened so far.
-	seen      map[string]string            // contact → email in the last quiet moment
+	seen      map[string]sighting          // contact → what the last quiet moment showed
 	hadEmails map[string][]string          // contact → all it ever had
 	hadIDs    map[string][]bridge.Identity // contact → all participants that were told of it
 	addresses map[bridge.Identity][]string // participant → all emails it ever had
@@ -39,6 +39,8 @@ type reference struct {
 	// an erasure in HubSpot and its hearing of it.
 	returned  map[bridge.Identity]bool
 	ancestors map[string][]string // contact → the ids that were merged into it
+	// Participants of merged-away contacts that the survivor did not take over.
+	left map[string][]bridge.Identity
 }
 
 func newReference() *reference {
@@ -46,17 +48,28 @@ func newReference() *reference {
 		wanted: map[string]bridge.Identity{}, erased: map[string]bool{},
 		erasedIDs: map[bridge.Identity]bool{}, erasedEmails: map[string]bool{},
 		maybeIDs: map[bridge.Identity]bool{}, maybeEmails: map[string]bool{},
-		seen: map[string]string{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
+		seen: map[string]sighting{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
 		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, toldAt: map[string]int{},
 		ours: map[bridge.Identity]string{}, removed: map[bridge.Identity]bool{},
-		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, ancestors: map[string][]string{},
+		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, ancestors: map[string][]string{}, left: map[string][]bridge.Identity{},
 	}
 }
 
-// note keeps what a contact has: everything that may once be erased with it.
+// sighting is what a quiet moment shows of a contact's email.
+type sighting struct {
+	email string
+	led   bool // to the participant that the contact is mapped to
+}
+
+// note keeps what a contact has: everything that may once be erased with it. An
+// email that led nowhere is its own only for as long as it has it.
 func (r *reference) note(contact string, props bridge.Properties) {
-	if e := bridge.NormalEmail(props[bridge.PropEmail]); e != "" && !slices.Contains(r.hadEmails[contact], e) {
+	e := bridge.NormalEmail(props[bridge.PropEmail])
+	if e != "" && !slices.Contains(r.hadEmails[contact], e) {
 		r.hadEmails[contact] = append(r.hadEmails[contact], e)
+	}
+	if was := r.seen[contact]; was.email != e && !was.led {
+		delete(r.seen, contact)
 	}
 	id := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
 	if id.Complete() && !slices.Contains(r.hadIDs[contact], id) {
@@ -83,9 +96,16 @@ func (r *reference) gone(id bridge.Identity) {
 	maps.DeleteFunc(r.wanted, func(_ string, want bridge.Identity) bool { return want == id })
 }
 
-// merged: the survivor is both of them.
-func (r *reference) merged(primary, other, survivor string) {
+// merged: the survivor is both of them. mappings is what they were mapped to,
+// carried what the survivor has of these.
+func (r *reference) merged(primary, other, survivor string, mappings []bridge.Identity, carried bridge.Identity) {
+	for _, m := range mappings {
+		if !m.Empty() && m != carried {
+			r.left[survivor] = append(r.left[survivor], m)
+		}
+	}
 	for _, from := range []string{primary, other} {
+		r.left[survivor] = append(r.left[survivor], r.left[from]...)
 		r.hadEmails[survivor] = append(r.hadEmails[survivor], r.hadEmails[from]...)
 		r.hadIDs[survivor] = append(r.hadIDs[survivor], r.hadIDs[from]...)
 		delete(r.wanted, from)
@@ -108,13 +128,18 @@ func (r *reference) told(id bridge.Identity, contact string, made bool, tick int
 func (r *reference) erase(w *world, contact string, m bridge.Identity) {
 	r.erased[contact], r.buried = true, false
 	delete(r.wanted, contact)
-	if e := r.seen[contact]; e != "" {
-		r.erasedEmails[e] = true
+	for _, who := range append(r.ancestors[contact], contact) {
+		if e := r.seen[who].email; e != "" {
+			r.erasedEmails[e] = true
+		}
 	}
 	ids := r.hadIDs[contact]
-	if !m.Empty() {
-		r.erasedIDs[m] = true
-		ids = append(ids, m)
+	for _, id := range append(r.left[contact], m) {
+		if !id.Empty() {
+			r.erasedIDs[id] = true
+			delete(r.returned, id)
+			ids = append(ids, id)
+		}
 	}
 	for _, e := range r.hadEmails[contact] {
 		r.maybe(w, e)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -89,12 +90,21 @@ func (w *world) checkQuiet() {
 		case w.alive(contact):
 			w.checkLive(contact, known)
 			w.ref.note(contact, w.properties(contact))
-			w.ref.seen[contact] = bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])
+			w.ref.seen[contact] = w.sighting(contact, known)
 		default:
 			w.checkGone(contact, known)
 		}
 	}
 	w.checkParticipants(mapped)
+}
+
+func (w *world) sighting(contact string, known store.Known) sighting {
+	seen := sighting{email: bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])}
+	if m := known.Mapping; m != nil {
+		user, exists := w.tenant.User(m.AccountID, m.UserID)
+		seen.led = exists && seen.email != "" && bridge.NormalEmail(user.Email) == seen.email
+	}
+	return seen
 }
 
 func (w *world) checkErased(contact string, known store.Known) {
@@ -229,9 +239,11 @@ func (w *world) end() {
 	if w.broken != "" {
 		return
 	}
-	w.retry()
-	w.settle()
-	w.checkQuiet()
+	for range 2 { // what one contact waited for may have come only with another
+		w.retry()
+		w.settle()
+		w.checkQuiet()
+	}
 	w.checkParked()
 	if w.broken != "" {
 		return
@@ -264,7 +276,7 @@ func (w *world) retry() {
 		if w.rules != bridge.DefaultRules || len(w.parked(contact)) > 0 {
 			events = append(events, store.Event{
 				ConnectionID: w.connection.ID, ContactID: contact, Kind: store.EventResync,
-				OccurredAt: time.Now(), DedupeKey: "retry/" + contact,
+				OccurredAt: time.Now(), DedupeKey: fmt.Sprint("retry/", w.tick, "/", contact),
 			})
 		}
 	}

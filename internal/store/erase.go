@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,7 +14,7 @@ import (
 // Erasure names a person who is to be forgotten, by everything we knew of.
 type Erasure struct {
 	ConnectionID string
-	ContactID    string
+	ContactIDs   []string          // the contact, and those that were merged into it
 	Identities   []bridge.Identity // of the person's participants
 	EmailHashes  [][]byte
 	Advice       string // for the operator of a contact that shared a participant
@@ -22,7 +23,10 @@ type Erasure struct {
 // keys are the hashes by which the person could come back.
 func (e Erasure) keys(h *seal.Hasher) [][]byte {
 	keys := slices.Concat(e.EmailHashes, e.identityHashes(h))
-	return append(keys, h.ContactID(e.ContactID))
+	for _, id := range e.ContactIDs {
+		keys = append(keys, h.ContactID(id))
+	}
+	return keys
 }
 
 func (e Erasure) identityHashes(h *seal.Hasher) [][]byte {
@@ -41,8 +45,8 @@ func (e Erasure) accountsAndUsers() (accounts, users []string) {
 }
 
 // Erase forgets a person: it adds the tombstones and deletes, or blanks,
-// everything personal that any table holds, in one transaction. What stays is
-// the contact's id with the state erased. Other contacts that were mapped to
+// everything personal that any table holds, in one transaction. What stays are
+// the contacts' ids with the state erased. Other contacts that were mapped to
 // one of the person's participants are unmapped, parked and returned, ascending.
 // Erasing again finds nothing more to do.
 //
@@ -63,7 +67,7 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 		return settleErased(ctx, tx, e, orphaned)
 	})
 	if err != nil {
-		return nil, wrap(err, "erase contact %s/%s", e.ConnectionID, e.ContactID)
+		return nil, wrap(err, "erase contact %s/%s", e.ConnectionID, strings.Join(e.ContactIDs, "+"))
 	}
 	return orphaned, nil
 }
@@ -109,34 +113,35 @@ func forgetRows(ctx context.Context, tx pgx.Tx, connectionID string, keys, ident
 const forgetMapped = `
 DELETE FROM mapping
  WHERE connection_id = $1
-   AND (contact_id = $2 OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
+   AND (contact_id = ANY ($2) OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
 RETURNING contact_id`
 
 const forgetFormerMapped = `
 DELETE FROM former_mapping
  WHERE connection_id = $1
-   AND (contact_id = $2 OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
+   AND (contact_id = ANY ($2) OR (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
 
 // forgetMappings returns the other contacts that lost their mapping.
 func forgetMappings(ctx context.Context, tx pgx.Tx, e Erasure) (orphaned []string, err error) {
 	accounts, users := e.accountsAndUsers()
-	unmapped, err := contactIDs(ctx, tx, forgetMapped, e.ConnectionID, e.ContactID, accounts, users)
+	unmapped, err := contactIDs(ctx, tx, forgetMapped, e.ConnectionID, e.ContactIDs, accounts, users)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range unmapped {
-		if id != e.ContactID {
+		if !slices.Contains(e.ContactIDs, id) {
 			orphaned = append(orphaned, id)
 		}
 	}
 	slices.Sort(orphaned)
-	_, err = tx.Exec(ctx, forgetFormerMapped, e.ConnectionID, e.ContactID, accounts, users)
+	_, err = tx.Exec(ctx, forgetFormerMapped, e.ConnectionID, e.ContactIDs, accounts, users)
 	return orphaned, err
 }
 
 const settleForgotten = `
 INSERT INTO contact_ledger (connection_id, contact_id, state, reason)
-VALUES ($1, $2, 'erased', $3)
+SELECT $1, id, 'erased', $3 FROM unnest($2::text[]) AS c (id)
+ ORDER BY id
 ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = excluded.state, reason = excluded.reason, awaited_as_new = false,
        sent_hash = NULL, written_hash = NULL, email_hash = NULL, decided_at = excluded.decided_at`
@@ -149,20 +154,20 @@ UPDATE contact_ledger
 const forgetParked = `
 DELETE FROM parked_item
  WHERE connection_id = $1
-   AND (contact_id = $2 OR contact_id = '' AND (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
+   AND (contact_id = ANY ($2) OR contact_id = '' AND (account_id, user_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`
 
 const blankParked = `
 UPDATE parked_item SET account_id = '', user_id = '', words = ''
  WHERE connection_id = $1 AND contact_id <> '' AND (account_id, user_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
 
-// settleErased leaves the contact as erased, and the orphaned ones for a person
+// settleErased leaves the contacts as erased, and the orphaned ones for a person
 // to look at.
 func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) error {
 	accounts, users := e.accountsAndUsers()
 	var batch pgx.Batch
-	batch.Queue(settleForgotten, e.ConnectionID, e.ContactID, bridge.ReasonPrivacy)
+	batch.Queue(settleForgotten, e.ConnectionID, e.ContactIDs, bridge.ReasonPrivacy)
 	batch.Queue(settleOrphans, e.ConnectionID, orphaned, bridge.CauseParticipantErased)
-	batch.Queue(forgetParked, e.ConnectionID, e.ContactID, accounts, users)
+	batch.Queue(forgetParked, e.ConnectionID, e.ContactIDs, accounts, users)
 	batch.Queue(blankParked, e.ConnectionID, accounts, users)
 	for _, id := range orphaned {
 		statement, args := parking(bridge.ParkedItem{ConnectionID: e.ConnectionID, ContactID: id,

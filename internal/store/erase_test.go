@@ -49,7 +49,7 @@ func traces(dump, name string) []string {
 // erasure of the person with a name, as the contact's life knows it.
 func (d database) erasure(contact, name string) store.Erasure {
 	return store.Erasure{
-		ConnectionID: d.conn.ID, ContactID: contact,
+		ConnectionID: d.conn.ID, ContactIDs: []string{contact},
 		Identities:  []bridge.Identity{person(name).Identity()},
 		EmailHashes: [][]byte{d.Hasher().Email(name + "@example.com")},
 		Advice:      "Look.",
@@ -217,12 +217,12 @@ func TestErase_reportsWhoSharedTheParticipant(t *testing.T) {
 func TestErase_ofSomebodyNeverSeen(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	orphaned, err := d.Erase(t.Context(), store.Erasure{ConnectionID: d.conn.ID, ContactID: "101"})
+	orphaned, err := d.Erase(t.Context(), store.Erasure{ConnectionID: d.conn.ID, ContactIDs: []string{"101"}})
 	must(t, err)
 	if k := d.known(t, "101"); orphaned != nil || !k.Erased || k.Ledger.State != bridge.StateErased {
 		t.Errorf("orphans %v, known %+v", orphaned, k)
 	}
-	_, err = d.Erase(t.Context(), store.Erasure{ConnectionID: "caaaaaaaaa", ContactID: "101"})
+	_, err = d.Erase(t.Context(), store.Erasure{ConnectionID: "caaaaaaaaa", ContactIDs: []string{"101"}})
 	wantKind(t, err, bridge.NotFound)
 }
 

@@ -121,8 +121,8 @@ func (f pageFinisher) settleRows(ctx context.Context, page int, results []RowRes
 
 // Participant and contact were brought together by the email they share.
 const insertMappings = `
-INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
-SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id, true
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash)
+SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id, true, s.email_hash
   FROM unnest($3::bigint[], $4::text[], $5::bytea[]) AS c (ordinal, contact_id, contact_hash)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
  WHERE NOT EXISTS (SELECT 1 FROM tombstone t

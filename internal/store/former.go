@@ -16,15 +16,17 @@ const EndedRemapped bridge.Ending = "remapped"
 // FormerMapping is what a contact was mapped to before.
 type FormerMapping struct {
 	bridge.Mapping
-	ByEmail bool // the contact's own email led to the participant
-	Ending  bridge.Ending
-	EndedAt time.Time
+	ByEmail   bool   // the contact's own email led to the participant
+	EmailHash []byte // of the participant's email when it was mapped; nil: it had none
+	Ending    bridge.Ending
+	EndedAt   time.Time
 }
 
 // formerColumns are the former mappings of one contact, as a query returns them.
 type formerColumns struct {
 	accounts, users []string
 	byEmails        []bool
+	emailHashes     [][]byte
 	endings         []bridge.Ending
 	endedAts        []time.Time
 }
@@ -34,7 +36,7 @@ func (c formerColumns) of(connectionID, contactID string) []FormerMapping {
 	for i := range c.accounts {
 		former = append(former, FormerMapping{
 			Mapping: bridge.Mapping{ConnectionID: connectionID, ContactID: contactID, AccountID: c.accounts[i], UserID: c.users[i]},
-			ByEmail: c.byEmails[i], Ending: c.endings[i], EndedAt: c.endedAts[i],
+			ByEmail: c.byEmails[i], EmailHash: c.emailHashes[i], Ending: c.endings[i], EndedAt: c.endedAts[i],
 		})
 	}
 	return former
@@ -43,11 +45,11 @@ func (c formerColumns) of(connectionID, contactID string) []FormerMapping {
 const endMapping = `
 WITH ended AS (
      DELETE FROM mapping WHERE connection_id = $1 AND contact_id = $2
-     RETURNING connection_id, contact_id, account_id, user_id, by_email)
-INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending)
-SELECT connection_id, contact_id, account_id, user_id, by_email, $3 FROM ended
+     RETURNING connection_id, contact_id, account_id, user_id, by_email, email_hash)
+INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash, ending)
+SELECT connection_id, contact_id, account_id, user_id, by_email, email_hash, $3 FROM ended
 ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
-   SET by_email = excluded.by_email, ending = excluded.ending, ended_at = excluded.ended_at`
+   SET by_email = excluded.by_email, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash), ending = excluded.ending, ended_at = excluded.ended_at`
 
 // Without a mapping there is nothing that either side has from us.
 const clearHashes = `
@@ -83,8 +85,8 @@ func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, endin
 const selectMapping = "SELECT account_id, user_id FROM mapping WHERE connection_id = $1 AND contact_id = $2"
 
 const inheritMapping = `
-INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
-SELECT connection_id, $3, account_id, user_id, by_email FROM mapping WHERE connection_id = $1 AND contact_id = $2
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash)
+SELECT connection_id, $3, account_id, user_id, by_email, email_hash FROM mapping WHERE connection_id = $1 AND contact_id = $2
 ON CONFLICT (connection_id, contact_id) DO NOTHING`
 
 // The survivor has all properties of the others, so it is compared anew.
@@ -95,9 +97,22 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = excluded.state, reason = excluded.reason, sent_hash = NULL, written_hash = NULL,
        email_hash = coalesce(contact_ledger.email_hash, excluded.email_hash), decided_at = now()`
 
+// What the heir has, too, lives on with it: by the email of either.
+const joinMappings = `
+WITH gone AS (
+     DELETE FROM mapping gone
+      USING mapping heir
+      WHERE gone.connection_id = $1 AND gone.contact_id = $2 AND heir.connection_id = $1 AND heir.contact_id = $3
+        AND (gone.account_id, gone.user_id) = (heir.account_id, heir.user_id)
+     RETURNING gone.by_email)
+UPDATE mapping SET by_email = true
+  FROM gone
+ WHERE gone.by_email AND connection_id = $1 AND contact_id = $3`
+
 // MoveMapping follows a merge: the contact that lives on takes over the mapping
 // of the one that does not, and moved is true, unless it has a mapping already,
-// which then stays. In both cases the mapping of the merged-away contact ends.
+// which then stays. In both cases the mapping of the merged-away contact ends;
+// it is remembered as a former one only if the survivor has another participant.
 // Without one there is nothing to do. It returns a do_not_track error, and
 // changes nothing, if either contact or the participant was erased.
 func (s *Store) MoveMapping(ctx context.Context, connectionID, fromContactID, toContactID string) (moved bool, err error) {
@@ -139,24 +154,46 @@ func moveMapping(ctx context.Context, tx pgx.Tx, connectionID, from, to string) 
 			return false, err
 		}
 	}
-	return moved, unmap(ctx, tx, connectionID, from, bridge.EndedMerged)
+	var batch pgx.Batch
+	batch.Queue(joinMappings, connectionID, from, to)
+	batch.Queue(endMapping, connectionID, from, bridge.EndedMerged)
+	batch.Queue(clearHashes, connectionID, from)
+	return moved, tx.SendBatch(ctx, &batch).Close()
 }
 
-// The email is forgotten together with the ids, where the contact is gone too.
+// The email is forgotten together with the ids, where the contact is gone too. A
+// contact that was merged is not gone before its heir is: until then, all that
+// is known of it is what the heir's erasure has to find.
 const purgeFormer = `
-WITH purged AS (
-     DELETE FROM former_mapping WHERE ended_at < $1 RETURNING 1),
+WITH RECURSIVE line (connection_id, contact_id, heir_id) AS (
+     SELECT connection_id, contact_id, heir_id FROM merged_contact
+      UNION
+     SELECT line.connection_id, line.contact_id, m.heir_id
+       FROM line JOIN merged_contact m ON m.connection_id = line.connection_id AND m.contact_id = line.heir_id),
+     living AS (
+     SELECT DISTINCT line.connection_id, line.contact_id
+       FROM line
+       LEFT JOIN contact_ledger l ON l.connection_id = line.connection_id AND l.contact_id = line.heir_id
+      WHERE NOT EXISTS (SELECT 1 FROM merged_contact m WHERE m.connection_id = line.connection_id AND m.contact_id = line.heir_id)
+        AND (coalesce(l.state, '') NOT IN ('deleted', 'erased') OR l.decided_at >= $1)),
+     purged AS (
+     DELETE FROM former_mapping f
+      WHERE f.ended_at < $1
+        AND NOT EXISTS (SELECT 1 FROM living WHERE living.connection_id = f.connection_id AND living.contact_id = f.contact_id)
+     RETURNING 1),
      forgotten AS (
      UPDATE contact_ledger l SET email_hash = NULL
       WHERE l.email_hash IS NOT NULL AND l.state IN ('deleted', 'merged_away') AND l.decided_at < $1
         AND NOT EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = l.connection_id AND m.contact_id = l.contact_id)
+        AND NOT EXISTS (SELECT 1 FROM living WHERE living.connection_id = l.connection_id AND living.contact_id = l.contact_id)
         AND NOT EXISTS (SELECT 1 FROM former_mapping f
                          WHERE f.connection_id = l.connection_id AND f.contact_id = l.contact_id AND f.ended_at >= $1))
 SELECT count(*) FROM purged`
 
 // PurgeFormer forgets the mappings that ended before a time, and the emails of
-// contacts that have been gone since before then. It returns the number of
-// mappings. A contact restored later counts as new.
+// contacts that have been gone since before then, but not of those that live on
+// under another id. It returns the number of mappings. A contact restored later
+// counts as new.
 func (s *Store) PurgeFormer(ctx context.Context, olderThan time.Time) (n int64, err error) {
 	err = s.pool.QueryRow(ctx, purgeFormer, olderThan).Scan(&n)
 	return n, wrap(err, "purge_former")

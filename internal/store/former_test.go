@@ -31,14 +31,15 @@ func (d database) end(t *testing.T, contact string, ending bridge.Ending) {
 func TestEndMapping_remembersForARestore(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), ByEmail: true, SentHash: []byte("s"), EmailHash: []byte("e")}))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), ByEmail: true, SentHash: []byte("s"), EmailHash: []byte("e"),
+		ParticipantEmailHash: []byte("their e")}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, WrittenHash: []byte("w"),
 		Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair}}))
 	d.link(t, "102", "ann")
 	for range 2 { // running twice is harmless
 		d.end(t, "101", bridge.EndedDeleted)
 		want := store.Known{
-			Former:    []store.FormerMapping{{Mapping: d.mapping("101", "ann"), ByEmail: true, Ending: bridge.EndedDeleted}},
+			Former:    []store.FormerMapping{{Mapping: d.mapping("101", "ann"), ByEmail: true, EmailHash: []byte("their e"), Ending: bridge.EndedDeleted}},
 			Ledger:    bridge.Ledger{State: bridge.StateDeleted, Reason: bridge.ReasonDeleted},
 			EmailHash: []byte("e"),
 		}
@@ -127,6 +128,42 @@ func TestLink_remembersWhatTheEmailLedTo(t *testing.T) {
 	}
 }
 
+func TestLink_remembersTheParticipantsEmail(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		participant, email string
+		byEmail            bool
+	}
+	tests := map[string]struct {
+		steps        []step
+		want, former string
+	}{
+		"the one that led to it, not a later one": {[]step{{"ann", "old", true}, {"ann", "new", true}}, "old", ""},
+		"the one that led to it, not the first":   {[]step{{"ann", "old", false}, {"ann", "new", true}}, "new", ""},
+		"the one it had when ids led to it":       {[]step{{"ann", "old", false}, {"ann", "new", false}}, "old", ""},
+		"the first one it had":                    {[]step{{"ann", "", false}, {"ann", "new", false}}, "new", ""},
+		"the other participant's, once re-mapped": {[]step{{"ann", "ann", true}, {"bob", "bob", false}}, "bob", "ann"},
+		"none of another one's that has no email": {[]step{{"ann", "ann", true}, {"bob", "", false}}, "", "ann"},
+	}
+	d := newDatabase(t)
+	for contact, tt := range tests { // each is a contact of its own
+		for _, s := range tt.steps {
+			l := store.Linking{Mapping: d.mapping(contact, s.participant), ByEmail: s.byEmail}
+			if s.email != "" {
+				l.ParticipantEmailHash = []byte(s.email)
+			}
+			must(t, d.Link(t.Context(), l))
+		}
+		k, former := d.known(t, contact), ""
+		if len(k.Former) > 0 {
+			former = string(k.Former[0].EmailHash)
+		}
+		if string(k.ParticipantEmailHash) != tt.want || former != tt.former {
+			t.Errorf("%s: %q, formerly %q; want %q, %q", contact, k.ParticipantEmailHash, former, tt.want, tt.former)
+		}
+	}
+}
+
 func TestLink_endsADeletionAndNothingElse(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
@@ -185,9 +222,9 @@ func TestMoveMapping_followsAMerge(t *testing.T) {
 		after    string // the survivor's
 		former   map[string]bridge.Ending
 	}{
-		"the survivor takes the participant over": {"ann", "", true, "u-ann", map[string]bridge.Ending{"u-ann": bridge.EndedMerged}},
+		"the survivor takes the participant over": {"ann", "", true, "u-ann", nil},
 		"the survivor keeps its own":              {"ann", "bob", false, "u-bob", map[string]bridge.Ending{"u-ann": bridge.EndedMerged}},
-		"they shared it before":                   {"ann", "ann", false, "u-ann", map[string]bridge.Ending{"u-ann": bridge.EndedMerged}},
+		"they shared it before":                   {"ann", "ann", false, "u-ann", nil},
 		"the other had none":                      {"", "bob", false, "u-bob", nil},
 		"neither has one":                         {"", "", false, "", nil},
 	}
@@ -238,6 +275,18 @@ func TestMoveMapping_comparesTheSurvivorAnew(t *testing.T) {
 	k := d.known(t, "700")
 	if !moved || k.Ledger.SentHash != nil || k.Ledger.WrittenHash != nil || string(k.EmailHash) != "e700" || k.Ledger.Reason != bridge.ReasonMerged {
 		t.Errorf("moved %t, known %+v", moved, k)
+	}
+}
+
+func TestMoveMapping_tellsTheSurvivorHowTheOtherCameToItsParticipant(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("501", "ann"), ByEmail: true}))
+	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("700", "ann")})) // by the ids it took over
+	_, err := d.MoveMapping(t.Context(), d.conn.ID, "501", "700")
+	must(t, err)
+	if k := d.known(t, "700"); !k.ByEmail {
+		t.Errorf("the survivor: %+v", k)
 	}
 }
 
@@ -293,8 +342,8 @@ func TestMoveMapping_twoMergesAtOnceKeepOne(t *testing.T) {
 	if n := d.count(t, "SELECT count(*) FROM mapping"); n != 1 {
 		t.Errorf("%d mappings, want the survivor's", n)
 	}
-	if n := d.count(t, "SELECT count(*) FROM former_mapping WHERE ending = 'merged'"); n != 2 {
-		t.Errorf("%d former mappings, want both", n)
+	if n := d.count(t, "SELECT count(*) FROM former_mapping WHERE ending = 'merged'"); n != 1 {
+		t.Errorf("%d former mappings, want the other's", n)
 	}
 }
 
@@ -351,6 +400,43 @@ func TestPurgeFormer_forgetsAfterAWhile(t *testing.T) {
 		k := d.known(t, contact)
 		if len(k.Former) != want.former || string(k.EmailHash) != want.email {
 			t.Errorf("contact %s: %d former mappings and email %q, want %d and %q", contact, len(k.Former), k.EmailHash, want.former, want.email)
+		}
+	}
+}
+
+func TestPurgeFormer_keepsWhoLivesOnUnderAnotherID(t *testing.T) {
+	t.Parallel()
+	states := map[string]struct {
+		state bridge.State
+		kept  bool
+	}{
+		"mapped": {bridge.StateMapped, true}, "never looked at": {"", true}, "deleted": {bridge.StateDeleted, false},
+	}
+	d := newDatabase(t)
+	for name, tt := range states {
+		merged, between, heir := name+"/merged", name+"/between", name+"/heir"
+		must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping(merged, merged), ByEmail: true}))
+		must(t, d.EndMapping(t.Context(), d.conn.ID, merged, bridge.EndedMerged,
+			store.Settlement{State: bridge.StateMergedAway, EmailHash: []byte("e")}))
+		must(t, d.Settle(t.Context(), d.conn.ID, between, store.Settlement{State: bridge.StateMergedAway}))
+		must(t, d.AddMerge(t.Context(), d.conn.ID, merged, between))
+		must(t, d.AddMerge(t.Context(), d.conn.ID, between, heir))
+		if tt.state != "" {
+			must(t, d.Settle(t.Context(), d.conn.ID, heir, store.Settlement{State: tt.state}))
+		}
+	}
+	d.exec(t, "UPDATE former_mapping SET ended_at = now() - interval '91 days'")
+	d.exec(t, "UPDATE contact_ledger SET decided_at = now() - interval '91 days'")
+
+	n, err := d.PurgeFormer(t.Context(), time.Now().Add(-90*24*time.Hour))
+	must(t, err)
+	if n != 1 {
+		t.Errorf("purged %d, want 1", n)
+	}
+	for name, tt := range states {
+		k := d.known(t, name+"/merged")
+		if kept := len(k.Former) == 1 && k.EmailHash != nil; kept != tt.kept {
+			t.Errorf("heir %s: kept %t, want %t (%+v)", name, kept, tt.kept, k)
 		}
 	}
 }

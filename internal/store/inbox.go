@@ -25,6 +25,7 @@ type Event struct {
 	ConnectionID string
 	ContactID    string
 	Kind         EventKind
+	MergedInto   string // with EventMerged: the survivor; empty if the contact is the survivor, or HubSpot does not say
 	Property     string // the property that changed; empty where none did
 	OccurredAt   time.Time
 	DedupeKey    string // the same for every delivery of one event; unique within a connection
@@ -53,6 +54,13 @@ func (e Event) hints() bridge.Hints {
 // Two deliveries of one batch may arrive at once. Inserting in the order of the
 // unique key lets the second wait for the first instead of deadlocking with it.
 const insertEvents = `
+WITH merged AS (
+     INSERT INTO merged_contact (connection_id, contact_id, heir_id)
+     SELECT DISTINCT ON (e.connection_id, e.contact_id) e.connection_id, e.contact_id, e.heir_id
+       FROM unnest($1::text[], $2::text[], $8::text[]) AS e (connection_id, contact_id, heir_id)
+      WHERE e.heir_id <> ''
+      ORDER BY e.connection_id, e.contact_id
+     ON CONFLICT (connection_id, contact_id) DO NOTHING)
 INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo, relayed_at)
 SELECT e.connection_id, e.contact_id, e.kind, e.property, e.occurred_at, e.dedupe_key, e.echo, CASE WHEN e.echo THEN now() END
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::boolean[])
@@ -60,8 +68,8 @@ SELECT e.connection_id, e.contact_id, e.kind, e.property, e.occurred_at, e.dedup
  ORDER BY e.connection_id, e.dedupe_key
 ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
 
-// AppendEvents makes events durable, all or none, and returns how many were not
-// known yet. A duplicate is success.
+// AppendEvents makes events durable, all or none, and who was merged into whom
+// with them. It returns how many were not known yet. A duplicate is success.
 func (s *Store) AppendEvents(ctx context.Context, events []Event) (int, error) {
 	var (
 		n           = len(events)
@@ -72,12 +80,14 @@ func (s *Store) AppendEvents(ctx context.Context, events []Event) (int, error) {
 		occurred    = make([]time.Time, n)
 		keys        = make([]string, n)
 		echoes      = make([]bool, n)
+		heirs       = make([]string, n)
 	)
 	for i, e := range events {
 		connections[i], contacts[i], kinds[i], properties[i] = e.ConnectionID, e.ContactID, string(e.Kind), e.Property
 		occurred[i], keys[i], echoes[i] = e.OccurredAt, e.DedupeKey, e.Echo
+		heirs[i] = e.MergedInto
 	}
-	tag, err := s.pool.Exec(ctx, insertEvents, connections, contacts, kinds, properties, occurred, keys, echoes)
+	tag, err := s.pool.Exec(ctx, insertEvents, connections, contacts, kinds, properties, occurred, keys, echoes, heirs)
 	return int(tag.RowsAffected()), wrap(err, "append_events")
 }
 

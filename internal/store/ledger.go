@@ -11,25 +11,27 @@ import (
 
 // Known is what we know of one contact.
 type Known struct {
-	Mapping   *bridge.Mapping // nil: unmapped
-	ByEmail   bool            // mapped: the contact's own email led to the participant
-	Former    []FormerMapping // what it was mapped to before, the latest first
-	Ledger    bridge.Ledger   // zero: never looked at
-	EmailHash []byte          // of the email it last had; nil: none known
-	Erased    bool            // under a tombstone by its contact id
+	Mapping              *bridge.Mapping // nil: unmapped
+	ByEmail              bool            // mapped: the contact's own email led to the participant
+	ParticipantEmailHash []byte          // mapped: of the participant's email when it was mapped; nil: it had none
+	Former               []FormerMapping // what it was mapped to before, the latest first
+	Ledger               bridge.Ledger   // zero: never looked at
+	EmailHash            []byte          // of the email it last had; nil: none known
+	Erased               bool            // under a tombstone by its contact id
 }
 
 const selectKnown = `
-SELECT m.account_id, m.user_id, coalesce(m.by_email, false),
+SELECT m.account_id, m.user_id, coalesce(m.by_email, false), m.email_hash,
        coalesce(l.state, ''), coalesce(l.reason, ''), coalesce(l.awaited_as_new, false), l.sent_hash, l.written_hash, l.decided_at,
        l.email_hash,
        EXISTS (SELECT 1 FROM tombstone t WHERE t.connection_id = asked.connection_id AND t.key_hash = $3),
-       f.account_ids, f.user_ids, f.by_emails, f.endings, f.ended_ats
+       f.account_ids, f.user_ids, f.by_emails, f.email_hashes, f.endings, f.ended_ats
   FROM (VALUES ($1::text, $2::text)) AS asked (connection_id, contact_id)
   LEFT JOIN mapping m ON m.connection_id = asked.connection_id AND m.contact_id = asked.contact_id
   LEFT JOIN contact_ledger l ON l.connection_id = asked.connection_id AND l.contact_id = asked.contact_id
  CROSS JOIN LATERAL (
        SELECT array_agg(account_id) AS account_ids, array_agg(user_id) AS user_ids, array_agg(by_email) AS by_emails,
+              array_agg(email_hash) AS email_hashes,
               array_agg(ending) AS endings, array_agg(ended_at) AS ended_ats
          FROM (SELECT * FROM former_mapping
                 WHERE connection_id = asked.connection_id AND contact_id = asked.contact_id
@@ -45,9 +47,9 @@ func (s *Store) Known(ctx context.Context, connectionID, contactID string) (Know
 		former        formerColumns
 	)
 	l := &k.Ledger
-	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID)).Scan(&account, &user, &k.ByEmail,
+	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID)).Scan(&account, &user, &k.ByEmail, &k.ParticipantEmailHash,
 		&l.State, &l.Reason, &l.AwaitedAsNew, &l.SentHash, &l.WrittenHash, &decidedAt, &k.EmailHash, &k.Erased,
-		&former.accounts, &former.users, &former.byEmails, &former.endings, &former.endedAts)
+		&former.accounts, &former.users, &former.byEmails, &former.emailHashes, &former.endings, &former.endedAts)
 	if err != nil {
 		return Known{}, wrap(err, "known contact %s/%s", connectionID, contactID)
 	}

@@ -15,27 +15,35 @@ type Linking struct {
 	ByEmail   bool   // the contact's own email led to the participant, not ids that somebody wrote
 	SentHash  []byte // what Advocate last accepted from the contact; nil: nothing new
 	EmailHash []byte // of the contact's email; nil: nothing new
+
+	ParticipantEmailHash []byte // of the participant's email; nil: it has none
 }
 
 // What another email of the same contact led to before still belongs to the
 // person; ids that somebody wrote and took back do not.
 const keepRemapped = `
-INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending)
-SELECT connection_id, contact_id, account_id, user_id, by_email, $5
+INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash, ending)
+SELECT connection_id, contact_id, account_id, user_id, by_email, email_hash, $5
   FROM mapping
  WHERE connection_id = $1 AND contact_id = $2 AND (account_id, user_id) <> ($3, $4) AND by_email
    FOR UPDATE
 ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
-   SET by_email = true, ending = excluded.ending, ended_at = excluded.ended_at`
+   SET by_email = true, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash),
+       ending = excluded.ending, ended_at = excluded.ended_at`
 
-// Once the email led to this participant, ids that say the same do not change it.
+// Once the email led to this participant, ids that say the same do not change
+// it, nor which email it was.
 const upsertMapping = `
-INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET account_id = excluded.account_id, user_id = excluded.user_id, updated_at = now(),
        by_email = excluded.by_email OR mapping.by_email
-                  AND (mapping.account_id, mapping.user_id) = (excluded.account_id, excluded.user_id)`
+                  AND (mapping.account_id, mapping.user_id) = (excluded.account_id, excluded.user_id),
+       email_hash = CASE WHEN (mapping.account_id, mapping.user_id) = (excluded.account_id, excluded.user_id)
+                          AND (mapping.by_email OR NOT excluded.by_email)
+                         THEN coalesce(mapping.email_hash, excluded.email_hash)
+                         ELSE excluded.email_hash END`
 
 const forgetFormer = `
 DELETE FROM former_mapping
@@ -67,7 +75,7 @@ func (s *Store) Link(ctx context.Context, l Linking) error {
 		}
 		var batch pgx.Batch
 		batch.Queue(keepRemapped, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, EndedRemapped)
-		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail)
+		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail, l.ParticipantEmailHash)
 		batch.Queue(forgetFormer, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
 		batch.Queue(upsertLinked, m.ConnectionID, m.ContactID, l.SentHash, l.EmailHash)
 		batch.Queue(resolveParticipant, m.ConnectionID, m.AccountID, m.UserID)

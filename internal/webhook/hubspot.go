@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +35,7 @@ const (
 type event struct {
 	portalID    int64
 	contactID   string // decimal
+	mergedInto  string // decimal; of a merge: the survivor, unless that is the contact itself
 	kind        store.EventKind
 	property    string // one of bridge.UpdateTriggers; empty where the kind has none
 	occurredAt  time.Time
@@ -46,6 +48,7 @@ func (e event) stored(connectionID string) store.Event {
 		ConnectionID: connectionID,
 		ContactID:    e.contactID,
 		Kind:         e.kind,
+		MergedInto:   e.mergedInto,
 		Property:     e.property,
 		OccurredAt:   e.occurredAt,
 		DedupeKey:    e.key,
@@ -114,15 +117,26 @@ func (w wireEvent) objectIDs(kind store.EventKind) []string {
 	}
 	var ids []string
 	for _, name := range named {
-		n, err := strconv.ParseInt(string(name), 10, 64)
-		if err != nil || n <= 0 {
-			continue
-		}
-		if id := strconv.FormatInt(n, 10); !slices.Contains(ids, id) {
+		if id := name.objectID(); id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
+}
+
+// survivor names the contact that lives on after a merge: a third one since 2025,
+// before that the primary one.
+func (w wireEvent) survivor() string {
+	return cmp.Or(w.NewObjectID.objectID(), w.PrimaryObjectID.objectID())
+}
+
+// objectID is the scalar as a decimal id; empty if it is none.
+func (s scalar) objectID() string {
+	n, err := strconv.ParseInt(string(s), 10, 64)
+	if err != nil || n <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 var errNotAnArray = errors.New("the body must be a JSON array of events")
@@ -176,7 +190,10 @@ func (p parser) parse(element json.RawMessage) ([]event, Disposition) {
 	}
 	events := make([]event, 0, len(contacts))
 	for _, id := range contacts {
-		e.contactID = id
+		e.contactID, e.mergedInto = id, ""
+		if survivor := wire.survivor(); kind == store.EventMerged && id != survivor {
+			e.mergedInto = survivor
+		}
 		e.key = e.dedupeKey(name, wire.EventID)
 		events = append(events, e)
 	}

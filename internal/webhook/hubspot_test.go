@@ -104,17 +104,26 @@ func TestParse(t *testing.T) {
 			  "primaryObjectId":501,"mergedObjectIds":[502,"503",501],"newObjectId":700,"numberOfPropertiesMoved":3}`,
 			[]event{
 				{portalID: 4711001, contactID: "700", kind: store.EventMerged, occurredAt: at},
-				{portalID: 4711001, contactID: "501", kind: store.EventMerged, occurredAt: at},
-				{portalID: 4711001, contactID: "502", kind: store.EventMerged, occurredAt: at},
-				{portalID: 4711001, contactID: "503", kind: store.EventMerged, occurredAt: at},
+				{portalID: 4711001, contactID: "501", kind: store.EventMerged, mergedInto: "700", occurredAt: at},
+				{portalID: 4711001, contactID: "502", kind: store.EventMerged, mergedInto: "700", occurredAt: at},
+				{portalID: 4711001, contactID: "503", kind: store.EventMerged, mergedInto: "700", occurredAt: at},
 			}, Accepted,
 		},
-		"a merge without an object id of its own": {
+		"whoever the object id names, the new one survives": {
+			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.merge","objectId":501,
+			  "primaryObjectId":501,"mergedObjectIds":[502],"newObjectId":700}`,
+			[]event{
+				{portalID: 4711001, contactID: "501", kind: store.EventMerged, mergedInto: "700", occurredAt: at},
+				{portalID: 4711001, contactID: "700", kind: store.EventMerged, occurredAt: at},
+				{portalID: 4711001, contactID: "502", kind: store.EventMerged, mergedInto: "700", occurredAt: at},
+			}, Accepted,
+		},
+		"a merge without an object id of its own, nor a new one: the primary one survives": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"object.merge","objectTypeId":"0-1",
 			  "primaryObjectId":501,"mergedObjectIds":[null,-1,"x",[502],502]}`,
 			[]event{
 				{portalID: 4711001, contactID: "501", kind: store.EventMerged, occurredAt: at},
-				{portalID: 4711001, contactID: "502", kind: store.EventMerged, occurredAt: at},
+				{portalID: 4711001, contactID: "502", kind: store.EventMerged, mergedInto: "501", occurredAt: at},
 			}, Accepted,
 		},
 		"merged ids of an unexpected shape are left out": {
