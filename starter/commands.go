@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/startup"
+	"advocatesync/internal/store"
 )
 
 // withOperator opens what a one-off command needs, and closes it again.
@@ -35,34 +37,36 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 		return err
 	}
 	defer temporal.Close()
-	return do(ctx, operator.New(s, temporal, vendors(cfg), cfg.ReportSyncInterval, time.Now))
+	return do(ctx, newOperator(s, temporal, cfg))
 }
 
-func vendors(cfg config.Common) operator.Vendors {
-	return operator.Vendors{
+func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {
+	return operator.New(s, temporal, operator.Vendors{
 		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
 		App: hubspot.App{
 			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
 		},
-	}
+	}, cfg.ReportSyncInterval, time.Now)
 }
 
-// withConnection is withOperator for what is asked of one connection. An empty
-// id means the only one there is.
-func (a *app) withConnection(ctx context.Context, id string,
+// withOperatorOf is withOperator for what is asked of one connection, until the
+// API can do it.
+func (a *app) withOperatorOf(ctx context.Context, id string,
 	do func(context.Context, *operator.Operator, bridge.Connection) error,
 ) error {
 	return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator) error {
+		if id == "" {
+			var err error
+			if id, err = onlyConnection(ctx, inProcess(o)); err != nil {
+				return err
+			}
+		}
 		c, err := o.Connection(ctx, id)
 		if err != nil {
 			return err
 		}
 		return do(ctx, o, c)
 	})
-}
-
-func connectionFlag(cmd *cobra.Command, id *string) {
-	cmd.Flags().StringVar(id, "connection", "", "the connection's id; may be left out while there is only one")
 }
 
 // family is a command that only has others below it. Without one of them, or

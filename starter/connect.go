@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 )
 
 // connectFlag is a value of the connect command, given as a flag or through
@@ -21,19 +21,18 @@ type connectFlag struct {
 }
 
 func (a *app) connectCommand() *cobra.Command {
-	var in operator.ConnectInput
+	var in api.ConnectRequest
 	var portal, again string
 	var wait bool
-	secrets := &in.Credentials
 	flags := []connectFlag{
 		{"portal-id", "", "the HubSpot portal; may be left out, then it is the token's own", false, &portal},
-		{"hubspot-token", "HUBSPOT_ACCESS_TOKEN", "static access token of the HubSpot app; without it, a link for a browser is printed", false, &secrets.HubSpotToken},
+		{"hubspot-token", "HUBSPOT_ACCESS_TOKEN", "static access token of the HubSpot app; without it, a link for a browser is printed", false, &in.HubSpotToken},
 		{"tenant", "ADVOCATE_TENANT_ALIAS", "Advocate tenant alias", true, &in.Tenant},
-		{"advocate-user", "ADVOCATE_API_USER", "user name of the Advocate API key; often empty", false, &secrets.AdvocateUser},
-		{"advocate-key", "ADVOCATE_API_KEY", "Advocate API key", true, &secrets.AdvocateKey},
+		{"advocate-user", "ADVOCATE_API_USER", "user name of the Advocate API key; often empty", false, &in.AdvocateUser},
+		{"advocate-key", "ADVOCATE_API_KEY", "Advocate API key", true, &in.AdvocateKey},
 		{"program", "ADVOCATE_PROGRAM_ID", "the referral program to connect", true, &in.Program},
-		{"impact-account-sid", "IMPACT_ACCOUNT_SID", "impact.com account, for triggers", false, &secrets.ImpactAccountSID},
-		{"impact-auth-token", "IMPACT_AUTH_TOKEN", "impact.com token, for triggers", false, &secrets.ImpactAuthToken},
+		{"impact-account-sid", "IMPACT_ACCOUNT_SID", "impact.com account, for triggers", false, &in.ImpactAccountSID},
+		{"impact-auth-token", "IMPACT_AUTH_TOKEN", "impact.com token, for triggers", false, &in.ImpactAuthToken},
 	}
 	cmd := &cobra.Command{
 		Use:   "connect",
@@ -41,8 +40,8 @@ func (a *app) connectCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if again != "" {
-				return a.withConnection(cmd.Context(), again, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-					return a.consent(ctx, o, wait, func() (operator.ConsentRequest, error) { return o.RequestConsentAgain(ctx, c) })
+				return a.withConnection(cmd.Context(), again, func(ctx context.Context, c *api.Client, id string) error {
+					return a.consent(ctx, c, wait, func() (api.Consent, error) { return c.RequestConsentAgain(ctx, id) })
 				})
 			}
 			if err := a.fill(flags); err != nil {
@@ -52,11 +51,11 @@ func (a *app) connectCommand() *cobra.Command {
 			if in.PortalID, err = portalID(portal); err != nil {
 				return err
 			}
-			return a.withOperator(cmd.Context(), func(ctx context.Context, o *operator.Operator) error {
-				if in.Credentials.HubSpotToken == "" {
-					return a.consent(ctx, o, wait, func() (operator.ConsentRequest, error) { return o.RequestConsent(ctx, in) })
+			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {
+				if in.HubSpotToken == "" {
+					return a.consent(ctx, c, wait, func() (api.Consent, error) { return c.RequestConsent(ctx, in) })
 				}
-				return a.connect(ctx, o, in)
+				return a.connect(ctx, c, in)
 			})
 		},
 	}
@@ -74,7 +73,7 @@ func (a *app) connectCommand() *cobra.Command {
 
 // consent prints the link for a browser and, if asked to, waits for what comes
 // of it.
-func (a *app) consent(ctx context.Context, o *operator.Operator, wait bool, request func() (operator.ConsentRequest, error)) error {
+func (a *app) consent(ctx context.Context, c *api.Client, wait bool, request func() (api.Consent, error)) error {
 	link, err := request()
 	if err != nil {
 		return err
@@ -86,17 +85,40 @@ func (a *app) consent(ctx context.Context, o *operator.Operator, wait bool, requ
 		})
 	}
 	fmt.Fprintf(a.log, "Open this link in a browser, as somebody who may install apps in the portal:\n%s\nWaiting until it has been used.\n", link.URL)
-	connection, err := o.AwaitConsent(ctx, link.ID, func(failure string) {
-		fmt.Fprintf(a.log, "Not connected: %s. The link can be opened again.\n", failure)
-	})
+	connection, err := a.awaitConsent(ctx, c, link.ID)
 	if err != nil {
 		return err
 	}
 	return a.printConnected(connection)
 }
 
-func (a *app) connect(ctx context.Context, o *operator.Operator, in operator.ConnectInput) error {
-	connection, err := o.Connect(ctx, in)
+// pollConsent is how often somebody who waits looks.
+const pollConsent = time.Second
+
+// awaitConsent waits until a link has made its connection. Failed visits are
+// told, and waited out: the link can be used again until it expires, which is
+// an error.
+func (a *app) awaitConsent(ctx context.Context, c *api.Client, intent string) (api.Connection, error) {
+	var told string
+	state, err := watch(ctx, pollConsent, func(ctx context.Context) (api.ConsentState, error) { return c.Consent(ctx, intent) },
+		func(s api.ConsentState) bool {
+			if s.Failure != told {
+				told = s.Failure
+				fmt.Fprintf(a.log, "Not connected: %s. The link can be opened again.\n", told)
+			}
+			return s.ConnectionID != "" || s.Expired
+		})
+	switch {
+	case err != nil:
+		return api.Connection{}, err
+	case state.ConnectionID == "":
+		return api.Connection{}, errors.New("nobody consented in time: ask for a new link")
+	}
+	return c.Connection(ctx, state.ConnectionID)
+}
+
+func (a *app) connect(ctx context.Context, c *api.Client, in api.ConnectRequest) error {
+	connection, err := c.Connect(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -106,10 +128,10 @@ func (a *app) connect(ctx context.Context, o *operator.Operator, in operator.Con
 	return a.printConnected(connection)
 }
 
-func (a *app) printConnected(connection bridge.Connection) error {
-	return a.print(connectionView(connection), func() {
+func (a *app) printConnected(connection api.Connection) error {
+	return a.print(connection, func() {
 		fmt.Fprintf(a.out, "Connected portal %d with tenant %s, program %s.\nConnection: %s\n",
-			connection.PortalID, connection.Tenant, connection.Program, connection.ID)
+			connection.PortalID, connection.Tenant, connection.Program, connection.ConnectionID)
 	})
 }
 

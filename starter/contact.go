@@ -25,7 +25,7 @@ func (a *app) contactShowCommand() *cobra.Command {
 		Short: "Tell where a contact stands and why; without personal data unless --reveal asks for it",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				status, err := o.Contact(ctx, c.ID, args[0])
 				if err != nil {
 					return err
@@ -58,7 +58,7 @@ func (a *app) contactResyncCommand() *cobra.Command {
 		Short: "Have a contact looked at again",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				before, err := o.Resync(ctx, c.ID, args[0])
 				if err != nil {
 					return err

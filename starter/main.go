@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"advocatesync/internal/config"
 )
 
 func main() {
@@ -39,6 +41,7 @@ type app struct {
 	log         io.Writer // questions, progress and logs
 	interactive bool      // somebody can answer
 	json        bool
+	server      string // whose admin API to use; empty: do the work in this process
 }
 
 // usageError says that the command line is wrong.
@@ -79,6 +82,7 @@ func run(ctx context.Context, args []string, a *app) error {
 		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for scripts")
+	root.PersistentFlags().StringVar(&a.server, "server", "", "let the server at this address do it, with its ADMIN_TOKEN from the environment (or "+config.Server+")")
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.log)

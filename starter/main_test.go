@@ -42,7 +42,7 @@ func TestExitCodes_tellAWrongCommandLineFromAFailure(t *testing.T) {
 		"items and all":                       {"parked retry 1 --all", wrong, "--all"},
 		"nothing to discard":                  {"parked discard", wrong, "name the items"},
 		"a discard with nobody to ask":        {"parked discard 1", wrong, "--yes"},
-		"a connect without its inputs":        {"connect", wrong, "--hubspot-token"},
+		"a connect without its inputs":        {"connect", wrong, "--advocate-key"},
 		"an installation without settings":    {"contact show 101", failed, "DATABASE_URL"},
 	}
 	for name, tt := range tests {

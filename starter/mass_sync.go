@@ -29,7 +29,7 @@ func (a *app) massSyncStartCommand() *cobra.Command {
 		Short: "Start a mass sync, or a rehearsal that writes nothing",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				id, err := o.StartMassSync(ctx, c, dryRun)
 				if err != nil {
 					return err
@@ -55,7 +55,7 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 		Short: "Show how far the latest mass sync is",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				return a.showMassSync(ctx, o, c.ID, run)
 			})
 		},
@@ -75,7 +75,7 @@ func (a *app) massSyncWishCommand(use, short string, wish func(*operator.Operato
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				id, err := wish(o, ctx, c.ID)
 				if err != nil {
 					return err
@@ -136,12 +136,8 @@ func (a *app) followMassSync(ctx context.Context, o *operator.Operator, connecti
 	}
 }
 
-const (
-	// pollMassSync is how often the progress is looked at.
-	pollMassSync = 500 * time.Millisecond
-	// watchPatience is how long a database that does not answer is put up with.
-	watchPatience = time.Minute
-)
+// pollMassSync is how often the progress is looked at.
+const pollMassSync = 500 * time.Millisecond
 
 // watchMassSync looks at a mass sync again and again until the caller has seen
 // enough. It returns the last status it saw.

@@ -26,7 +26,7 @@ func (a *app) parkedListCommand() *cobra.Command {
 		Short: "List what waits for a person, with its cause and an advice",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				items, err := o.Parked(ctx, c.ID)
 				if err != nil {
 					return err
@@ -53,7 +53,7 @@ func (a *app) parkedRetryCommand() *cobra.Command {
 			return err
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				ids, err := itemIDs(args)
 				if err != nil {
 					return err
@@ -96,7 +96,7 @@ func (a *app) parkedDiscardCommand() *cobra.Command {
 					return err
 				}
 			}
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				discarded, missing, err := o.Discard(ctx, c.ID, ids)
 				return errors.Join(a.printDiscarded(discarded, missing), notOpen(missing), err)
 			})

@@ -28,7 +28,7 @@ func (a *app) programListCommand() *cobra.Command {
 		Short: "List the tenant's referral programs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				programs, err := o.Programs(ctx, c)
 				if err != nil {
 					return err
@@ -56,7 +56,7 @@ func (a *app) programSwitchCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Program = args[0]
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				return a.switchProgram(ctx, o, c, in, wait)
 			})
 		},
@@ -75,7 +75,7 @@ func (a *app) programStatusCommand() *cobra.Command {
 		Short: "Tell how the latest program switch stands, and what became of each property",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
+			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
 				sw, err := o.SwitchStatus(ctx, c.ID)
 				if bridge.KindOf(err) == bridge.NotFound {
 					return errors.New("the program was never changed")

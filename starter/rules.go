@@ -6,17 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 )
-
-type rulesJSON struct {
-	ParticipantCreated bool `json:"participant_created"`
-	ParticipantUpdated bool `json:"participant_updated"`
-	ContactCreated     bool `json:"contact_created"`
-	ContactUpdated     bool `json:"contact_updated"`
-	SharePIIUpdates    bool `json:"share_pii_updates"`
-}
 
 func (a *app) rulesCommand() *cobra.Command {
 	return family("rules", "Look at or change what is shared", a.rulesGetCommand(), a.rulesSetCommand())
@@ -29,8 +20,12 @@ func (a *app) rulesGetCommand() *cobra.Command {
 		Short: "Show the sharing rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), id, func(_ context.Context, _ *operator.Operator, c bridge.Connection) error {
-				return a.printRules(c)
+			return a.withConnection(cmd.Context(), id, func(ctx context.Context, c *api.Client, id string) error {
+				rules, err := c.Rules(ctx, id)
+				if err != nil {
+					return err
+				}
+				return a.printRules(id, rules)
 			})
 		},
 	}
@@ -40,56 +35,56 @@ func (a *app) rulesGetCommand() *cobra.Command {
 
 func (a *app) rulesSetCommand() *cobra.Command {
 	var id string
+	var changes api.RuleChanges
+	switches := []struct {
+		name, usage string
+		change      **bool
+	}{
+		{"participant-created", "a new participant makes a contact", &changes.ParticipantCreated},
+		{"participant-updated", "an updated, unmapped participant makes a contact", &changes.ParticipantUpdated},
+		{"contact-created", "a new contact makes a participant", &changes.ContactCreated},
+		{"contact-updated", "an updated, unmapped contact makes a participant", &changes.ContactUpdated},
+		{"share-pii-updates", "send name and email of mapped contacts to Advocate", &changes.SharePIIUpdates},
+	}
 	cmd := &cobra.Command{
 		Use:   "set",
 		Short: "Change sharing rules; what is not named stays as it is",
 		Args:  cobra.NoArgs,
 	}
 	connectionFlag(cmd, &id)
-	var wanted bridge.Connection
-	switches := []struct {
-		name, usage string
-		wanted      *bool
-		of          func(*bridge.Connection) *bool
-	}{
-		{"participant-created", "a new participant makes a contact", &wanted.Rules.ParticipantCreated, func(c *bridge.Connection) *bool { return &c.Rules.ParticipantCreated }},
-		{"participant-updated", "an updated, unmapped participant makes a contact", &wanted.Rules.ParticipantUpdated, func(c *bridge.Connection) *bool { return &c.Rules.ParticipantUpdated }},
-		{"contact-created", "a new contact makes a participant", &wanted.Rules.ContactCreated, func(c *bridge.Connection) *bool { return &c.Rules.ContactCreated }},
-		{"contact-updated", "an updated, unmapped contact makes a participant", &wanted.Rules.ContactUpdated, func(c *bridge.Connection) *bool { return &c.Rules.ContactUpdated }},
-		{"share-pii-updates", "send name and email of mapped contacts to Advocate", &wanted.SharePIIUpdates, func(c *bridge.Connection) *bool { return &c.SharePIIUpdates }},
-	}
 	for _, s := range switches {
-		cmd.Flags().BoolVar(s.wanted, s.name, false, s.usage)
+		cmd.Flags().Bool(s.name, false, s.usage)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.withConnection(cmd.Context(), id, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-			for _, s := range switches {
-				if cmd.Flags().Changed(s.name) {
-					*s.of(&c) = *s.wanted
-				}
+		for _, s := range switches {
+			if !cmd.Flags().Changed(s.name) {
+				continue
 			}
-			if err := o.SetRules(ctx, c.ID, c.Rules, c.SharePIIUpdates); err != nil {
+			on, err := cmd.Flags().GetBool(s.name)
+			if err != nil {
 				return err
 			}
-			return a.printRules(c)
+			*s.change = &on
+		}
+		return a.withConnection(cmd.Context(), id, func(ctx context.Context, c *api.Client, id string) error {
+			rules, err := c.ChangeRules(ctx, id, changes)
+			if err != nil {
+				return err
+			}
+			return a.printRules(id, rules)
 		})
 	}
 	return cmd
 }
 
-func (a *app) printRules(c bridge.Connection) error {
-	view := rulesJSON{
-		ParticipantCreated: c.Rules.ParticipantCreated, ParticipantUpdated: c.Rules.ParticipantUpdated,
-		ContactCreated: c.Rules.ContactCreated, ContactUpdated: c.Rules.ContactUpdated,
-		SharePIIUpdates: c.SharePIIUpdates,
-	}
-	return a.print(view, func() {
+func (a *app) printRules(connection string, r api.Rules) error {
+	return a.print(r, func() {
 		onOff := map[bool]string{true: "on", false: "off"}
-		fmt.Fprintf(a.out, "Connection %s\n", c.ID)
-		fmt.Fprintf(a.out, "  participant created -> create contact              %s\n", onOff[view.ParticipantCreated])
-		fmt.Fprintf(a.out, "  unmapped participant updated -> create contact     %s\n", onOff[view.ParticipantUpdated])
-		fmt.Fprintf(a.out, "  contact created -> create participant              %s\n", onOff[view.ContactCreated])
-		fmt.Fprintf(a.out, "  unmapped contact updated -> create participant     %s\n", onOff[view.ContactUpdated])
-		fmt.Fprintf(a.out, "  mapped contact updated -> send name and email too  %s\n", onOff[view.SharePIIUpdates])
+		fmt.Fprintf(a.out, "Connection %s\n", connection)
+		fmt.Fprintf(a.out, "  participant created -> create contact              %s\n", onOff[r.ParticipantCreated])
+		fmt.Fprintf(a.out, "  unmapped participant updated -> create contact     %s\n", onOff[r.ParticipantUpdated])
+		fmt.Fprintf(a.out, "  contact created -> create participant              %s\n", onOff[r.ContactCreated])
+		fmt.Fprintf(a.out, "  unmapped contact updated -> create participant     %s\n", onOff[r.ContactUpdated])
+		fmt.Fprintf(a.out, "  mapped contact updated -> send name and email too  %s\n", onOff[r.SharePIIUpdates])
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"advocatesync/internal/api"
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
 	"advocatesync/internal/oauth"
@@ -60,8 +61,11 @@ func (a *app) serve(ctx context.Context) error {
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
 		Inbox: s, Poke: relay.Poke, Metrics: metrics, Log: log, Now: time.Now,
 	}))
-	operators := operator.New(s, temporal, vendors(cfg.Common), cfg.ReportSyncInterval, time.Now)
+	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
+	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
+		Operator: operators, Token: string(cfg.AdminToken), Log: log, Now: time.Now,
+	}))
 	health.Register(mux, startup.Checks(s, temporal), metrics)
 
 	group, ctx := errgroup.WithContext(ctx)

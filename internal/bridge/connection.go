@@ -14,6 +14,16 @@ type Rules struct {
 // DefaultRules has every rule on.
 var DefaultRules = Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactCreated: true, ContactUpdated: true}
 
+// RuleChanges are the switches of a connection that somebody sets. Those that
+// are nil stay as they are.
+type RuleChanges struct {
+	ParticipantCreated *bool
+	ParticipantUpdated *bool
+	ContactCreated     *bool
+	ContactUpdated     *bool
+	SharePIIUpdates    *bool
+}
+
 // ConnectionStatus says whether a connection's work may go on.
 type ConnectionStatus string
 

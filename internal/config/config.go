@@ -58,7 +58,25 @@ type Starter struct {
 	AdminToken Secret // bearer token of the admin API
 }
 
-// LoadCommand reads what one-off commands need: no address to listen on, no app.
+// Remote is the configuration of commands that speak to a server.
+type Remote struct {
+	Server     *url.URL // where its admin API is, without a trailing slash
+	AdminToken Secret
+}
+
+// Server names the variable that has commands speak to a server's admin API. A
+// flag may say the same.
+const Server = "ADVOCATESYNC_SERVER"
+
+// LoadRemote reads what a command needs that speaks to a server.
+func LoadRemote(getenv func(string) string) (Remote, error) {
+	r := reader{getenv: getenv}
+	c := Remote{Server: r.baseURL(Server, "https://sync.example.com"), AdminToken: r.adminToken()}
+	return c, r.err()
+}
+
+// LoadCommand reads what a command needs that does its work itself: no address
+// to listen on, no app.
 func LoadCommand(getenv func(string) string) (Common, error) {
 	r := reader{getenv: getenv}
 	c := r.reachable()

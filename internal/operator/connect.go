@@ -12,11 +12,6 @@ import (
 	"advocatesync/internal/store"
 )
 
-var (
-	errNoConnection    = errors.New("there is no connection yet: make one with \"starter connect\"")
-	errManyConnections = errors.New("there are several connections: say which with --connection ID (see \"starter connection list\")")
-)
-
 // ConnectInput is what it takes to join a portal to a tenant.
 type ConnectInput struct {
 	PortalID    int64 // 0: whichever portal the token belongs to
@@ -59,10 +54,10 @@ func (o *Operator) join(ctx context.Context, hub *hubspot.Client, in ConnectInpu
 func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, error) {
 	account, err := hub.AccountDetails(ctx)
 	if err != nil {
-		return 0, refusal("HubSpot", "--hubspot-token (HUBSPOT_ACCESS_TOKEN)", err)
+		return 0, refusedInput("HubSpot", "--hubspot-token (HUBSPOT_ACCESS_TOKEN)", err)
 	}
 	if want != 0 && account.PortalID != want {
-		return 0, fmt.Errorf("the HubSpot token belongs to portal %d, not to %d: correct --portal-id or the token", account.PortalID, want)
+		return 0, refuse(bridge.Invalid, "other_portal", "the HubSpot token belongs to portal %d, not to %d: correct --portal-id or the token", account.PortalID, want)
 	}
 	return account.PortalID, nil
 }
@@ -71,7 +66,7 @@ func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, e
 func (o *Operator) checkProgram(ctx context.Context, in ConnectInput) error {
 	programs, err := o.vendors.advocate(bridge.Connection{Tenant: in.Tenant}, in.Credentials).Programs(ctx)
 	if err != nil {
-		return refusal("Advocate", "--tenant (ADVOCATE_TENANT_ALIAS), --advocate-user (ADVOCATE_API_USER) and --advocate-key (ADVOCATE_API_KEY)", err)
+		return refusedInput("Advocate", "--tenant (ADVOCATE_TENANT_ALIAS), --advocate-user (ADVOCATE_API_USER) and --advocate-key (ADVOCATE_API_KEY)", err)
 	}
 	var offered []string
 	for _, p := range programs {
@@ -81,13 +76,13 @@ func (o *Operator) checkProgram(ctx context.Context, in ConnectInput) error {
 		offered = append(offered, fmt.Sprintf("%s (%s)", p.ID, p.Name))
 	}
 	slices.Sort(offered)
-	return fmt.Errorf("tenant %s has no program %q: choose one of %s", in.Tenant, in.Program, strings.Join(offered, ", "))
+	return refuse(bridge.Invalid, "unknown_program", "tenant %s has no program %q: choose one of %s", in.Tenant, in.Program, strings.Join(offered, ", "))
 }
 
-// refusal says which vendor said no, and which inputs to look at.
-func refusal(vendor, inputs string, err error) error {
+// refusedInput says which vendor said no, and which inputs to look at.
+func refusedInput(vendor, inputs string, err error) error {
 	if bridge.KindOf(err) == bridge.Unauthorized {
-		return fmt.Errorf("%s refuses the credentials: check %s: %w", vendor, inputs, err)
+		return refuse(bridge.Invalid, "credentials_refused", "%s refuses the credentials: check %s: %w", vendor, inputs, err)
 	}
 	return fmt.Errorf("%s could not be asked: %w", vendor, err)
 }

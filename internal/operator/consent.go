@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +34,7 @@ type ConsentRequest struct {
 // credentials of a connection that exists, its portal is asked once more.
 func (o *Operator) RequestConsent(ctx context.Context, in ConnectInput) (ConsentRequest, error) {
 	if o.vendors.App.ClientID == "" || o.vendors.App.ClientSecret == "" {
-		return ConsentRequest{}, errors.New("a portal can only consent to an app: set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or give --hubspot-token (HUBSPOT_ACCESS_TOKEN)")
+		return ConsentRequest{}, refuse(bridge.Conflict, "no_app", "a portal can only consent to an app: set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or give --hubspot-token (HUBSPOT_ACCESS_TOKEN)")
 	}
 	if err := o.checkProgram(ctx, in); err != nil {
 		return ConsentRequest{}, err
@@ -84,38 +83,12 @@ func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.
 	return connection, o.store.FinishIntent(ctx, in.ID, connection.ID)
 }
 
-// pollConsent is how often somebody who waits looks.
-const pollConsent = time.Second
-
-// AwaitConsent waits until a link has made its connection. Failed visits are
-// told, and waited out: the link can be used again until it expires, which is
-// an error.
-func (o *Operator) AwaitConsent(ctx context.Context, intentID string, tell func(failure string)) (bridge.Connection, error) {
-	tick := time.NewTicker(pollConsent)
-	defer tick.Stop()
-	var told string
-	for {
-		state, err := o.store.IntentState(ctx, intentID)
-		switch {
-		case err != nil:
-			return bridge.Connection{}, err
-		case state.ConnectionID != "":
-			return o.store.Connection(ctx, state.ConnectionID)
-		case state.Expired:
-			return bridge.Connection{}, errors.New("nobody consented in time: ask for a new link")
-		case state.Failure != told:
-			told = state.Failure
-			tell(told)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return bridge.Connection{}, context.Cause(ctx)
-		}
-	}
-}
-
-// ConsentState tells what came of a link.
+// ConsentState tells what came of a link. Failed visits do not end it: it can be
+// used again until it expires.
 func (o *Operator) ConsentState(ctx context.Context, intentID string) (store.IntentState, error) {
-	return o.store.IntentState(ctx, intentID)
+	state, err := o.store.IntentState(ctx, intentID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		err = refuse(bridge.NotFound, "unknown_consent", "there is no such link: ask for a new one")
+	}
+	return state, err
 }

@@ -62,15 +62,14 @@ func (s ContactStatus) known() bool {
 	return s.Mapped || s.Erased || !s.Ledger.DecidedAt.IsZero() || len(s.Parked) > 0 || len(s.Heard) > 0
 }
 
-// ErrUnknownContact says that there is nothing to tell of a contact.
-var ErrUnknownContact = errors.New("HubSpot told nothing of it, and no participant matched it")
-
-// Contact returns where a contact stands, or ErrUnknownContact.
+// Contact returns where a contact stands. Of one that we never heard of there
+// is nothing to tell, which is a refusal of kind not_found.
 func (o *Operator) Contact(ctx context.Context, connectionID, contactID string) (ContactStatus, error) {
 	status, err := o.contactStatus(ctx, connectionID, contactID)
 	if err == nil && !status.known() {
-		err = fmt.Errorf("nothing is known of contact %s: %w; if HubSpot has it, \"starter contact resync %[1]s\" has it looked at",
-			contactID, ErrUnknownContact)
+		err = refuse(bridge.NotFound, "unknown_contact",
+			"nothing is known of contact %s: HubSpot told nothing of it, and no participant matched it; "+
+				"if HubSpot has it, \"starter contact resync %[1]s\" has it looked at", contactID)
 	}
 	return status, err
 }

@@ -131,7 +131,7 @@ func TestContact_holdsNothingPersonal(t *testing.T) {
 func TestContact_knowsWhomItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	if _, err := s.Operator.Contact(t.Context(), s.Connection.ID, "101"); !errors.Is(err, operator.ErrUnknownContact) {
+	if _, err := s.Operator.Contact(t.Context(), s.Connection.ID, "101"); !isRefusal(err, bridge.NotFound, "unknown_contact") {
 		t.Errorf("error %v", err)
 	}
 	hear(t, s, store.Event{ContactID: "101", Kind: store.EventCreated, OccurredAt: time.Now(), DedupeKey: "1"})

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -54,6 +55,12 @@ func contact(t *testing.T, s *wiringtest.System, id string) operator.ContactStat
 		t.Fatal(err)
 	}
 	return status
+}
+
+// isRefusal tells whether a wish was refused with a kind and a code.
+func isRefusal(err error, kind bridge.Kind, code string) bool {
+	refusal, ok := errors.AsType[*operator.Refusal](err)
+	return ok && refusal.Kind == kind && refusal.Code == code
 }
 
 func park(t *testing.T, s *wiringtest.System, item bridge.ParkedItem) int64 {

@@ -27,14 +27,14 @@ type massRecords interface {
 // in the same queue: 5 is Temporal's last.
 const massPriority = 5
 
-var errNoMassSync = errors.New("no mass sync is under way")
+var errNoMassSync = refuse(bridge.Conflict, "no_mass_sync_under_way", "no mass sync is under way")
 
 // StartMassSync starts a mass sync of a connection, or its rehearsal, and
 // returns its number. There is one at a time. One that was interrupted, so that
 // nobody works on it any more, is taken up.
 func (o *Operator) StartMassSync(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
 	if c.Switching {
-		return 0, errors.New("the program is being changed: see \"starter program status\"")
+		return 0, refuse(bridge.Conflict, "program_switch_under_way", "the program is being changed: see \"starter program status\"")
 	}
 	run, begun, err := o.store.BeginMass(ctx, c.ID, dryRun)
 	if err != nil {
@@ -55,7 +55,7 @@ func underWay(run store.Run) error {
 	if run.DryRun {
 		what = "dry run"
 	}
-	return fmt.Errorf("%s %d is under way: see \"starter mass-sync status\", or end it with \"starter mass-sync cancel\"", what, run.ID)
+	return refuse(bridge.Conflict, "mass_sync_under_way", "%s %d is under way: see \"starter mass-sync status\", or end it with \"starter mass-sync cancel\"", what, run.ID)
 }
 
 // startMassSync starts the workflow of a run. It reports false if that is at
@@ -130,7 +130,7 @@ func (o *Operator) wish(ctx context.Context, connectionID string, wish store.Wis
 	}
 	err = o.store.SetWish(ctx, p.ID, wish)
 	if bridge.KindOf(err) == bridge.NotFound {
-		return store.Run{}, fmt.Errorf("mass sync %d has ended, or is about to", p.ID)
+		return store.Run{}, refuse(bridge.Conflict, "mass_sync_ends", "mass sync %d has ended, or is about to", p.ID)
 	}
 	return p.Run, err
 }

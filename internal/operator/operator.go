@@ -1,7 +1,6 @@
 // Package operator is what a person may ask of an installation: connect a
 // portal with a tenant, set the sharing rules, look at a contact, have work
-// tried again. The command line and, later, the admin API are two mouths of the
-// same code.
+// tried again. The admin API speaks for it, and the command line speaks to that.
 package operator
 
 import (
@@ -40,7 +39,7 @@ type connections interface {
 	Connection(ctx context.Context, id string) (bridge.Connection, error)
 	Connections(ctx context.Context) ([]bridge.Connection, error)
 	Credentials(ctx context.Context, connectionID string) (store.Credentials, int, error)
-	SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error
+	ChangeRules(ctx context.Context, id string, changes bridge.RuleChanges) (bridge.Connection, error)
 }
 
 // temporalClient is the part of Temporal's client that operators act on.
@@ -114,26 +113,22 @@ func (o *Operator) Connections(ctx context.Context) ([]bridge.Connection, error)
 	return o.store.Connections(ctx)
 }
 
-// Connection returns one connection by id. An empty id means the only one
-// there is.
+// Connection returns one connection by id, or refuses one that there is not.
 func (o *Operator) Connection(ctx context.Context, id string) (bridge.Connection, error) {
-	if id != "" {
-		return o.store.Connection(ctx, id)
-	}
-	all, err := o.store.Connections(ctx)
-	switch {
-	case err != nil:
-		return bridge.Connection{}, err
-	case len(all) == 0:
-		return bridge.Connection{}, errNoConnection
-	case len(all) > 1:
-		return bridge.Connection{}, errManyConnections
-	}
-	return all[0], nil
+	c, err := o.store.Connection(ctx, id)
+	return c, knownConnection(id, err)
 }
 
-// SetRules replaces a connection's sharing rules. They count for what is
+// ChangeRules sets some of a connection's sharing rules. They count for what is
 // decided from now on.
-func (o *Operator) SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error {
-	return o.store.SetRules(ctx, id, rules, sharePII)
+func (o *Operator) ChangeRules(ctx context.Context, id string, changes bridge.RuleChanges) (bridge.Connection, error) {
+	c, err := o.store.ChangeRules(ctx, id, changes)
+	return c, knownConnection(id, err)
+}
+
+func knownConnection(id string, err error) error {
+	if bridge.KindOf(err) == bridge.NotFound {
+		return refuse(bridge.NotFound, "unknown_connection", "there is no connection %q: see \"starter connection list\"", id)
+	}
+	return err
 }

@@ -55,7 +55,7 @@ func (o *Operator) Programs(ctx context.Context, c bridge.Connection) ([]Program
 // reconnect says which vendor refuses a connection's credentials.
 func reconnect(vendor string, err error) error {
 	if bridge.KindOf(err) == bridge.Unauthorized {
-		return fmt.Errorf("%s refuses the connection's credentials: put them right with \"starter connect\": %w", vendor, err)
+		return refuse(bridge.Unauthorized, "credentials_refused", "%s refuses the connection's credentials: put them right with \"starter connect\": %w", vendor, err)
 	}
 	return fmt.Errorf("%s could not be asked: %w", vendor, err)
 }
@@ -133,13 +133,13 @@ func (o *Operator) alone(ctx context.Context, plan *SwitchPlan, to string) error
 func notBegun(code, program string) error {
 	switch code {
 	case store.CodeConnected:
-		return fmt.Errorf("program %s is connected already", program)
+		return refuse(bridge.Conflict, "program_connected", "program %s is connected already", program)
 	case store.CodeOtherSwitch:
-		return errors.New("another program switch is under way: see \"starter program status\"")
+		return refuse(bridge.Conflict, "program_switch_under_way", "another program switch is under way: see \"starter program status\"")
 	case store.CodeMassSyncUnder:
-		return errors.New("a mass sync is under way: let it end, or cancel it with \"starter mass-sync cancel\"")
+		return refuse(bridge.Conflict, "mass_sync_under_way", "a mass sync is under way: let it end, or cancel it with \"starter mass-sync cancel\"")
 	default:
-		return fmt.Errorf("the switch did not begin (%s)", code)
+		return refuse(bridge.Conflict, code, "the switch did not begin (%s)", code)
 	}
 }
 
@@ -157,7 +157,7 @@ func (o *Operator) chosen(ctx context.Context, c bridge.Connection, id string, u
 		case p.ID == id && p.Connected:
 			return p, notBegun(store.CodeConnected, id)
 		case p.ID == id && !p.Live:
-			return p, fmt.Errorf("program %s (%s) is not live in Advocate: start it there first", p.ID, p.Name)
+			return p, refuse(bridge.Conflict, "program_not_live", "program %s (%s) is not live in Advocate: start it there first", p.ID, p.Name)
 		case p.ID == id:
 			return p, nil
 		case p.Live && !p.Connected:
@@ -167,7 +167,7 @@ func (o *Operator) chosen(ctx context.Context, c bridge.Connection, id string, u
 	if underWay {
 		return Program{ID: id}, nil // archived meanwhile
 	}
-	return Program{}, fmt.Errorf("tenant %s has no program %q: choose one of %s", c.Tenant, id, strings.Join(live, ", "))
+	return Program{}, refuse(bridge.Invalid, "unknown_program", "tenant %s has no program %q: choose one of %s", c.Tenant, id, strings.Join(live, ", "))
 }
 
 // plannedProperties looks at the properties, and whether we may change them.
@@ -206,9 +206,9 @@ func planned(names []string, found []hubspot.Property, inPlace bool) ([]PlannedP
 		}
 		switch p := found[at]; {
 		case p.Type != "string":
-			wrong = append(wrong, fmt.Errorf("the HubSpot property %s has type %s, we need string: rename or remove it first", name, p.Type))
+			wrong = append(wrong, refuse(bridge.Conflict, "property_unfit", "the HubSpot property %s has type %s, we need string: rename or remove it first", name, p.Type))
 		case !inPlace && p.Modification != nil && !p.Modification.Archivable:
-			wrong = append(wrong, fmt.Errorf("HubSpot does not let the property %s be removed: use --in-place, which keeps it", name))
+			wrong = append(wrong, refuse(bridge.Conflict, "property_unfit", "HubSpot does not let the property %s be removed: use --in-place, which keeps it", name))
 		}
 	}
 	return plan, errors.Join(wrong...)

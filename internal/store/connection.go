@@ -139,13 +139,27 @@ func (s *Store) Connections(ctx context.Context) ([]bridge.Connection, error) {
 	return all, wrap(err, "connections")
 }
 
-// SetRules replaces a connection's sharing rules. What was decided before stays.
-func (s *Store) SetRules(ctx context.Context, id string, rules bridge.Rules, sharePII bool) error {
-	return s.updateOne(ctx, "set_rules of "+id, `
+const changeRules = `
 UPDATE connection
-   SET rule_participant_created = $2, rule_participant_updated = $3,
-       rule_contact_created = $4, rule_contact_updated = $5, share_pii_updates = $6, updated_at = now()
- WHERE id = $1`, id, rules.ParticipantCreated, rules.ParticipantUpdated, rules.ContactCreated, rules.ContactUpdated, sharePII)
+   SET rule_participant_created = coalesce($2, rule_participant_created),
+       rule_participant_updated = coalesce($3, rule_participant_updated),
+       rule_contact_created = coalesce($4, rule_contact_created),
+       rule_contact_updated = coalesce($5, rule_contact_updated),
+       share_pii_updates = coalesce($6, share_pii_updates),
+       updated_at = now()
+ WHERE id = $1
+RETURNING ` + connectionColumns
+
+// ChangeRules sets some of a connection's sharing rules and returns it. What
+// was decided before stays.
+func (s *Store) ChangeRules(ctx context.Context, id string, r bridge.RuleChanges) (bridge.Connection, error) {
+	rows, err := s.pool.Query(ctx, changeRules, id,
+		r.ParticipantCreated, r.ParticipantUpdated, r.ContactCreated, r.ContactUpdated, r.SharePIIUpdates)
+	if err != nil {
+		return bridge.Connection{}, wrap(err, "change_rules of %s", id)
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, scanConnection)
+	return c, wrap(err, "change_rules of %s", id)
 }
 
 // SetStatus records whether a connection's work may go on, and why not, in

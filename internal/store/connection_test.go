@@ -49,7 +49,13 @@ func TestSaveConnection_newOneKeepsWhatItWasGiven(t *testing.T) {
 func TestSaveConnection_againKeepsIDRulesAndField(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	must(t, d.SetRules(t.Context(), d.conn.ID, bridge.Rules{ContactUpdated: true}, true))
+	changed, err := d.ChangeRules(t.Context(), d.conn.ID, bridge.RuleChanges{
+		ParticipantCreated: new(false), ParticipantUpdated: new(false), ContactCreated: new(false), SharePIIUpdates: new(true),
+	})
+	must(t, err)
+	if want := (bridge.Rules{ContactUpdated: true}); changed.Rules != want || !changed.SharePIIUpdates {
+		t.Errorf("changed to %+v, want what was not named as it was", changed)
+	}
 	must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "HubSpot refuses the token"))
 
 	got, err := d.SaveConnection(t.Context(),
@@ -130,7 +136,8 @@ func TestConnection_unknownIsNotFound(t *testing.T) {
 	wantKind(t, err, bridge.NotFound)
 	_, _, err = d.Credentials(t.Context(), "cnobody")
 	wantKind(t, err, bridge.NotFound)
-	wantKind(t, d.SetRules(t.Context(), "cnobody", bridge.DefaultRules, false), bridge.NotFound)
+	_, err = d.ChangeRules(t.Context(), "cnobody", bridge.RuleChanges{})
+	wantKind(t, err, bridge.NotFound)
 	wantKind(t, d.SetStatus(t.Context(), "cnobody", bridge.StatusActive, ""), bridge.NotFound)
 }
 

@@ -84,7 +84,7 @@ func TestPlanRun_decidesByWhatWeKnow(t *testing.T) {
 			"u-nobody": "blocked blocked"}},
 	}
 	for name, tt := range tests { // one after the other: a connection has one report at a time
-		must(t, d.SetRules(t.Context(), d.conn.ID, tt.rules, false))
+		d.setRules(t, tt.rules)
 		d.exec(t, "UPDATE connection SET report_watermark = $1", at(30).Add(time.Minute)) // the overlap takes the minute back
 		run := d.staged(t, people...)
 		counts, err := d.PlanRun(t.Context(), run.ID, tt.fullPass)
@@ -165,7 +165,7 @@ func TestPlanRun_secondRunChangesNothing(t *testing.T) {
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"), person("bob"))
 	must(t, d.MarkSending(t.Context(), run.ID, 1))
-	must(t, d.SetRules(t.Context(), d.conn.ID, bridge.Rules{}, false))
+	d.setRules(t, bridge.Rules{})
 	counts, err := d.PlanRun(t.Context(), run.ID, true)
 	must(t, err)
 	if counts.ToMatchOrCreate != 2 {
@@ -193,4 +193,13 @@ func TestPlanRun_brokenOffStartsAfresh(t *testing.T) {
 	if counts.ToMatchOrCreate != 1 {
 		t.Errorf("counts %+v", counts)
 	}
+}
+
+func (d database) setRules(t *testing.T, rules bridge.Rules) {
+	t.Helper()
+	_, err := d.ChangeRules(t.Context(), d.conn.ID, bridge.RuleChanges{
+		ParticipantCreated: &rules.ParticipantCreated, ParticipantUpdated: &rules.ParticipantUpdated,
+		ContactCreated: &rules.ContactCreated, ContactUpdated: &rules.ContactUpdated,
+	})
+	must(t, err)
 }

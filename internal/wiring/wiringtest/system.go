@@ -116,7 +116,11 @@ func (s *System) Activities() []any {
 // SetRules changes the connection's sharing rules.
 func (s *System) SetRules(t *testing.T, rules bridge.Rules) {
 	t.Helper()
-	if err := s.Store.SetRules(t.Context(), s.Connection.ID, rules, false); err != nil {
+	changes := bridge.RuleChanges{
+		ParticipantCreated: &rules.ParticipantCreated, ParticipantUpdated: &rules.ParticipantUpdated,
+		ContactCreated: &rules.ContactCreated, ContactUpdated: &rules.ContactUpdated,
+	}
+	if _, err := s.Store.ChangeRules(t.Context(), s.Connection.ID, changes); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,56 @@
+// Package api is the admin API: JSON over HTTP below /api/v1, behind a bearer
+// token. It holds both ends, so that they cannot drift apart: the Handler,
+// which is thin over package operator, and the Client, which the command line
+// speaks through, over the network or within its own process.
+//
+// openapi.yaml describes the API to everybody else. The tests hold it against
+// the routes and against every answer they see, in both directions.
+//
+// # Adding an operation
+//
+//  1. A row of the table in routes.go.
+//  2. The handler, the types of its request and its answer, and the client's
+//     method, side by side in the file of their family. Types are written out
+//     here, with snake_case names and comments; they never are a stored type.
+//  3. The operation and its schemas in openapi.yaml.
+//  4. A row in the table of TestEveryOperation_answersAsDocumented.
+//  5. The command, in starter's file of the same family: flags, a call of the
+//     client, words.
+//
+// A wish that the operator cannot grant is an *operator.Refusal: its kind
+// becomes the status, its code the problem's code, its words the detail.
+package api
+
+import "net/http"
+
+// Prefix is the path below which the API lives.
+const Prefix = "/api/v1"
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T `json:"items"`
+	// NextPage is to be given as the parameter "page" to get the next page;
+	// empty: this is the last one.
+	NextPage string `json:"next_page,omitempty"`
+}
+
+// onePage is a list that is never long.
+func onePage[T any](items []T) Page[T] {
+	if items == nil {
+		items = []T{} // in JSON a list is never null
+	}
+	return Page[T]{Items: items}
+}
+
+// collect makes wire types of an operator's.
+func collect[From, To any](from []From, convert func(From) To) []To {
+	to := make([]To, 0, len(from))
+	for _, f := range from {
+		to = append(to, convert(f))
+	}
+	return to
+}
+
+func isSuccess(status int) bool {
+	return status >= http.StatusOK && status < http.StatusMultipleChoices
+}

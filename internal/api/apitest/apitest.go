@@ -1,0 +1,302 @@
+// Package apitest lets tests speak to the admin API the way the command line
+// does, and holds everything that is said against the OpenAPI document.
+package apitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"advocatesync/internal/api"
+	"advocatesync/internal/operator"
+)
+
+// Token is what the handlers of this package want to see.
+const Token = "a-token-for-tests-alone"
+
+// NewHandler returns the API's handler over an operator.
+func NewHandler(o *operator.Operator, log *slog.Logger) *api.Handler {
+	return api.NewHandler(api.Config{Operator: o, Token: Token, Log: log, Now: time.Now})
+}
+
+// NewClient returns a client of the API over an operator, in this process. What
+// it sends and gets has to be as documented.
+func NewClient(t testing.TB, o *operator.Operator) *api.Client {
+	t.Helper()
+	handler := NewHandler(o, slog.New(slog.DiscardHandler))
+	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, Token, Checked(t, api.InProcess(handler)))
+}
+
+// Checked fails the test when a request or its answer is not as documented.
+func Checked(t testing.TB, next http.RoundTripper) http.RoundTripper {
+	return checked{t: t, next: next}
+}
+
+type checked struct {
+	t    testing.TB
+	next http.RoundTripper
+}
+
+func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.t.Helper()
+	sent, again, err := replay(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = again
+	resp, err := c.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	var got []byte
+	got, resp.Body, err = replay(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := asDocumented(r, sent, resp, got); err != nil {
+		c.t.Errorf("%s %s: %v\nsent %s\ngot  %s", r.Method, r.URL, err, sent, got)
+	}
+	return resp, nil
+}
+
+// replay reads a body, and returns one to be read in its stead.
+func replay(body io.ReadCloser) (content []byte, again io.ReadCloser, err error) {
+	if body == nil {
+		return nil, nil, nil
+	}
+	content, err = io.ReadAll(body)
+	return content, io.NopCloser(bytes.NewReader(content)), errors.Join(err, body.Close())
+}
+
+// asDocumented checks one exchange. A request that the server refuses as wrong
+// need not be as documented.
+func asDocumented(r *http.Request, sent []byte, resp *http.Response, got []byte) error {
+	document, err := load()
+	if err != nil {
+		return err
+	}
+	operation, err := document.find(r)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusBadRequest {
+		if err := document.checkRequest(operation, r, sent); err != nil {
+			return fmt.Errorf("the request is not as documented: %w", err)
+		}
+	}
+	if err := document.checkAnswer(operation, resp, got); err != nil {
+		return fmt.Errorf("the answer is not as documented: %w", err)
+	}
+	return nil
+}
+
+// document is the OpenAPI document as a JSON Schema compiler takes it.
+type document struct {
+	tree     map[string]any
+	compiler *jsonschema.Compiler
+	mu       sync.Mutex // the compiler is not for several at once
+}
+
+const location = "openapi.json"
+
+var load = sync.OnceValues(func() (*document, error) {
+	var tree any
+	if err := yaml.Unmarshal(api.Document(), &tree); err != nil {
+		return nil, err
+	}
+	closeObjects(tree)
+	encoded, err := json.Marshal(tree)
+	if err != nil {
+		return nil, err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		return nil, err
+	}
+	root, ok := value.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the document is a %T", value)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	return &document{tree: root, compiler: compiler}, compiler.AddResource(location, value)
+})
+
+// closeObjects makes every object refuse what the document does not name:
+// others may be sent more by a later server, the tests must not.
+func closeObjects(tree any) {
+	switch node := tree.(type) {
+	case map[string]any:
+		if _, named := node["properties"]; named && node["type"] == "object" && node["additionalProperties"] == nil {
+			node["additionalProperties"] = false
+		}
+		for _, child := range node {
+			closeObjects(child)
+		}
+	case []any:
+		for _, child := range node {
+			closeObjects(child)
+		}
+	}
+}
+
+// find returns the JSON pointer of the operation that a request uses.
+func (d *document) find(r *http.Request) (string, error) {
+	asked := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), api.Prefix), "/")
+	paths, _ := d.tree["paths"].(map[string]any)
+	best, literal := "", -1
+	for path := range paths {
+		if n := matches(strings.Split(path, "/"), asked); n > literal {
+			best, literal = path, n
+		}
+	}
+	pointer := "/paths/" + escape(best) + "/" + strings.ToLower(r.Method)
+	if best == "" || d.at(pointer) == nil {
+		return "", fmt.Errorf("there is no such operation in the document")
+	}
+	return pointer, nil
+}
+
+// matches counts the parts that are equal, not just taken for a parameter; it
+// is -1 if the path is another one.
+func matches(path, asked []string) int {
+	if len(path) != len(asked) {
+		return -1
+	}
+	equal := 0
+	for i, part := range path {
+		switch {
+		case part == asked[i]:
+			equal++
+		case !strings.HasPrefix(part, "{"):
+			return -1
+		}
+	}
+	return equal
+}
+
+func (d *document) checkRequest(operation string, r *http.Request, sent []byte) error {
+	for name, values := range r.URL.Query() {
+		schema := d.parameter(operation, name)
+		if schema == "" {
+			return fmt.Errorf("there is no parameter %q", name)
+		}
+		for _, value := range values {
+			if err := d.check(schema, plain(value)); err != nil {
+				return fmt.Errorf("parameter %q: %w", name, err)
+			}
+		}
+	}
+	if len(sent) > 0 {
+		return d.checkJSON(operation+"/requestBody/content/application~1json/schema", sent)
+	}
+	if required, _ := d.at(operation + "/requestBody/required").(bool); required {
+		return fmt.Errorf("it lacks a body")
+	}
+	return nil
+}
+
+// parameter returns the pointer to the schema of a parameter of the query.
+func (d *document) parameter(operation, name string) string {
+	parameters, _ := d.at(operation + "/parameters").([]any)
+	for i := range parameters {
+		pointer := d.follow(fmt.Sprintf("%s/parameters/%d", operation, i))
+		if p, _ := d.at(pointer).(map[string]any); p["name"] == name && p["in"] == "query" {
+			return pointer + "/schema"
+		}
+	}
+	return ""
+}
+
+// plain reads a parameter as JSON would have it.
+func plain(text string) any {
+	if number := json.Number(text); isNumber(text) {
+		return number
+	}
+	return text
+}
+
+func isNumber(text string) bool {
+	_, err := json.Number(text).Int64()
+	return err == nil
+}
+
+func (d *document) checkAnswer(operation string, resp *http.Response, got []byte) error {
+	pointer := fmt.Sprintf("%s/responses/%d", operation, resp.StatusCode)
+	if d.at(pointer) == nil {
+		pointer = operation + "/responses/default"
+	}
+	pointer = d.follow(pointer)
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	return d.checkJSON(pointer+"/content/"+escape(kind)+"/schema", got)
+}
+
+func (d *document) checkJSON(schema string, content []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	return d.check(schema, value)
+}
+
+func (d *document) check(schema string, value any) error {
+	if d.at(schema) == nil {
+		return fmt.Errorf("the document has no %s", schema)
+	}
+	d.mu.Lock()
+	compiled, err := d.compiler.Compile(location + "#" + schema)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return compiled.Validate(value)
+}
+
+// follow returns where a reference leads, or the pointer itself.
+func (d *document) follow(pointer string) string {
+	node, _ := d.at(pointer).(map[string]any)
+	if ref, ok := node["$ref"].(string); ok {
+		return strings.TrimPrefix(ref, "#")
+	}
+	return pointer
+}
+
+// at returns the node that a JSON pointer names, or nil.
+func (d *document) at(pointer string) any {
+	var node any = d.tree
+	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		switch n := node.(type) {
+		case map[string]any:
+			node = n[part]
+		case []any:
+			var i int
+			if _, err := fmt.Sscanf(part, "%d", &i); err != nil || i >= len(n) {
+				return nil
+			}
+			node = n[i]
+		default:
+			return nil
+		}
+	}
+	return node
+}
+
+func escape(part string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(part) }

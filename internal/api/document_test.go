@@ -1,0 +1,145 @@
+package api
+
+import (
+	"bytes"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+// The schema of OpenAPI 3.1 is its publisher's own:
+// https://spec.openapis.org/oas/3.1/schema/2022-10-07
+func TestDocument_isValid(t *testing.T) {
+	t.Parallel()
+	schema, err := jsonschema.NewCompiler().Compile("testdata/openapi-3.1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := documentJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
+	}
+}
+
+// described is the part of the OpenAPI document that routes and types can be
+// held against.
+type described struct {
+	Paths      map[string]map[string]yaml.Node `yaml:"paths"` // by path and method
+	Components struct {
+		Schemas map[string]struct {
+			Properties map[string]any `yaml:"properties"`
+		} `yaml:"schemas"`
+	} `yaml:"components"`
+}
+
+func describe(t *testing.T) described {
+	t.Helper()
+	var d described
+	if err := yaml.Unmarshal(document, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDocument_describesEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	type operation struct {
+		ID        string               `yaml:"operationId"`
+		Responses map[string]yaml.Node `yaml:"responses"`
+	}
+	documented := map[string]string{}
+	statuses := map[string][]string{}
+	for path, methods := range describe(t).Paths {
+		for method, node := range methods {
+			if method == "parameters" {
+				continue
+			}
+			var o operation
+			if err := node.Decode(&o); err != nil {
+				t.Fatal(err)
+			}
+			name := strings.ToUpper(method) + " " + path
+			documented[name] = o.ID
+			statuses[name] = slices.Sorted(maps.Keys(o.Responses))
+		}
+	}
+	served := map[string]string{}
+	for _, rt := range routes {
+		name := rt.method + " " + rt.path
+		served[name] = rt.operation
+		if want := []string{strconv.Itoa(rt.status), "default"}; !slices.Equal(statuses[name], want) {
+			t.Errorf("%s: the document tells of %v, want %v", name, statuses[name], want)
+		}
+	}
+	if diff := cmp.Diff(documented, served); diff != "" {
+		t.Errorf("(-documented +served)\n%s", diff)
+	}
+	if len(operations) != len(routes) {
+		t.Error("two routes have one name")
+	}
+}
+
+// schemas says which Go type each schema of the document describes. Those
+// without one are shared bits of others.
+var schemas = map[string]any{
+	"Problem":        Problem{},
+	"Mistake":        Mistake{},
+	"Connection":     Connection{},
+	"ConnectionPage": Page[Connection]{},
+	"ConnectRequest": ConnectRequest{},
+	"Consent":        Consent{},
+	"ConsentState":   ConsentState{},
+	"Rules":          Rules{},
+	"RuleChanges":    RuleChanges{},
+	"NextPage":       nil,
+}
+
+func TestDocument_describesEveryFieldAndNoOther(t *testing.T) {
+	t.Parallel()
+	documented := describe(t).Components.Schemas
+	for name, schema := range documented {
+		value, ok := schemas[name]
+		if !ok {
+			t.Errorf("no type is named for the schema %s", name)
+		}
+		if value == nil {
+			continue
+		}
+		want := slices.Sorted(maps.Keys(schema.Properties))
+		if diff := cmp.Diff(want, fieldNames(reflect.TypeOf(value))); diff != "" {
+			t.Errorf("%s (-documented +sent)\n%s", name, diff)
+		}
+	}
+	for name := range schemas {
+		if _, ok := documented[name]; !ok {
+			t.Errorf("there is no schema %s", name)
+		}
+	}
+}
+
+// fieldNames lists the JSON names of a struct's fields, as encoding/json sees
+// them.
+func fieldNames(t reflect.Type) []string {
+	var names []string
+	for _, field := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"advocatesync/internal/operator"
+)
+
+// answerTimeout bounds the work on one request. The server's own limit is a
+// little longer, so that a problem still gets through.
+const answerTimeout = 25 * time.Second
+
+// Config is what a Handler is made of. Every field is required.
+type Config struct {
+	Operator *operator.Operator
+	Token    string // what callers have to show
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Handler serves the API below Prefix.
+type Handler struct {
+	operator *operator.Operator
+	door     *door
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
+}
+
+// NewHandler returns a handler of all routes.
+func NewHandler(cfg Config) *Handler {
+	h := &Handler{
+		operator: cfg.Operator, door: newDoor(cfg.Token, cfg.Now), log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
+	}
+	allowed := map[string][]string{}
+	for _, rt := range routes {
+		h.mux.Handle(rt.method+" "+Prefix+rt.path, h.route(rt))
+		allowed[rt.path] = append(allowed[rt.path], rt.method)
+	}
+	for path, methods := range allowed {
+		h.mux.Handle(Prefix+path, methodNotAllowed(methods))
+	}
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		newProblem(http.StatusNotFound, codeNotFound, "there is no such path: "+Prefix+"/openapi.json lists them").write(w, requestID(r))
+	})
+	return h
+}
+
+// ServeHTTP lets nobody in without the token, whatever they ask for.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID(r)
+	r.Header.Set(headerRequestID, id) // what the caller gave, or ours
+	header := w.Header()
+	header.Set(headerRequestID, id)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Cache-Control", "no-store") // some answers are personal, the others are stale at once
+	if refused := h.door.refuses(r); refused != nil {
+		h.turnedAway(r, id, refused)
+		header.Set("WWW-Authenticate", `Bearer realm="advocatesync"`)
+		refused.write(w, id)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+// turnedAway logs a wrong token. Those beyond the limit are not logged, so that
+// nobody can fill the log.
+func (h *Handler) turnedAway(r *http.Request, id string, refused *Problem) {
+	if refused.Status == http.StatusUnauthorized {
+		h.log.WarnContext(r.Context(), "api caller turned away", "request_id", id, "remote", remote(r).String())
+	}
+}
+
+// route serves one operation.
+func (h *Handler) route(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := h.now()
+		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+
+		status := rt.status
+		answer, err := rt.handle(h, &request{Request: r})
+		if err != nil {
+			problem := problemOf(err)
+			status = problem.Status
+			problem.write(w, requestID(r))
+		} else {
+			writeJSON(w, "application/json", status, answer)
+		}
+		h.served(r, rt.operation, status, h.now().Sub(began), err)
+	})
+}
+
+// served logs a request, without its path and body: those may hold anything.
+func (h *Handler) served(r *http.Request, operation string, status int, took time.Duration, err error) {
+	level, cause := slog.LevelInfo, slog.Attr{}
+	switch {
+	case status >= http.StatusInternalServerError:
+		level, cause = slog.LevelError, slog.Any("err", err)
+	case r.Method == http.MethodGet:
+		level = slog.LevelDebug // people look often, and change little
+	}
+	h.log.LogAttrs(r.Context(), level, "api request", slog.String("request_id", requestID(r)), slog.String("operation", operation),
+		slog.Int("status", status), slog.Int64("duration_ms", took.Milliseconds()), cause)
+}
+
+func methodNotAllowed(methods []string) http.Handler {
+	slices.Sort(methods)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "this path takes "+strings.Join(methods, ", ")+" only").write(w, requestID(r))
+	})
+}
+
+const headerRequestID = "X-Request-Id"
+
+var fitRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// requestID is the caller's own id of a request if it can go into a log, else a
+// new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(headerRequestID); fitRequestID.MatchString(id) {
+		return id
+	}
+	return strings.ToLower(rand.Text()[:16])
+}
+
+func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // links are to be read
+	_ = encoder.Encode(body)     // a caller that hung up needs no answer
+}

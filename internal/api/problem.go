@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/operator"
+)
+
+// Problem is what the API answers instead of a success (RFC 9457). As an error
+// it reads like its detail.
+type Problem struct { //nolint:errname // RFC 9457 calls it so
+	Type      string    `json:"type"`   // "urn:advocatesync:problem:" and the code
+	Title     string    `json:"title"`  // of the status
+	Status    int       `json:"status"` // HTTP status
+	Code      string    `json:"code"`   // for programs; never renamed
+	Detail    string    `json:"detail"` // for people: what is wrong and what to do
+	Mistakes  []Mistake `json:"mistakes,omitempty"`
+	RequestID string    `json:"request_id"` // to be found in the server's log
+
+	retryAfter time.Duration
+}
+
+// Mistake is one of the things that are wrong with a request. All of them are
+// told at once.
+type Mistake struct {
+	Field  string `json:"field,omitempty"` // of the body, or a parameter; empty: the request as a whole
+	Detail string `json:"detail"`
+}
+
+func (p *Problem) Error() string { return p.Detail }
+
+// Codes of the API's own problems. Those of package operator's refusals come on
+// top.
+const (
+	codeBadRequest        = "bad_request"         // Mistakes says why
+	codeUnauthorized      = "unauthorized"        // no token, or a wrong one
+	codeThrottled         = "throttled"           // too many wrong tokens
+	codeNotFound          = "not_found"           // no such thing
+	codeMethodNotAllowed  = "method_not_allowed"  // the header Allow says which are
+	codeConflict          = "conflict"            // somebody else was faster
+	codeTooLarge          = "too_large"           // the body
+	codeMediaType         = "media_type"          // the body is not said to be JSON
+	codeInternal          = "internal"            // a fault of ours
+	codeVendorRefuses     = "vendor_refuses"      // HubSpot or Advocate refuses what we sent
+	codeCredentialRefused = "credentials_refused" // HubSpot or Advocate refuses a connection's credentials
+	codeUnavailable       = "unavailable"         // the database, Temporal or a vendor; ask again
+	codeTimeout           = "timeout"             // what was asked for takes too long
+)
+
+func newProblem(status int, code, detail string) *Problem {
+	return &Problem{
+		Type: "urn:advocatesync:problem:" + code, Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
+	}
+}
+
+// problemOf says in HTTP's words why a wish was not granted.
+func problemOf(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	status, code := classify(err)
+	p := newProblem(status, code, err.Error())
+	var all interface{ Unwrap() []error }
+	if errors.As(err, &all) { // several mistakes, joined
+		for _, one := range all.Unwrap() {
+			p.Mistakes = append(p.Mistakes, Mistake{Detail: one.Error()})
+		}
+	}
+	if cause, ok := errors.AsType[*bridge.Error](err); ok {
+		p.retryAfter = cause.RetryAfter
+	}
+	return p
+}
+
+func classify(err error) (status int, code string) {
+	if refusal, ok := errors.AsType[*operator.Refusal](err); ok {
+		return refusalStatus(refusal.Kind), refusal.Code
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusGatewayTimeout, codeTimeout
+	}
+	switch bridge.KindOf(err) {
+	case bridge.NotFound:
+		return http.StatusNotFound, codeNotFound
+	case bridge.Conflict:
+		return http.StatusConflict, codeConflict
+	case bridge.Unavailable, bridge.Throttled, bridge.Pending:
+		return http.StatusServiceUnavailable, codeUnavailable
+	case bridge.Unauthorized:
+		return http.StatusBadGateway, codeCredentialRefused
+	case bridge.Invalid, bridge.DoNotTrack, bridge.BadCode, bridge.BadCookie:
+		return http.StatusBadGateway, codeVendorRefuses
+	default:
+		return http.StatusInternalServerError, codeInternal
+	}
+}
+
+func refusalStatus(kind bridge.Kind) int {
+	switch kind {
+	case bridge.NotFound:
+		return http.StatusNotFound
+	case bridge.Invalid:
+		return http.StatusUnprocessableEntity
+	case bridge.Unauthorized: // 401 would be about the caller's token
+		return http.StatusBadGateway
+	case bridge.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusConflict
+	}
+}
+
+// write answers with the problem.
+func (p *Problem) write(w http.ResponseWriter, requestID string) {
+	answer := *p
+	answer.RequestID = requestID
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
+	}
+	writeJSON(w, "application/problem+json", p.Status, answer)
+}

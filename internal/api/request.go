@@ -1,0 +1,151 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"advocatesync/internal/operator"
+)
+
+// maxBody bounds the body of a request. The largest is a list of ids.
+const maxBody = 256 << 10
+
+// request reads parameters and the body, and collects everything that is wrong
+// with them: a handler reads all it wants and then asks for err.
+type request struct {
+	*http.Request
+	mistakes []Mistake
+	fatal    *Problem // says more than any mistake
+	asked    []string // names of the query's parameters that the handler knows
+}
+
+func (r *request) mistake(field, format string, args ...any) {
+	r.mistakes = append(r.mistakes, Mistake{Field: field, Detail: fmt.Sprintf(format, args...)})
+}
+
+// err returns all mistakes as one problem. A parameter of the query that no
+// handler asked for is one: it would silently do nothing.
+func (r *request) err() error {
+	if r.fatal != nil {
+		return r.fatal
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+		if !slices.Contains(r.asked, name) {
+			r.mistake(name, "there is no such parameter")
+		}
+	}
+	if len(r.mistakes) == 0 {
+		return nil
+	}
+	lines := make([]string, 0, len(r.mistakes))
+	for _, m := range r.mistakes {
+		lines = append(lines, strings.TrimPrefix(m.Field+": "+m.Detail, ": "))
+	}
+	p := newProblem(http.StatusBadRequest, codeBadRequest, "the request needs correcting:\n"+strings.Join(lines, "\n"))
+	p.Mistakes = r.mistakes
+	return p
+}
+
+// contact reads the path's contact id.
+func (r *request) contact() string {
+	id := r.PathValue("contact")
+	if err := operator.CheckContactID(id); err != nil {
+		r.mistake("contact", "%s", err)
+	}
+	return id
+}
+
+// number reads a whole number of the query.
+func (r *request) number(name string, fallback, low, high int) int {
+	r.asked = append(r.asked, name)
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		r.mistake(name, "must be a whole number from %d to %d", low, high)
+	}
+	return n
+}
+
+// required notes a string of the body that is missing.
+func (r *request) required(field, value string) {
+	if value == "" {
+		r.mistake(field, "is missing")
+	}
+}
+
+// body reads the JSON body into the struct that in points to. No body at all is
+// the same as {}. Fields that in does not have, and values of another type, are
+// mistakes.
+func (r *request) body(in any) {
+	raw, err := io.ReadAll(r.Body)
+	tooLarge := &http.MaxBytesError{}
+	switch {
+	case errors.As(err, &tooLarge):
+		r.fatal = newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody))
+		return
+	case err != nil:
+		r.fatal = newProblem(http.StatusBadRequest, codeBadRequest, "the body could not be read to its end")
+		return
+	case len(raw) == 0:
+		return
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		r.fatal = newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body must be sent as application/json")
+		return
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &given); err != nil {
+		r.mistake("", "the body is no JSON object: %s", err)
+		return
+	}
+	r.fields(given, reflect.ValueOf(in).Elem())
+}
+
+// fields reads each field by itself, for encoding/json stops at the first
+// mistake.
+func (r *request) fields(given map[string]json.RawMessage, in reflect.Value) {
+	for i := range in.NumField() {
+		name, _, _ := strings.Cut(in.Type().Field(i).Tag.Get("json"), ",")
+		value, ok := given[name]
+		delete(given, name)
+		if !ok || string(value) == "null" {
+			continue
+		}
+		if err := json.Unmarshal(value, in.Field(i).Addr().Interface()); err != nil {
+			r.mistake(name, "must be %s", wanted(in.Field(i).Type()))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		r.mistake(name, "there is no such field")
+	}
+}
+
+// wanted names a JSON type for a person.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list, each of its elements " + wanted(t.Elem())
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	default:
+		return "an object"
+	}
+}

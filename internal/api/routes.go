@@ -1,0 +1,44 @@
+package api
+
+import "net/http"
+
+// route is one operation of the API. The mux, the client and the test of the
+// OpenAPI document are all driven by the table below.
+type route struct {
+	method    string
+	path      string // below Prefix, as net/http's mux and OpenAPI both write it
+	operation string // its operationId in openapi.yaml, and its name in logs
+	status    int    // of a success
+	handle    func(*Handler, *request) (any, error)
+}
+
+var routes = []route{
+	{http.MethodGet, "/openapi.json", "getDocument", http.StatusOK, (*Handler).getDocument},
+
+	{http.MethodGet, "/connections", "listConnections", http.StatusOK, (*Handler).listConnections},
+	{http.MethodPost, "/connections", "connect", http.StatusOK, (*Handler).connect},
+	{http.MethodGet, "/connections/{connection}", "getConnection", http.StatusOK, (*Handler).getConnection},
+
+	{http.MethodPost, "/consents", "requestConsent", http.StatusCreated, (*Handler).requestConsent},
+	{http.MethodGet, "/consents/{intent}", "getConsent", http.StatusOK, (*Handler).getConsent},
+	{http.MethodPost, "/connections/{connection}/consents", "requestConsentAgain", http.StatusCreated, (*Handler).requestConsentAgain},
+
+	{http.MethodGet, "/connections/{connection}/rules", "getRules", http.StatusOK, (*Handler).getRules},
+	{http.MethodPatch, "/connections/{connection}/rules", "changeRules", http.StatusOK, (*Handler).changeRules},
+}
+
+// Operation is what anybody may know of a route.
+type Operation struct {
+	Method string
+	Path   string // below the server's address; parameters in braces
+	ID     string
+}
+
+// Operations lists all there are.
+func Operations() []Operation {
+	all := make([]Operation, 0, len(routes))
+	for _, rt := range routes {
+		all = append(all, Operation{Method: rt.method, Path: Prefix + rt.path, ID: rt.operation})
+	}
+	return all
+}

@@ -1,0 +1,26 @@
+package operator
+
+import (
+	"fmt"
+
+	"advocatesync/internal/bridge"
+)
+
+// Refusal says why a wish is not granted, in words for the person who has it.
+// Any other error of an operator means that something failed.
+type Refusal struct { //nolint:errname // an answer, rather than a failure
+	// Kind is NotFound, Invalid (the wish itself is wrong), Conflict (it is not
+	// the time for it) or Unauthorized (a vendor refuses our credentials).
+	Kind bridge.Kind
+	Code string // names the refusal for programs, for ever: "mass_sync_under_way"
+	Err  error  // what the person reads, and the cause if there is one
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// refuse makes a refusal; format and args are those of fmt.Errorf.
+func refuse(kind bridge.Kind, code, format string, args ...any) error {
+	return &Refusal{Kind: kind, Code: code, Err: fmt.Errorf(format, args...)}
+}

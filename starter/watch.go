@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"advocatesync/internal/api"
+)
+
+// watchPatience is how long a server that does not answer is put up with.
+const watchPatience = time.Minute
+
+// watch looks at something again and again until the caller has seen enough. It
+// returns the last it saw, also with an error. A server that is restarted
+// meanwhile is waited for.
+func watch[T any](ctx context.Context, every time.Duration, look func(context.Context) (T, error), enough func(T) bool) (last T, err error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	answered := time.Now()
+	for {
+		now, err := look(ctx)
+		switch {
+		case err == nil:
+			last, answered = now, time.Now()
+			if enough(now) {
+				return last, nil
+			}
+		case ctx.Err() != nil:
+			return last, ctx.Err()
+		case refused(err) || time.Since(answered) > watchPatience:
+			return last, err
+		}
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// refused tells whether the server has understood, and says no: asking again
+// would not help.
+func refused(err error) bool {
+	p, ok := errors.AsType[*api.Problem](err)
+	return ok && p.Status < http.StatusInternalServerError
+}
