@@ -66,10 +66,23 @@ func (a *app) serve(ctx context.Context) error {
 	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
 		Operator: operators, Token: string(cfg.AdminToken), Log: log, Now: time.Now,
 	}))
+	early := webhook.NewAdvocateRelay(webhook.AdvocateRelayConfig{
+		Outbox: s, Reports: webhook.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,
+	})
+	mux.Handle(webhook.AdvocatePath, webhook.NewAdvocateHandler(webhook.AdvocateConfig{
+		AdvocateURL: cfg.AdvocateBaseURL.String(), HTTP: &http.Client{Timeout: keysTimeout},
+		Inbox: s, Poke: early.Poke, Metrics: metrics, Log: log, Now: time.Now,
+	}))
+	subscriber, err := newSubscriber(operators, cfg.PublicURL, log)
+	if err != nil {
+		return err
+	}
 	health.Register(mux, startup.Checks(s, temporal), metrics)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { relay.Run(ctx); return nil })
+	group.Go(func() error { early.Run(ctx); return nil })
+	group.Go(func() error { subscriber.run(ctx); return nil })
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
 	log.InfoContext(ctx, "serving", "address", cfg.ListenAddr, "public_url", cfg.PublicURL)
 	return group.Wait()

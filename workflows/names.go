@@ -44,6 +44,9 @@ const (
 	// SignalWish tells a MassSync that the operator's wish has changed. It
 	// carries nothing: the wish is in the database.
 	SignalWish = "wish"
+	// SignalExportReady tells whoever waits for an export that Advocate says it
+	// is there. It carries nothing: Advocate is asked.
+	SignalExportReady = "export-ready"
 	// QueryProgress asks a MassSync for its MassSyncProgress.
 	QueryProgress = "progress"
 )

@@ -59,10 +59,33 @@ const runEnded = "the program was changed meanwhile"
 
 // fetch waits for the export and stages it.
 func fetch(ctx workflow.Context, run activities.Run) error {
-	if err := workflow.ExecuteActivity(polling(ctx), exports.AwaitExport, run).Get(ctx, nil); err != nil {
+	if err := awaitExport(ctx, run); err != nil {
 		return err
 	}
 	return workflow.ExecuteActivity(bulk(ctx, "stage the export"), exports.StageExport, run).Get(ctx, nil)
+}
+
+// awaitExport polls until the export can be downloaded. A word that it is there
+// ends the pause between two polls. It is a hint only, so Advocate is asked.
+func awaitExport(ctx workflow.Context, run activities.Run) error {
+	ready := workflow.GetSignalChannel(ctx, SignalExportReady)
+	for {
+		polls, stop := workflow.WithCancel(ctx)
+		poll := workflow.ExecuteActivity(polling(polls), exports.AwaitExport, run)
+		told := false
+		workflow.NewSelector(ctx).
+			AddFuture(poll, func(workflow.Future) {}).
+			AddReceive(ready, func(c workflow.ReceiveChannel, _ bool) { told = c.ReceiveAsync(nil) }).
+			Select(ctx)
+		if !told {
+			err := poll.Get(ctx, nil)
+			stop()
+			return err
+		}
+		stop()
+		for ready.ReceiveAsync(nil) { // one poll is enough for all
+		}
+	}
 }
 
 // abandon gives up a run whose export, or which itself, is gone. Anything else

@@ -1,9 +1,16 @@
 package workflows_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"go.temporal.io/sdk/activity"
+
+	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -38,6 +45,38 @@ func TestReportSync_makesAContactOfANewParticipant(t *testing.T) {
 	if props["firstname"] != "Ann" || props["lastname"] != "Archer" {
 		t.Errorf("the contact is called %s %s", props["firstname"], props["lastname"])
 	}
+}
+
+// Only a stub can tell when it is asked: the stand-in's exports are ready by the
+// wall clock, the workflow's pauses are skipped.
+func TestReportSync_stopsWaitingWhenItHearsThatTheExportIsThere(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	user := s.Join(t, ann, "Ann", "Archer")
+	env := environment(s)
+	var ready atomic.Bool
+	env.RegisterActivityWithOptions(func(context.Context, activities.Run) error {
+		if !ready.Load() {
+			return errors.New("not yet")
+		}
+		return nil
+	}, activity.RegisterOptions{Name: "AwaitExport", DisableAlreadyRegisteredCheck: true})
+	const heard = 500 * time.Millisecond // long before the next poll
+	env.RegisterDelayedCallback(func() {
+		ready.Store(true)
+		env.SignalWorkflow(workflows.SignalExportReady, nil)
+		env.SignalWorkflow(workflows.SignalExportReady, nil)
+	}, heard)
+	began := env.Now()
+	env.ExecuteWorkflow(workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: s.Connection.ID})
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if took := env.Now().Sub(began); took > 2*heard {
+		t.Errorf("it went on after %v of the workflow's time, want about %v", took, heard)
+	}
+	id, _ := s.ContactByEmail(t, ann)
+	s.InStep(t, id, user.AccountID, user.ID)
 }
 
 func TestReportSync_matchesAContactThatExistsAndKeepsItsName(t *testing.T) {

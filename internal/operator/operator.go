@@ -30,6 +30,7 @@ type records interface {
 	parkedRecords
 	switchRecords
 	massRecords
+	subscriptions
 }
 
 // connections is who is joined to whom.

@@ -3,9 +3,7 @@ package webhook
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -59,30 +57,23 @@ type Handler struct {
 	inbox    Inbox
 	poke     func()
 	metrics  *handlerMetrics
-	log      *slog.Logger
+	refusals *refusalLog
 	now      func() time.Time
 }
 
 // NewHandler returns a handler and registers its metrics.
 func NewHandler(cfg HandlerConfig) *Handler {
+	metrics := newHandlerMetrics(vendorHubSpot, cfg.Metrics)
 	return &Handler{
 		verifier: verifier{secret: []byte(cfg.ClientSecret), publicURL: cfg.PublicURL, now: cfg.Now},
 		parser:   parser{appID: strconv.FormatInt(cfg.AppID, 10), now: cfg.Now},
 		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Now),
 		inbox:    cfg.Inbox,
 		poke:     cfg.Poke,
-		metrics:  newHandlerMetrics(cfg.Metrics),
-		log:      cfg.Log,
+		metrics:  metrics,
+		refusals: newRefusalLog(vendorHubSpot, cfg.Log, cfg.Now, metrics.unsaid),
 		now:      cfg.Now,
 	}
-}
-
-// refusal is an answer other than 200. Detail goes to the sender and never
-// quotes the request; the cause goes to the log.
-type refusal struct {
-	status int
-	detail string
-	cause  error
 }
 
 // ServeHTTP answers 200 once the request's events are durable, also where
@@ -95,24 +86,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if refused := h.take(ctx, w, r); refused != nil {
 		status = refused.status
-		h.log.WarnContext(ctx, "webhook refused", "status", status, "detail", refused.detail, "cause", refused.cause)
+		h.refusals.add(ctx, refused)
 		refused.write(w)
 	}
 	h.metrics.request(status, h.now().Sub(began))
 }
 
 func (h *Handler) take(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return &refusal{status: http.StatusMethodNotAllowed, detail: "webhooks are sent with POST"}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return &refusal{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
-	case err != nil:
-		return &refusal{status: http.StatusBadRequest, detail: "the body could not be read to its end", cause: err}
+	body, refused := readPosted(w, r)
+	if refused != nil {
+		return refused
 	}
 	if err := h.verifier.verify(r, body); err != nil {
 		return &refusal{status: http.StatusUnauthorized, detail: err.Error()}
@@ -175,16 +158,4 @@ func (h *Handler) append(ctx context.Context, events []store.Event) (fresh int, 
 		h.poke()
 	}
 	return fresh, nil
-}
-
-// write sends the refusal as a problem document (RFC 9457).
-func (f *refusal) write(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(f.status)
-	// A sender that hung up will send again.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"title":  http.StatusText(f.status),
-		"status": f.status,
-		"detail": f.detail,
-	})
 }

@@ -110,22 +110,7 @@ func (in *intake) deliver(r *http.Request) *httptest.ResponseRecorder {
 // counts returns the event counter by disposition.
 func (in *intake) counts(t *testing.T) map[Disposition]int {
 	t.Helper()
-	families, err := in.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	counts := map[Disposition]int{}
-	for _, family := range families {
-		if family.GetName() != "advocatesync_webhook_events_total" {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			if n := int(metric.GetCounter().GetValue()); n > 0 {
-				counts[Disposition(metric.GetLabel()[0].GetValue())] = n
-			}
-		}
-	}
-	return counts
+	return countEvents(t, in.registry)
 }
 
 const (

@@ -12,23 +12,34 @@ type handlerMetrics struct {
 	events   *prometheus.CounterVec
 	requests *prometheus.CounterVec
 	latency  prometheus.Histogram
+	unsaid   prometheus.Counter
 }
 
-func newHandlerMetrics(reg prometheus.Registerer) *handlerMetrics {
-	factory := promauto.With(reg)
+// Vendors whose webhooks are taken in, as the metrics' label has them.
+const (
+	vendorHubSpot  = "hubspot"
+	vendorAdvocate = "advocate"
+)
+
+func newHandlerMetrics(vendor string, reg prometheus.Registerer) *handlerMetrics {
+	factory := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"vendor": vendor}, reg))
 	return &handlerMetrics{
 		events: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_events_total",
-			Help: "HubSpot events taken in, by what became of them; a merge counts once for each contact.",
+			Help: "Webhook events taken in, by what became of them; a merge counts once for each contact.",
 		}, []string{"disposition"}),
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_requests_total",
-			Help: "HubSpot webhook requests, by HTTP status of the answer.",
+			Help: "Webhook requests, by HTTP status of the answer.",
 		}, []string{"status"}),
 		latency: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "advocatesync_webhook_request_seconds",
 			Help:    "Time from a webhook request's arrival to its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+		unsaid: factory.NewCounter(prometheus.CounterOpts{
+			Name: "advocatesync_webhook_refusals_unlogged_total",
+			Help: "Refused webhook requests that the log says nothing of, because there were too many.",
 		}),
 	}
 }

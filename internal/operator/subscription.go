@@ -1,0 +1,88 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// subscriptions is where Advocate was told to send webhooks.
+type subscriptions interface {
+	AdvocateSubscription(ctx context.Context, connectionID string) (store.Subscription, error)
+	NoteSubscription(ctx context.Context, connectionID, endpointURL, reason string) error
+}
+
+const (
+	// refusedAgain is how soon a refused subscription is tried again.
+	refusedAgain = 10 * time.Minute
+	// confirmedAgain is how soon one that stands is told again: somebody may
+	// have removed it at Advocate, and telling again changes nothing.
+	confirmedAgain = 24 * time.Hour
+)
+
+// SubscribeAll makes sure that Advocate sends every connection's webhooks to
+// the endpoint. It asks Advocate only where something is new, was refused a while
+// ago, or stood for a day. A refusal is kept for the operator and is no error:
+// reports do without webhooks. If Advocate cannot reach the endpoint it does
+// nothing.
+func (o *Operator) SubscribeAll(ctx context.Context, endpoint *url.URL) error {
+	if !reachable(o.vendors.Advocate, endpoint) {
+		return nil
+	}
+	all, err := o.store.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, c := range all {
+		if c.Status == bridge.StatusActive {
+			failed = errors.Join(failed, o.subscribe(ctx, c, endpoint.String()))
+		}
+	}
+	return failed
+}
+
+func (o *Operator) subscribe(ctx context.Context, c bridge.Connection, endpoint string) error {
+	have, err := o.store.AdvocateSubscription(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	again := confirmedAgain
+	if have.Reason != "" {
+		again = refusedAgain
+	}
+	if have.EndpointURL == endpoint && o.now().Before(have.TriedAt.Add(again)) {
+		return nil
+	}
+	secrets, _, err := o.store.Credentials(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	reason := ""
+	if err := o.vendors.advocate(c, secrets).Subscribe(ctx, endpoint, "advocatesync"); err != nil {
+		reason = err.Error()
+	}
+	return o.store.NoteSubscription(ctx, c.ID, endpoint, reason)
+}
+
+// reachable tells whether Advocate can reach an endpoint: the vendor calls
+// public addresses by https only. An Advocate without TLS is a stand-in, and a
+// neighbour.
+func reachable(advocate, endpoint *url.URL) bool {
+	if advocate.Scheme == "http" {
+		return true
+	}
+	host := endpoint.Hostname()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return endpoint.Scheme == "https" && ip.IsGlobalUnicast() && !ip.IsPrivate()
+	}
+	private := host == "localhost" || !strings.Contains(host, ".") ||
+		strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
+	return endpoint.Scheme == "https" && !private
+}
