@@ -211,7 +211,7 @@ func (c *compiler) expression(path string, text Expression) *program {
 			if undefinedField.MatchString(e.Message) {
 				column++ // CEL points to the dot before it
 			}
-			c.atExpression(path, text, e.Location.Line(), column, c.explain(e.Message))
+			c.wrongAt(c.placeOf(path).within(e.Location.Line(), column), path, "%s", c.explain(e.Message))
 		}
 		return nil
 	}
@@ -226,19 +226,6 @@ func (c *compiler) expression(path string, text Expression) *program {
 		return nil
 	}
 	return &program{path: path, ast: checked, run: run, reads: reads(checked)}
-}
-
-// atExpression notes a mistake within an expression, by its line and column
-// there (from 1 and 0). In a block of lines, the column is counted from where
-// the block's text begins.
-func (c *compiler) atExpression(path string, text Expression, line, column int, problem string) {
-	at := c.placeOf(path)
-	if line <= 1 && !strings.Contains(string(text), "\n") {
-		at.column += column
-	} else {
-		at.line, at.column = at.line+line, column+1
-	}
-	c.wrongAt(at, path, "%s", problem)
 }
 
 var (

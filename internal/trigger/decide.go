@@ -158,6 +158,23 @@ func (p *program) holds(vars cel.PartialActivation) (Verdict, string) {
 	return Skip, p.path + " does not hold"
 }
 
+// celReasons puts what CEL says into words that quote nothing. The first that
+// fits counts.
+var celReasons = []struct{ said, words string }{
+	{"no such key", "a field is not there"},
+	{"division by zero", "a division by zero"},
+	{"modulus by zero", "a division by zero"},
+	{"cost limit", "it takes too long on this record"},
+	{"overflow", "a number is out of range"},
+	{"range", "a number is out of range"},
+	{"optional.none", "an optional value is not there"},
+	{"index out of bounds", "a list is shorter than expected"},
+	{"convert", "a text is not what a conversion expects"},
+	{"conversion", "a text is not what a conversion expects"},
+	{"syntax", "a text is not what a conversion expects"},
+	{"invalid", "a text is not what a conversion expects"},
+}
+
 // reason says why an expression has no value, without quoting any.
 func reason(err error) string {
 	var empty *EmptyError
@@ -168,20 +185,9 @@ func reason(err error) string {
 	case errors.As(err, &unreadable):
 		return unreadable.Error()
 	}
-	for said, words := range map[string]string{
-		"no such key":   "the form has no such field",
-		"divi":          "a division by zero",
-		"modulus":       "a division by zero",
-		"overflow":      "a number is out of range",
-		"range":         "a number is out of range",
-		"cost limit":    "it takes too long on this record",
-		"convert":       "a text is not what the conversion expects",
-		"syntax":        "a text is not what the conversion expects",
-		"invalid":       "a text is not what the conversion expects",
-		"optional.none": "an optional value is not there",
-	} {
-		if strings.Contains(err.Error(), said) {
-			return words
+	for _, known := range celReasons {
+		if strings.Contains(err.Error(), known.said) {
+			return known.words
 		}
 	}
 	return "its values do not fit"

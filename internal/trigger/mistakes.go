@@ -9,7 +9,46 @@ import (
 )
 
 // place is a position in the text that an operator wrote, from 1.
-type place struct{ line, column int }
+type place struct {
+	line, column int
+	block        *block // of an expression that stands in lines of its own
+}
+
+// block is a value in lines of their own, below its name.
+type block struct {
+	line    int // of the first
+	indent  int // spaces before each
+	lengths []int
+	folded  bool // YAML makes one line of them
+	prefix  int  // bytes before the expression
+}
+
+// within is the position of a line (from 1) and column (from 0) of the
+// expression that begins at p.
+func (p place) within(line, column int) place {
+	switch {
+	case p.block == nil:
+		return place{line: p.line, column: p.column + column}
+	case p.block.folded:
+		return p.block.unfold(column + p.block.prefix)
+	case line == 1:
+		column += p.block.prefix
+	}
+	return place{line: p.block.line + line - 1, column: p.block.indent + column + 1}
+}
+
+// unfold finds the line that a column of the one line came from.
+func (b *block) unfold(column int) place {
+	at := place{line: b.line, column: b.indent + column + 1}
+	for _, length := range b.lengths {
+		if column <= length {
+			return place{line: at.line, column: b.indent + column + 1}
+		}
+		column -= length + 1 // the space that stands for the end of the line
+		at.line++
+	}
+	return at
+}
 
 // Mistake is one thing that is wrong with a definition.
 type Mistake struct {

@@ -28,9 +28,13 @@ func Parse(source []byte) (Definition, error) {
 }
 
 func parse(source []byte) (Definition, MistakesError) {
-	r := &reader{places: map[string]place{}}
+	r := &reader{lines: strings.Split(string(source), "\n"), places: map[string]place{}}
 	d := Definition{Once: OncePerObject, Wait: DefaultWait}
-	if root := r.document(source); root != nil {
+	switch root := r.document(source); {
+	case root == nil:
+	case root.Kind != yaml.MappingNode:
+		r.wrong(root, "", "settings (name: value) are expected here")
+	default:
 		r.definition(root, &d)
 	}
 	d.places = r.places
@@ -39,6 +43,7 @@ func parse(source []byte) (Definition, MistakesError) {
 
 // reader walks through a document and collects what is wrong with it.
 type reader struct {
+	lines    []string
 	places   map[string]place
 	mistakes MistakesError
 }
@@ -94,7 +99,7 @@ func (r *reader) mapping(n *yaml.Node, path string, known map[string]setting) {
 			r.wrong(key, at, "there is no such setting%s; there are %s", suggestion(key.Value, names), strings.Join(names, ", "))
 			return
 		}
-		r.places[at] = place{value.Line, value.Column}
+		r.places[at] = place{line: value.Line, column: value.Column}
 		read(value, at)
 	})
 }
@@ -131,7 +136,7 @@ func join(path, name string) string {
 }
 
 func (r *reader) definition(n *yaml.Node, d *Definition) {
-	r.places[""] = place{n.Line, n.Column}
+	r.places[""] = place{line: n.Line, column: n.Column}
 	r.mapping(n, "", map[string]setting{
 		"id":               r.text(&d.ID),
 		"description":      r.text(&d.Description),
@@ -185,7 +190,7 @@ func (r *reader) fields(n *yaml.Node, path string, outer []string, nest bool) []
 	var out []Field
 	r.pairs(n, path, func(key, value *yaml.Node) {
 		at := join(path, key.Value)
-		r.places[at] = place{value.Line, value.Column}
+		r.places[at] = place{line: value.Line, column: value.Column}
 		inner := append(slices.Clone(outer), key.Value)
 		const deepest = 8
 		switch {
@@ -207,7 +212,7 @@ func (r *reader) field(n *yaml.Node, path string, names []string) Field {
 	f := Field{Path: names}
 	if expr, computed := strings.CutPrefix(n.Value, "="); computed {
 		f.Expr = Expression(strings.TrimSpace(expr))
-		r.places[path] = expressionPlace(n, len(n.Value)-len(strings.TrimLeft(expr, " \t\r\n")))
+		r.places[path] = r.expressionPlace(n, len(n.Value)-len(strings.TrimLeft(expr, " \t\r\n")))
 		if f.Expr == "" {
 			r.wrong(n, path, "there is no expression after the =")
 		}
@@ -234,18 +239,35 @@ func (r *reader) field(n *yaml.Node, path string, names []string) Field {
 	return f
 }
 
-// expressionPlace is where an expression begins: prefix bytes into a value. In
-// a block of lines the indentation is not known, so the place is that of the
-// block.
-func expressionPlace(n *yaml.Node, prefix int) place {
-	p := place{n.Line, n.Column}
+// expressionPlace is where an expression begins: prefix bytes into a value.
+func (r *reader) expressionPlace(n *yaml.Node, prefix int) place {
+	p := place{line: n.Line, column: n.Column}
 	switch n.Style {
 	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
 		p.column += 1 + prefix
+	case yaml.LiteralStyle, yaml.FoldedStyle:
+		p.block = r.block(n)
+		p.block.prefix = prefix
 	case 0:
 		p.column += prefix
 	}
 	return p
+}
+
+// block finds the lines of a value that begins with | or >.
+func (r *reader) block(n *yaml.Node) *block {
+	b := &block{line: n.Line + 1, folded: n.Style == yaml.FoldedStyle}
+	for _, text := range r.lines[min(n.Line, len(r.lines)):] {
+		indent := len(text) - len(strings.TrimLeft(text, " "))
+		if len(b.lengths) == 0 {
+			b.indent = indent
+		}
+		if indent < b.indent {
+			break
+		}
+		b.lengths = append(b.lengths, len(text)-b.indent)
+	}
+	return b
 }
 
 func (r *reader) expression(into *Expression) setting {
@@ -254,7 +276,7 @@ func (r *reader) expression(into *Expression) setting {
 			return
 		}
 		*into = Expression(n.Value)
-		r.places[path] = expressionPlace(n, 0)
+		r.places[path] = r.expressionPlace(n, 0)
 		if strings.TrimSpace(n.Value) == "" {
 			r.wrong(n, path, "there is no expression: leave the setting out instead")
 		}
