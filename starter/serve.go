@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +16,7 @@ import (
 	"advocatesync/internal/operator"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
+	"advocatesync/internal/telemetry"
 	"advocatesync/internal/webhook"
 )
 
@@ -45,7 +45,12 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	temporal, err := startup.Temporal(ctx, log)
+	tell, err := telemetry.Start(ctx, "advocatesync-starter", a.getenv, log)
+	if err != nil {
+		return err
+	}
+	defer tell.Close()
+	temporal, err := startup.Temporal(ctx, log, tell.Apply)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,8 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 
-	metrics := prometheus.NewRegistry()
+	metrics := tell.Registry
+	telemetry.Figures(metrics, s.Figures, cfg.HubSpot.RatePer10s, log)
 	relay := webhook.NewRelay(webhook.RelayConfig{Outbox: s, Signaler: temporal, Metrics: metrics, Log: log, Now: time.Now})
 	mux := http.NewServeMux()
 	mux.Handle(webhook.Path, webhook.NewHandler(webhook.HandlerConfig{

@@ -10,14 +10,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"advocatesync/activities"
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
+	"advocatesync/internal/telemetry"
 	"advocatesync/internal/wiring"
 )
 
@@ -44,13 +45,18 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 		return err
 	}
 	defer s.Close()
-	temporal, err := startup.Temporal(ctx, log)
+	tell, err := telemetry.Start(ctx, "advocatesync-worker", getenv, log)
+	if err != nil {
+		return err
+	}
+	defer tell.Close()
+	temporal, err := startup.Temporal(ctx, log, tell.Apply)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 
-	metrics := prometheus.NewRegistry()
+	metrics := tell.Registry
 	budget := store.NewBudget(s, store.BudgetOptions{Limit: cfg.HubSpot.RatePer10s})
 	vendors := wiring.Vendors{
 		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL,
@@ -60,7 +66,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	defer links.Close()
 	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{
 		Name: cfg.DeploymentName, BuildID: cfg.BuildID,
-	})
+	}, activities.Lags(time.Now, telemetry.ContactLag(metrics)))
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start polling: %w", err)
 	}

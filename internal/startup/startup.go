@@ -56,13 +56,17 @@ func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Sto
 }
 
 // Temporal connects to the server that the environment names, in the SDK's own
-// variables, and makes sure that our search attributes are known there.
-func Temporal(ctx context.Context, log *slog.Logger) (client.Client, error) {
+// variables, and makes sure that our search attributes are known there. adjust
+// may change the client's options first.
+func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Options)) (client.Client, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal's environment: %w", err)
 	}
 	options.Logger = sdklog.NewStructuredLogger(log)
+	for _, f := range adjust {
+		f(&options)
+	}
 	c, err := retry.DoValue(ctx, waiting(), func(ctx context.Context) (client.Client, error) {
 		c, err := client.DialContext(ctx, options)
 		if err != nil {

@@ -29,13 +29,13 @@ const stopTimeout = 10 * time.Second
 type Workers []worker.Worker
 
 // NewWorkers registers all workflows and activities on their queues. hold is
-// how long deletions are held.
-func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duration, d Deployment) Workers {
-	live := worker.New(c, workflows.TaskQueue, options(d))
+// how long deletions are held; more interceptors watch the activities.
+func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duration, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
+	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
 	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher(), hold, time.Now))
 
-	bulk := worker.New(c, workflows.BulkTaskQueue, options(d))
+	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))
 	bulk.RegisterActivity(activities.NewExports(links, s))
 	bulk.RegisterActivity(activities.NewPages(links, s, s.Hasher()))
 	bulk.RegisterActivity(activities.NewRetries(links, s))
@@ -44,14 +44,14 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	return Workers{live, bulk}
 }
 
-func options(d Deployment) worker.Options {
+func options(d Deployment, more []interceptor.WorkerInterceptor) worker.Options {
 	o := worker.Options{
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
 		// The SDK would keep heartbeats back for most of the timeout, and a dead
 		// worker be noticed the later.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
-		Interceptors:                 []interceptor.WorkerInterceptor{activities.Heartbeats()},
+		Interceptors:                 append([]interceptor.WorkerInterceptor{activities.Heartbeats()}, more...),
 	}
 	if d.BuildID != "" {
 		o.DeploymentOptions = worker.DeploymentOptions{

@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"advocatesync/internal/store"
+)
+
+// figuresTimeout bounds the queries behind one scrape.
+const figuresTimeout = 5 * time.Second
+
+// figures shows how every connection stands whenever Prometheus asks.
+type figures struct {
+	read  func(context.Context) ([]store.Figures, error)
+	limit int // HubSpot calls a portal grants in 10 s
+	log   *slog.Logger
+
+	active, waiting, sinceReport, budget, paused, parked, massActive, massRows, massTotal *prometheus.Desc
+}
+
+// Figures registers a connection's standing with reg, as read tells it at each
+// scrape. Every process that registers it shows the same numbers, so queries take
+// the maximum. limit is how many calls a HubSpot portal grants in 10 s.
+func Figures(reg prometheus.Registerer, read func(context.Context) ([]store.Figures, error), limit int, log *slog.Logger) {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("advocatesync_"+name, help, append([]string{"connection"}, labels...), nil)
+	}
+	reg.MustRegister(&figures{
+		read: read, limit: limit, log: log,
+		active:      describe("connection_active", "1 while the connection's work may go on; 0 while it is paused or a vendor refuses its credentials."),
+		waiting:     describe("inbox_waiting_events", "HubSpot events that wait to be relayed."),
+		sinceReport: describe("report_lag_seconds", "Advocate to HubSpot: age of the moment up to which all changes in Advocate were handled."),
+		budget:      describe("hubspot_budget_used_ratio", "HubSpot calls of the last 10 seconds, as a share of what the portal grants."),
+		paused:      describe("hubspot_paused_seconds", "How much longer the portal's calls pause because HubSpot asked for it."),
+		parked:      describe("parked_items", "Work that waits for a person, by cause.", "cause"),
+		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
+		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
+		massTotal:   describe("mass_sync_participants", "Participants that the latest mass sync has to look at."),
+	})
+}
+
+// Describe implements prometheus.Collector.
+func (f *figures) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.massActive, f.massRows, f.massTotal} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. If the database cannot be asked the
+// figures are missing, which an alert tells from zero.
+func (f *figures) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), figuresTimeout)
+	defer cancel()
+	all, err := f.read(ctx)
+	if err != nil {
+		f.log.WarnContext(ctx, "the connections' figures are not known", "error", err)
+		return
+	}
+	for _, c := range all {
+		show := func(d *prometheus.Desc, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{c.ConnectionID}, labels...)...)
+		}
+		show(f.active, number(c.Active))
+		show(f.waiting, float64(c.WaitingEvents))
+		show(f.sinceReport, c.SinceReport.Seconds())
+		show(f.budget, float64(c.CallsInWindow)/float64(f.limit))
+		show(f.paused, c.PausedFor.Seconds())
+		for cause, n := range c.Parked {
+			show(f.parked, float64(n), cause)
+		}
+		show(f.massActive, number(c.MassSync))
+		show(f.massTotal, float64(c.MassSyncRows.Total))
+		rows := c.MassSyncRows
+		for result, n := range map[string]int64{
+			"created": rows.Created, "matched": rows.Matched, "updated": rows.Updated, "unchanged": rows.Unchanged,
+			"blocked": rows.Blocked, "no_email": rows.NoEmail, "parked": rows.Parked,
+		} {
+			show(f.massRows, float64(n), result)
+		}
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// ContactLag returns what observes how long a change in HubSpot took until its
+// contact was in step.
+func ContactLag(reg prometheus.Registerer) func(connectionID string, lag time.Duration) {
+	lag := promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "advocatesync_contact_lag_seconds",
+		Help:    "HubSpot to Advocate: time from a contact's creation or change until it was in step, its own properties included.",
+		Buckets: []float64{.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600},
+	}, []string{"connection"})
+	return func(connectionID string, took time.Duration) {
+		lag.WithLabelValues(connectionID).Observe(took.Seconds())
+	}
+}
