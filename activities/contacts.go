@@ -88,16 +88,33 @@ type SyncContactResult struct {
 // in step: participant first, then the mapping, then the contact. A second run
 // after a crash at any point finds what the first one did and goes on from
 // there. Work that needs a person is parked here, because the vendor's words
-// may not travel; an error means "try again".
+// may not travel; an error means "try again". What may not be done now because
+// the connection's work waits goes back to the inbox, where it may wait for
+// weeks.
 func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
 	link, err := a.links.Open(ctx, in.ConnectionID)
-	if err != nil {
+	switch {
+	case errors.Is(err, bridge.ErrHeld):
+		return a.postpone(ctx, in)
+	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nobody wants this any more
+		return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonDisconnected}, nil
+	case err != nil:
 		return SyncContactResult{}, retryable(err)
 	}
 	look := contactLook{Contacts: a, link: link, in: in}
 	result, err := look.sync(ctx)
 	a.links.Observe(ctx, link.Connection, err, worked(result)...)
+	if errors.Is(err, bridge.ErrHeld) { // since the look began
+		return a.postpone(ctx, in)
+	}
 	return result, retryable(err)
+}
+
+// postpone gives what was heard of a contact back to the inbox. The relay takes
+// it from there once the connection's work goes on.
+func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
+	_, err := a.ledger.AppendEvents(ctx, store.HintEvents(in.ConnectionID, in.ContactID, in.Hints))
+	return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonHeld}, retryable(err)
 }
 
 // worked tells which vendors a successful look has talked to.

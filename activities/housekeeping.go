@@ -22,6 +22,7 @@ type purger interface {
 	PurgeFormer(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeRuns(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeParked(ctx context.Context, olderThan time.Time) (int64, error)
+	ForgetDisconnected(ctx context.Context) error
 }
 
 // Housekeeping groups the activities that keep the database small, and free of
@@ -44,9 +45,12 @@ type Purged struct {
 }
 
 // Purge deletes the former mappings of contacts that HubSpot cannot restore any
-// more, the runs that ended more than a week ago, and the parked items that
-// ended more than a month ago.
+// more, the runs that ended more than a week ago, the parked items that ended
+// more than a month ago, and what is left of disconnected connections.
 func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
+	if err := a.store.ForgetDisconnected(ctx); err != nil {
+		return Purged{}, retryable(err)
+	}
 	former, err := a.store.PurgeFormer(ctx, a.now().Add(-formerKept))
 	if err != nil {
 		return Purged{}, retryable(err)

@@ -89,6 +89,7 @@ func (a *app) serve(ctx context.Context) error {
 	group.Go(func() error { relay.Run(ctx); return nil })
 	group.Go(func() error { early.Run(ctx); return nil })
 	group.Go(func() error { subscriber.run(ctx); return nil })
+	group.Go(func() error { operators.Watch(ctx, log); return nil })
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
 	log.InfoContext(ctx, "serving", "address", cfg.ListenAddr, "public_url", cfg.PublicURL)
 	return group.Wait()
@@ -105,6 +106,9 @@ func ensureSchedules(ctx context.Context, s *store.Store, schedules client.Sched
 		return err
 	}
 	for _, c := range connections {
+		if !c.PausedAt.IsZero() {
+			continue // made again when it is resumed
+		}
 		if err := operator.EnsureReportSchedule(ctx, schedules, c.ID, cfg.ReportSyncInterval); err != nil {
 			return err
 		}

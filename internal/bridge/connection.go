@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Rules are the sharing rules an operator may switch. A rule that is off also
 // turns off matching in its direction. All are on by default.
@@ -29,8 +32,13 @@ type ConnectionStatus string
 
 const (
 	StatusActive       ConnectionStatus = "active"
-	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses our credentials; work waits and is retried
+	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses our credentials: work waits until it takes them
+	StatusForbidden    ConnectionStatus = "forbidden"    // a vendor refuses part of the work (a scope, a permission); the rest goes on
 )
+
+// ErrHeld is why work of a connection waits that is paused, or whose credentials
+// a vendor refuses.
+var ErrHeld = errors.New("the connection's work waits")
 
 // Connection joins one HubSpot portal to one Advocate tenant. It carries no
 // credentials: those stay sealed in the store until a client is built.
@@ -51,8 +59,26 @@ type Connection struct {
 	ContactIDField string
 
 	Status       ConnectionStatus
-	StatusReason string // which vendor refused, in words for the operator
+	StatusReason string    // which vendor refused, in words for the operator
+	PausedAt     time.Time // when an operator had its work wait; zero: it goes on
 	CreatedAt    time.Time
+}
+
+// heldPause is after what time work that waits asks whether it may go on.
+const heldPause = time.Minute
+
+// MayWork returns nil if the connection's work may go on, or why it waits: an
+// error that is ErrHeld.
+func (c Connection) MayWork() error {
+	const op = "connection.open"
+	switch {
+	case !c.PausedAt.IsZero():
+		return &Error{Kind: Pending, Op: op, Code: "paused", RetryAfter: heldPause, Err: ErrHeld}
+	case c.Status == StatusUnauthorized:
+		return &Error{Kind: Pending, Op: op, Code: "unauthorized", RetryAfter: heldPause, Err: ErrHeld}
+	default:
+		return nil
+	}
 }
 
 // Mapping pairs a HubSpot contact with an Advocate participant.

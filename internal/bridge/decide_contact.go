@@ -63,6 +63,8 @@ const (
 	ReasonMerged         Reason = "contact_merged"
 	ReasonPrivacy        Reason = "privacy_deletion"
 	ReasonRestored       Reason = "contact_restored"
+	ReasonHeld           Reason = "connection_held" // paused, or a vendor refuses its credentials
+	ReasonDisconnected   Reason = "connection_gone"
 )
 
 // ContactSnapshot is everything a decision about one contact rests on.

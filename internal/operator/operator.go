@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/advocate"
@@ -25,6 +26,7 @@ const vendorTimeout = 20 * time.Second
 type records interface {
 	connections
 	intents
+	lifecycle
 	oauth.Store
 	contactRecords
 	parkedRecords
@@ -48,6 +50,8 @@ type temporalClient interface {
 	ScheduleClient() client.ScheduleClient
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
+	ListWorkflow(ctx context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+	TerminateWorkflow(ctx context.Context, workflowID, runID, reason string, details ...any) error
 }
 
 // Operator carries out what a person asks for.

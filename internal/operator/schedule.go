@@ -89,6 +89,7 @@ func reportSchedule(connectionID string, interval time.Duration) client.Schedule
 			WorkflowRunTimeout:    reportTimeout,
 			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
 			StaticSummary:         "report of connection " + connectionID,
+			Priority:              temporal.Priority{FairnessKey: connectionID},
 		},
 		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one report at a time
 		CatchupWindow: catchUp,

@@ -43,6 +43,8 @@ var reasonWords = map[bridge.Reason]string{
 	bridge.ReasonMerged:         "the contact took part in a merge",
 	bridge.ReasonPrivacy:        "the contact was deleted for privacy",
 	bridge.ReasonRestored:       "the contact was restored",
+	bridge.ReasonHeld:           "the connection's work waits (see \"starter connection show\")",
+	bridge.ReasonDisconnected:   "the connection is gone",
 
 	bridge.Reason(bridge.CauseUnreachable): "a vendor kept failing, and the work was given up",
 }

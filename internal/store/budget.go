@@ -42,6 +42,9 @@ func (o BudgetOptions) withDefaults() BudgetOptions {
 	return o
 }
 
+// CallLimit is the number of calls a window takes.
+func (o BudgetOptions) CallLimit() int { return o.withDefaults().Limit }
+
 // BulkPace is the time between two calls of bulk work that has a portal to
 // itself.
 func (o BudgetOptions) BulkPace() time.Duration { return o.withDefaults().pace() }

@@ -17,13 +17,13 @@ const DefaultContactIDField = "hubspot_contact_id"
 
 const connectionColumns = `id, portal_id, tenant, program, switching,
        rule_participant_created, rule_participant_updated, rule_contact_created, rule_contact_updated,
-       share_pii_updates, contact_id_field, status, status_reason, created_at`
+       share_pii_updates, contact_id_field, status, status_reason, coalesce(paused_at, '0001-01-01Z'), created_at`
 
 func scanConnection(row pgx.CollectableRow) (bridge.Connection, error) {
 	var c bridge.Connection
 	err := row.Scan(&c.ID, &c.PortalID, &c.Tenant, &c.Program, &c.Switching,
 		&c.Rules.ParticipantCreated, &c.Rules.ParticipantUpdated, &c.Rules.ContactCreated, &c.Rules.ContactUpdated,
-		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.CreatedAt)
+		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.PausedAt, &c.CreatedAt)
 	return c, err
 }
 
@@ -36,10 +36,19 @@ ON CONFLICT (portal_id) DO NOTHING
 RETURNING ` + connectionColumns
 
 // The program of a tenant that is connected already changes in a switch only:
-// what contacts carry has to change with it.
+// what contacts carry has to change with it. A connection that had ended begins
+// anew, under its old id.
 const updateConnection = `
 UPDATE connection
-   SET tenant = $2, program = CASE tenant WHEN $2 THEN program ELSE $3 END, contact_id_field = coalesce(nullif($4, ''), contact_id_field),
+   SET tenant = $2,
+       program = CASE WHEN tenant = $2 AND status <> 'disconnected' THEN program ELSE $3 END,
+       contact_id_field = coalesce(nullif($4, ''), contact_id_field),
+       rule_participant_created = CASE status WHEN 'disconnected' THEN $5 ELSE rule_participant_created END,
+       rule_participant_updated = CASE status WHEN 'disconnected' THEN $6 ELSE rule_participant_updated END,
+       rule_contact_created = CASE status WHEN 'disconnected' THEN $7 ELSE rule_contact_created END,
+       rule_contact_updated = CASE status WHEN 'disconnected' THEN $8 ELSE rule_contact_updated END,
+       share_pii_updates = CASE status WHEN 'disconnected' THEN $9 ELSE share_pii_updates END,
+       created_at = CASE status WHEN 'disconnected' THEN now() ELSE created_at END,
        status = 'active', status_reason = '', updated_at = now()
  WHERE id = $1
 RETURNING ` + connectionColumns
@@ -48,7 +57,8 @@ RETURNING ` + connectionColumns
 // keeps the rules of c, so pass bridge.DefaultRules where nobody chose any. For
 // a portal that is connected already it replaces tenant and credentials, and
 // the program if the tenant is another one, makes the connection active again and keeps id, rules and
-// watermark; the credentials' revision grows only if they differ.
+// watermark; the credentials' revision grows only if they differ. One that was
+// disconnected keeps its id and its tombstones alone.
 func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
 	return s.saveConnection(ctx, c, cred, func(tx pgx.Tx, connectionID string) error {
 		_, err := tx.Exec(ctx, "DELETE FROM hubspot_token WHERE connection_id = $1", connectionID)
@@ -101,23 +111,27 @@ func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, c
 	if err := s.replaceCredentials(ctx, tx, id, cred); err != nil {
 		return bridge.Connection{}, err
 	}
-	rows, err := tx.Query(ctx, updateConnection, id, c.Tenant, c.Program, c.ContactIDField)
+	rows, err := tx.Query(ctx, updateConnection, id, c.Tenant, c.Program, c.ContactIDField,
+		c.Rules.ParticipantCreated, c.Rules.ParticipantUpdated, c.Rules.ContactCreated, c.Rules.ContactUpdated, c.SharePIIUpdates)
 	if err != nil {
 		return bridge.Connection{}, err
 	}
 	return pgx.CollectExactlyOneRow(rows, scanConnection)
 }
 
+// connected leaves out the rows of connections that are gone.
+const connected = " status <> 'disconnected' "
+
 // Connection returns one connection, or a not_found error.
 func (s *Store) Connection(ctx context.Context, id string) (bridge.Connection, error) {
-	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE id = $1", id)
+	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE id = $1 AND"+connected, id)
 	return c, wrap(err, "connection %s", id)
 }
 
 // ConnectionByPortal returns the connection of a HubSpot portal, or a not_found
 // error.
 func (s *Store) ConnectionByPortal(ctx context.Context, portalID int64) (bridge.Connection, error) {
-	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE portal_id = $1", portalID)
+	c, err := s.oneConnection(ctx, "SELECT "+connectionColumns+" FROM connection WHERE portal_id = $1 AND"+connected, portalID)
 	return c, wrap(err, "connection of portal %d", portalID)
 }
 
@@ -131,7 +145,7 @@ func (s *Store) oneConnection(ctx context.Context, query string, key any) (bridg
 
 // Connections returns all connections, the oldest first.
 func (s *Store) Connections(ctx context.Context) ([]bridge.Connection, error) {
-	rows, err := s.pool.Query(ctx, "SELECT "+connectionColumns+" FROM connection ORDER BY created_at, id")
+	rows, err := s.pool.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE"+connected+"ORDER BY created_at, id")
 	if err != nil {
 		return nil, wrap(err, "connections")
 	}
@@ -166,7 +180,14 @@ func (s *Store) ChangeRules(ctx context.Context, id string, r bridge.RuleChanges
 // words for the operator and free of personal data.
 func (s *Store) SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error {
 	return s.updateOne(ctx, "set_status of "+id, `
-UPDATE connection SET status = $2, status_reason = $3, updated_at = now() WHERE id = $1`, id, status, reason)
+UPDATE connection SET status = $2, status_reason = $3, updated_at = now() WHERE id = $1 AND`+connected, id, status, reason)
+}
+
+// SetPaused has a connection's work wait from now on, or go on. One that waits
+// already keeps its time.
+func (s *Store) SetPaused(ctx context.Context, id string, paused bool) error {
+	return s.updateOne(ctx, "set_paused of "+id, `
+UPDATE connection SET paused_at = CASE WHEN $2 THEN coalesce(paused_at, now()) END, updated_at = now() WHERE id = $1 AND`+connected, id, paused)
 }
 
 // updateOne runs a statement that must find its row.

@@ -10,3 +10,9 @@ var (
 	Decide       = BudgetOptions.decide
 	WithDefaults = BudgetOptions.withDefaults
 )
+
+// What becomes of a connection's tables when it ends.
+var (
+	ForgottenWith = forgottenWith
+	KeptAfter     = keptAfter
+)

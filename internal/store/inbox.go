@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"advocatesync/internal/bridge"
@@ -98,11 +99,34 @@ func (s *Store) PurgeInbox(ctx context.Context, olderThan time.Time) (int64, err
 	return tag.RowsAffected(), wrap(err, "purge_inbox")
 }
 
+// HintEvents are events that, folded, say what the hints say. Each counts as new.
+func HintEvents(connectionID, contactID string, hints bridge.Hints) []Event {
+	heard := []struct {
+		kind EventKind
+		at   time.Time
+	}{
+		{EventCreated, hints.CreatedAt}, {EventUpdated, hints.UpdatedAt}, {EventResync, hints.ResyncAt},
+		{EventDeleted, hints.DeletedAt}, {EventErased, hints.ErasedAt}, {EventRestored, hints.RestoredAt}, {EventMerged, hints.MergedAt},
+	}
+	var events []Event
+	for _, h := range heard {
+		if !h.at.IsZero() {
+			events = append(events, Event{
+				ConnectionID: connectionID, ContactID: contactID, Kind: h.kind, OccurredAt: h.at, DedupeKey: "again/" + rand.Text(),
+			})
+		}
+	}
+	return events
+}
+
 // InboxLag returns how long the oldest event has been waiting for its relay; 0
-// means that none is waiting.
+// means that none is waiting. Events of a connection whose work waits do not
+// count.
 func (s *Store) InboxLag(ctx context.Context) (time.Duration, error) {
 	var lag time.Duration
 	err := s.pool.QueryRow(ctx, `
-SELECT coalesce(clock_timestamp() - min(received_at), interval '0') FROM inbox WHERE relayed_at IS NULL`).Scan(&lag)
+SELECT coalesce(clock_timestamp() - min(i.received_at), interval '0')
+  FROM connection c JOIN inbox i ON i.connection_id = c.id
+ WHERE i.relayed_at IS NULL AND`+mayWork).Scan(&lag)
 	return lag, wrap(err, "inbox_lag")
 }

@@ -67,11 +67,17 @@ func (s *Store) SetWish(ctx context.Context, runID int64, wish Wish) error {
 	return s.updateOne(ctx, fmt.Sprintf("set_wish of run %d", runID), updateWish, runID, wish)
 }
 
+// effectiveWish is what the operator wants of a row of sync_run. Whoever paused the
+// connection wants its mass sync to pause, too.
+const effectiveWish = ` coalesce((SELECT CASE WHEN w.wish = '' AND c.paused_at IS NOT NULL THEN 'pause' ELSE w.wish END
+                                  FROM mass_wish w JOIN connection c ON c.id = sync_run.connection_id
+                                 WHERE w.run_id = sync_run.id), '') `
+
 // Wish returns what the operator wants of a run; of a report, always that it
 // goes on.
 func (s *Store) Wish(ctx context.Context, runID int64) (Wish, error) {
 	var wish Wish
-	err := s.pool.QueryRow(ctx, "SELECT wish FROM mass_wish WHERE run_id = $1", runID).Scan(&wish)
+	err := s.pool.QueryRow(ctx, "SELECT"+effectiveWish+"FROM sync_run WHERE id = $1", runID).Scan(&wish)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return WishGo, nil
 	}
@@ -107,7 +113,7 @@ type Progress struct {
 // Of the last rate, if it is not too old; see addCounts.
 const selectProgress = "SELECT " + runColumns + `,
        total, to_update, to_match_or_create, created, matched, updated, unchanged, blocked, no_email, parked,
-       coalesce((SELECT wish FROM mass_wish WHERE run_id = id), ''), hubspot_calls, advocate_calls,
+      ` + effectiveWish + `, hubspot_calls, advocate_calls,
        CASE WHEN rate_at - rate_since > '2 seconds' AND rate_at > now() - '1 minute'::interval AND finished_at IS NULL
             THEN rate / (1 - exp(extract(epoch FROM rate_since - rate_at) / 30)) ELSE 0 END
   FROM sync_run `

@@ -16,13 +16,28 @@ type ContactHints struct {
 	Hints        bridge.Hints
 }
 
+// mayWork tells the connections whose work does not wait; see
+// bridge.Connection.MayWork.
+const mayWork = " c.paused_at IS NULL AND c.status NOT IN ('unauthorized', 'disconnected') "
+
+// Every connection with waiting events gets the same share, and one after the
+// other gets its turn: a burst in one portal is not felt in another.
 const claimEvents = `
-SELECT id, connection_id, contact_id, kind, occurred_at
-  FROM inbox
- WHERE relayed_at IS NULL AND not_before <= now()
- ORDER BY not_before, id
- LIMIT $1
-   FOR UPDATE SKIP LOCKED`
+WITH waiting AS (
+     SELECT c.id, count(*) OVER () AS connections
+       FROM connection c
+      WHERE` + mayWork + `
+        AND EXISTS (SELECT FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now()))
+SELECT e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at
+  FROM waiting w
+ CROSS JOIN LATERAL (
+       SELECT i.id, i.connection_id, i.contact_id, i.kind, i.occurred_at, i.not_before
+         FROM inbox i
+        WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
+        ORDER BY i.not_before, i.id
+        LIMIT greatest($1::bigint / w.connections, 1)
+          FOR UPDATE SKIP LOCKED) e
+ ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.not_before, e.id), e.connection_id`
 
 const markRelayed = `UPDATE inbox SET relayed_at = clock_timestamp() WHERE id = ANY($1)`
 
@@ -34,9 +49,10 @@ UPDATE inbox
        not_before = clock_timestamp() + interval '1 second' * power(2, least(attempts, 6))
  WHERE id = ANY($1)`
 
-// RelayHints takes up to limit waiting events, the oldest first, folds them per
-// contact, and hands them to send, once; send returns one error or nil for each
-// contact. The events of the contacts without an error are done, those of the
+// RelayHints takes about limit waiting events, the same share of every connection
+// and the oldest first, folds them per contact, and hands them to send, once; send
+// returns one error or nil for each contact. The events of a connection whose work
+// waits stay where they are. The events of the contacts without an error are done, those of the
 // others are tried again later. It returns how many contacts are done.
 //
 // Several relays may run at once and do not get the same events. The events are

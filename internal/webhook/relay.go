@@ -18,7 +18,9 @@ const (
 	// died is found by looking.
 	lookEvery = 500 * time.Millisecond
 
-	passEvents  = 500              // events of one pass, all in one transaction of the outbox
+	// Events of one pass, all in one transaction of the outbox. What comes in
+	// meanwhile waits for the next pass, so it takes less than a second or two.
+	passEvents  = 100
 	passTimeout = 10 * time.Second // for all signals of a pass
 	parallel    = 10               // signals in flight; more brings the server nothing
 

@@ -28,7 +28,9 @@ func signal(ctx context.Context, to Signaler, c store.ContactHints) error {
 			workflows.SearchConnectionID.ValueSet(c.ConnectionID),
 			workflows.SearchContactID.ValueSet(c.ContactID),
 		),
-		Priority: temporal.Priority{PriorityKey: 1}, // somebody waits for the answer
+		// Somebody waits for the answer. Where work piles up, the connections take
+		// turns (as far as the server has fairness on).
+		Priority: temporal.Priority{PriorityKey: 1, FairnessKey: c.ConnectionID},
 	}
 	_, err := to.SignalWithStartWorkflow(ctx, workflows.ContactLifecycleID(c.ConnectionID, c.ContactID),
 		workflows.SignalHints, c.Hints, options, workflows.ContactLifecycleName,

@@ -76,9 +76,13 @@ func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prom
 	}
 }
 
-// Open returns the connection with its settings as they are now.
+// Open returns the connection with its settings as they are now. The error is
+// bridge.ErrHeld while its work waits.
 func (l *Links) Open(ctx context.Context, connectionID string) (activities.Link, error) {
 	connection, err := l.store.Connection(ctx, connectionID)
+	if err == nil {
+		err = connection.MayWork()
+	}
 	if err != nil {
 		return activities.Link{}, err
 	}
@@ -141,8 +145,8 @@ func answering() http.RoundTripper {
 	return transport
 }
 
-// Observe marks the connection when a vendor refuses its credentials, and
-// clears the mark once that vendor works again.
+// Observe marks the connection when a vendor refuses its credentials, or a part
+// of its work, and clears the mark once that vendor works again.
 func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err error, worked ...activities.Vendor) {
 	status, reason := connection.Status, connection.StatusReason
 	var refusal *bridge.Error
@@ -153,8 +157,10 @@ func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err e
 				status, reason = bridge.StatusActive, ""
 			}
 		}
-	case errors.As(err, &refusal) && refusal.Kind == bridge.Unauthorized:
+	case errors.As(err, &refusal) && refusal.Kind == bridge.Unauthorized && refusal.Status != http.StatusForbidden:
 		status, reason = bridge.StatusUnauthorized, refusal.Error()
+	case refusal != nil && refusal.Kind == bridge.Unauthorized && status == bridge.StatusActive:
+		status, reason = bridge.StatusForbidden, refusal.Error()
 	}
 	if status == connection.Status && reason == connection.StatusReason {
 		return

@@ -2,10 +2,16 @@ package wiringtest
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 )
 
 // Temporal takes schedules and workflow starts without running anything: tests
@@ -14,6 +20,8 @@ type Temporal struct {
 	mu      sync.Mutex
 	started []Started
 	open    map[string]int // by workflow id: signals it got
+
+	schedules map[string]*keptSchedule
 }
 
 // Started is one workflow that was asked for.
@@ -73,14 +81,122 @@ func (w *Temporal) ExecuteWorkflow(_ context.Context, options client.StartWorkfl
 // noRun is a run that nobody waits for.
 type noRun struct{ client.WorkflowRun }
 
-// ScheduleClient takes schedules.
-func (w *Temporal) ScheduleClient() client.ScheduleClient { return noSchedules{} }
-
-type noSchedules struct {
-	client.ScheduleClient
-	handle client.ScheduleHandle
+// ListWorkflow lists the workflows that are open, whatever the query says.
+func (w *Temporal) ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list workflowservice.ListWorkflowExecutionsResponse
+	for _, id := range slices.Sorted(maps.Keys(w.open)) {
+		list.Executions = append(list.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
+	}
+	return &list, nil
 }
 
-func (n noSchedules) Create(context.Context, client.ScheduleOptions) (client.ScheduleHandle, error) {
-	return n.handle, nil
+// TerminateWorkflow ends an open workflow.
+func (w *Temporal) TerminateWorkflow(_ context.Context, workflowID, _, _ string, _ ...any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, open := w.open[workflowID]; !open {
+		return serviceerror.NewNotFound("no such workflow")
+	}
+	delete(w.open, workflowID)
+	return nil
+}
+
+// ScheduleClient keeps schedules, and starts nothing.
+func (w *Temporal) ScheduleClient() client.ScheduleClient { return schedules{temporal: w} }
+
+// Schedule tells whether there is a schedule, whether it is paused, and how
+// often it was triggered.
+func (w *Temporal) Schedule(id string) (there, paused bool, triggered int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.schedules[id]
+	if s == nil {
+		return false, false, 0
+	}
+	return true, s.state.Paused, s.triggered
+}
+
+type keptSchedule struct {
+	options   client.ScheduleOptions
+	state     client.ScheduleState
+	triggered int
+}
+
+type schedules struct {
+	client.ScheduleClient
+	temporal *Temporal
+}
+
+// Create keeps a schedule.
+func (s schedules) Create(ctx context.Context, options client.ScheduleOptions) (client.ScheduleHandle, error) {
+	w := s.temporal
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.schedules[options.ID] != nil {
+		return nil, temporal.ErrScheduleAlreadyRunning
+	}
+	if w.schedules == nil {
+		w.schedules = map[string]*keptSchedule{}
+	}
+	w.schedules[options.ID] = &keptSchedule{options: options}
+	return s.GetHandle(ctx, options.ID), nil
+}
+
+// GetHandle returns the handle of a schedule, also of one that is not there.
+func (s schedules) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	return scheduleHandle{temporal: s.temporal, id: id}
+}
+
+type scheduleHandle struct {
+	client.ScheduleHandle
+	temporal *Temporal
+	id       string
+}
+
+func (h scheduleHandle) with(do func(*keptSchedule)) error {
+	h.temporal.mu.Lock()
+	defer h.temporal.mu.Unlock()
+	s := h.temporal.schedules[h.id]
+	if s == nil {
+		return serviceerror.NewNotFound("no such schedule")
+	}
+	do(s)
+	return nil
+}
+
+// Update leaves the schedule as it is.
+func (h scheduleHandle) Update(context.Context, client.ScheduleUpdateOptions) error {
+	return h.with(func(*keptSchedule) {})
+}
+
+// Pause pauses the schedule.
+func (h scheduleHandle) Pause(_ context.Context, options client.SchedulePauseOptions) error {
+	return h.with(func(s *keptSchedule) { s.state.Paused, s.state.Note = true, options.Note })
+}
+
+// Unpause ends its pause.
+func (h scheduleHandle) Unpause(_ context.Context, options client.ScheduleUnpauseOptions) error {
+	return h.with(func(s *keptSchedule) { s.state.Paused, s.state.Note = false, options.Note })
+}
+
+// Trigger counts.
+func (h scheduleHandle) Trigger(context.Context, client.ScheduleTriggerOptions) error {
+	return h.with(func(s *keptSchedule) { s.triggered++ })
+}
+
+// Delete forgets the schedule.
+func (h scheduleHandle) Delete(context.Context) error {
+	return h.with(func(*keptSchedule) { delete(h.temporal.schedules, h.id) })
+}
+
+// Describe shows the schedule's state.
+func (h scheduleHandle) Describe(context.Context) (*client.ScheduleDescription, error) {
+	var d client.ScheduleDescription
+	err := h.with(func(s *keptSchedule) {
+		state := s.state
+		d.Schedule.State = &state
+	})
+	return &d, err
 }

@@ -1,0 +1,236 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+	"advocatesync/workflows"
+)
+
+// lifecycle is the part of the store that a connection's life is steered by.
+type lifecycle interface {
+	Standing(ctx context.Context, connectionID string) (store.Standing, error)
+	SetPaused(ctx context.Context, id string, paused bool) error
+	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
+	WouldForget(ctx context.Context, connectionID string) (store.Forgotten, error)
+	Disconnect(ctx context.Context, connectionID string) (store.Forgotten, error)
+}
+
+// ReportSchedule is how a connection's reports are planned, as Temporal has it.
+type ReportSchedule struct {
+	Missing bool      // restarting "starter serve" makes it again
+	Paused  bool      // by whoever paused the connection, or by hand
+	Note    string    // why
+	Running bool      // a report is under way
+	Last    time.Time // when the last one was started; zero: none yet
+	Next    time.Time // zero: paused
+}
+
+// ConnectionStatus is how a connection is doing.
+type ConnectionStatus struct {
+	bridge.Connection
+	store.Standing
+	CallLimit int // HubSpot calls that the portal takes in 10 seconds
+	Schedule  ReportSchedule
+	MassSync  *MassSyncStatus // the latest; nil: there was none
+}
+
+// ConnectionStatus tells how a connection is doing.
+func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (ConnectionStatus, error) {
+	standing, err := o.store.Standing(ctx, c.ID)
+	if err != nil {
+		return ConnectionStatus{}, err
+	}
+	status := ConnectionStatus{Connection: c, Standing: standing, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
+	if status.Schedule, err = o.reportSchedule(ctx, c.ID); err != nil {
+		return ConnectionStatus{}, err
+	}
+	mass, err := o.MassSyncStatus(ctx, c.ID, 0)
+	switch {
+	case err == nil:
+		status.MassSync = &mass
+	case bridge.KindOf(err) != bridge.NotFound:
+		return ConnectionStatus{}, err
+	}
+	return status, nil
+}
+
+func (o *Operator) reportSchedule(ctx context.Context, connectionID string) (ReportSchedule, error) {
+	found, err := o.schedule(ctx, connectionID).Describe(ctx)
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return ReportSchedule{Missing: true}, nil
+	}
+	if err != nil {
+		return ReportSchedule{}, fmt.Errorf("look at the report schedule of connection %s: %w", connectionID, err)
+	}
+	s := ReportSchedule{Running: len(found.Info.RunningWorkflows) > 0}
+	if found.Schedule.State != nil {
+		s.Paused, s.Note = found.Schedule.State.Paused, found.Schedule.State.Note
+	}
+	if n := len(found.Info.RecentActions); n > 0 {
+		s.Last = found.Info.RecentActions[n-1].ActualTime
+	}
+	if len(found.Info.NextActionTimes) > 0 && !s.Paused {
+		s.Next = found.Info.NextActionTimes[0]
+	}
+	return s, nil
+}
+
+func (o *Operator) schedule(ctx context.Context, connectionID string) client.ScheduleHandle {
+	return o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReportSyncID(connectionID))
+}
+
+// pausedNote is why a paused connection's schedule is paused.
+const pausedNote = "the connection is paused"
+
+// PauseConnection has all work of a connection wait: webhooks are still taken in
+// and kept, reports are not started, a mass sync pauses. Calls that are under way
+// finish. A connection that waits already stays as it is.
+func (o *Operator) PauseConnection(ctx context.Context, c bridge.Connection) error {
+	if err := o.store.SetPaused(ctx, c.ID, true); err != nil {
+		return err
+	}
+	err := o.schedule(ctx, c.ID).Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
+		return fmt.Errorf("the connection is paused, but its schedule could not be; reports start, and wait: %w", err)
+	}
+	return nil
+}
+
+// ResumeConnection has the work of a connection go on: what was heard meanwhile
+// is acted on, a report starts at once, and a mass sync goes on. Work that waits
+// inside Temporal notices within a minute.
+func (o *Operator) ResumeConnection(ctx context.Context, c bridge.Connection) error {
+	if err := o.store.SetPaused(ctx, c.ID, false); err != nil {
+		return err
+	}
+	if err := EnsureReportSchedule(ctx, o.temporal.ScheduleClient(), c.ID, o.interval); err != nil {
+		return err
+	}
+	schedule := o.schedule(ctx, c.ID)
+	err := schedule.Unpause(ctx, client.ScheduleUnpauseOptions{Note: "the connection was resumed"})
+	if err == nil {
+		err = schedule.Trigger(ctx, client.ScheduleTriggerOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("the connection is resumed, but its reports are not: resume it again: %w", err)
+	}
+	return o.wakeMassSync(ctx, c.ID)
+}
+
+// wakeMassSync has a mass sync look whether it still has to pause.
+func (o *Operator) wakeMassSync(ctx context.Context, connectionID string) error {
+	p, err := o.store.MassProgress(ctx, connectionID, 0)
+	if bridge.KindOf(err) == bridge.NotFound || err == nil && !p.FinishedAt.IsZero() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = o.tellWish(ctx, p.Run)
+	return err
+}
+
+// Disconnection is what the end of a connection changed, or would change.
+type Disconnection struct {
+	store.Forgotten
+	Workflows    int   // ended in the middle
+	TokenRevoked bool  // the refresh token was ended at HubSpot; a static token is its owner's to end
+	RevokeErr    error // why it was not; it dies with the app's uninstallation
+}
+
+// PlanDisconnect tells what DisconnectConnection would do, and does nothing.
+func (o *Operator) PlanDisconnect(ctx context.Context, c bridge.Connection) (Disconnection, error) {
+	forgotten, err := o.store.WouldForget(ctx, c.ID)
+	if err != nil {
+		return Disconnection{}, err
+	}
+	running, err := o.running(ctx, c.ID)
+	return Disconnection{Forgotten: forgotten, Workflows: len(running)}, err
+}
+
+// DisconnectConnection ends a connection: its schedule and running workflows, its
+// credentials, and everything we know of its people but the tombstones, which
+// count again if the portal is connected again. HubSpot and Advocate keep
+// everything that was written to them. Interrupted, it can be asked for again.
+func (o *Operator) DisconnectConnection(ctx context.Context, c bridge.Connection) (Disconnection, error) {
+	var d Disconnection
+	if err := o.store.SetPaused(ctx, c.ID, true); err != nil { // nothing new begins
+		return d, err
+	}
+	err := o.schedule(ctx, c.ID).Delete(ctx)
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
+		return d, fmt.Errorf("delete the report schedule of connection %s: %w", c.ID, err)
+	}
+	if d.Workflows, err = o.endWorkflows(ctx, c.ID); err != nil {
+		return d, err
+	}
+	d.TokenRevoked, d.RevokeErr = o.revoke(ctx, c.ID)
+	d.Forgotten, err = o.store.Disconnect(ctx, c.ID)
+	return d, err
+}
+
+// revoke ends the connection's refresh token at HubSpot. A connection ends
+// whether that works or not.
+func (o *Operator) revoke(ctx context.Context, connectionID string) (bool, error) {
+	tokens, err := o.store.Tokens(ctx, connectionID)
+	if bridge.KindOf(err) == bridge.NotFound || err == nil && tokens.Ended {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = o.vendors.oauth().Revoke(ctx, tokens.Refresh)
+	return err == nil, err
+}
+
+// endWorkflows ends what runs for a connection. What it misses, because it began
+// just now, finds the connection gone and ends by itself.
+func (o *Operator) endWorkflows(ctx context.Context, connectionID string) (int, error) {
+	running, err := o.running(ctx, connectionID)
+	if err != nil {
+		return 0, err
+	}
+	ended := 0
+	for _, w := range running {
+		err := o.temporal.TerminateWorkflow(ctx, w.workflowID, w.runID, "the connection was disconnected")
+		if _, over := errors.AsType[*serviceerror.NotFound](err); over {
+			continue
+		}
+		if err != nil {
+			return ended, fmt.Errorf("end workflow %s: %w", w.workflowID, err)
+		}
+		ended++
+	}
+	return ended, nil
+}
+
+type execution struct{ workflowID, runID string }
+
+// running lists the open workflows of a connection.
+func (o *Operator) running(ctx context.Context, connectionID string) ([]execution, error) {
+	// Ids of connections are ours, and need no quoting.
+	query := fmt.Sprintf("%s = '%s' AND ExecutionStatus = 'Running'", workflows.SearchConnectionID.GetName(), connectionID)
+	var found []execution
+	var page []byte
+	for {
+		list, err := o.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, NextPageToken: page})
+		if err != nil {
+			return nil, fmt.Errorf("list the workflows of connection %s: %w", connectionID, err)
+		}
+		for _, w := range list.GetExecutions() {
+			found = append(found, execution{w.GetExecution().GetWorkflowId(), w.GetExecution().GetRunId()})
+		}
+		if page = list.GetNextPageToken(); len(page) == 0 {
+			return found, nil
+		}
+	}
+}

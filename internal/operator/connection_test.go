@@ -1,0 +1,116 @@
+package operator_test
+
+import (
+	"testing"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
+	"advocatesync/internal/wiring/wiringtest"
+	"advocatesync/workflows"
+)
+
+func connectionStatus(t *testing.T, s *wiringtest.System) operator.ConnectionStatus {
+	t.Helper()
+	c, err := s.Operator.Connection(t.Context(), s.Connection.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := s.Operator.ConnectionStatus(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func TestConnectionStatus_showsHowAConnectionIsDoing(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	mapped(t, s, ann)
+	park(t, s, bridge.ParkedItem{ContactID: "7", Cause: bridge.CauseUnreachable})
+	hear(t, s, store.Event{ContactID: "8", Kind: store.EventCreated, OccurredAt: time.Now(), DedupeKey: "k"})
+	startMass(t, s, true)
+
+	status := connectionStatus(t, s)
+	if status.Mapped != 1 || status.Parked != 1 || status.WaitingEvents != 1 || status.WaitingFor <= 0 || status.Consented {
+		t.Errorf("standing %+v", status.Standing)
+	}
+	if status.CallsMade == 0 || status.CallsMade > status.CallLimit || status.CallLimit != 110 {
+		t.Errorf("%d of %d calls made", status.CallsMade, status.CallLimit)
+	}
+	if status.MassSync == nil || !status.MassSync.DryRun {
+		t.Errorf("mass sync %+v, want the dry run", status.MassSync)
+	}
+	if status.Schedule.Missing || status.Schedule.Paused {
+		t.Errorf("schedule %+v", status.Schedule)
+	}
+}
+
+func TestPauseConnection_untilItIsResumed(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	schedule := workflows.ReportSyncID(s.Connection.ID)
+	run := startMass(t, s, false)
+	for range 2 { // doing so again changes nothing
+		if err := s.Operator.PauseConnection(t.Context(), s.Connection); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status := connectionStatus(t, s)
+	if status.PausedAt.IsZero() || !status.Schedule.Paused || status.MassSync.State != workflows.MassSyncPaused {
+		t.Errorf("paused at %s, schedule %+v, mass sync %s", status.PausedAt, status.Schedule, status.MassSync.State)
+	}
+	if _, err := s.Links.Open(t.Context(), s.Connection.ID); bridge.KindOf(err) != bridge.Pending {
+		t.Errorf("error %v, want pending: Temporal asks again", err)
+	}
+	s.Reconnect(t) // does not resume it
+	if connectionStatus(t, s).PausedAt.IsZero() {
+		t.Error("connecting again has resumed it")
+	}
+
+	if err := s.Operator.ResumeConnection(t.Context(), s.Connection); err != nil {
+		t.Fatal(err)
+	}
+	status = connectionStatus(t, s)
+	if !status.PausedAt.IsZero() || status.Schedule.Paused || status.MassSync.State == workflows.MassSyncPaused {
+		t.Errorf("still paused: %s, schedule %+v, mass sync %s", status.PausedAt, status.Schedule, status.MassSync.State)
+	}
+	if _, _, triggered := s.Temporal.Schedule(schedule); triggered != 1 {
+		t.Errorf("%d reports started at once, want 1", triggered)
+	}
+	if n := s.Temporal.Signals(workflows.MassSyncID(s.Connection.ID, run)); n != 1 {
+		t.Errorf("the mass sync was told %d times, want once", n)
+	}
+}
+
+func TestDisconnectConnection_endsEverything(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	mapped(t, s, ann)
+	run := startMass(t, s, false)
+	planned, err := s.Operator.PlanDisconnect(t.Context(), s.Connection)
+	if err != nil || planned.Mappings != 1 || planned.Workflows != 1 {
+		t.Errorf("planned %+v, error %v", planned, err)
+	}
+	done, err := s.Operator.DisconnectConnection(t.Context(), s.Connection)
+	if err != nil || done.Mappings != 1 || done.Workflows != 1 || done.TokenRevoked || done.RevokeErr != nil {
+		t.Errorf("done %+v, error %v", done, err)
+	}
+	if there, _, _ := s.Temporal.Schedule(workflows.ReportSyncID(s.Connection.ID)); there {
+		t.Error("the schedule is left")
+	}
+	if n := s.Temporal.Signals(workflows.MassSyncID(s.Connection.ID, run)); n != 0 {
+		t.Error("the mass sync is left")
+	}
+	_, err = s.Operator.Connection(t.Context(), s.Connection.ID)
+	wantRefusal(t, err, "there is no connection")
+	id := s.Connection.ID
+	s.Reconnect(t)
+	if s.Connection.ID != id {
+		t.Errorf("connected again as %s, want %s with its tombstones", s.Connection.ID, id)
+	}
+	if there, paused, _ := s.Temporal.Schedule(workflows.ReportSyncID(id)); !there || paused {
+		t.Error("connected again, but no reports")
+	}
+}
