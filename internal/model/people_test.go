@@ -263,6 +263,7 @@ func (w *world) cookie(n int) string {
 }
 
 func (w *world) inAdvocate(s step) {
+	w.unreported = true
 	if s.do == join {
 		w.joinProgram(s)
 		return

@@ -250,6 +250,7 @@ func (w *world) end() {
 	}
 	before := w.writes()
 	w.repeat()
+	w.unreported = true // or so it seems
 	w.settle()
 	if got := w.writes(); got != before {
 		w.breaks("old news makes the product write", got, before)

@@ -118,6 +118,7 @@ func (x *wire) toAdvocate(r *http.Request, body []byte) (*http.Response, error) 
 		x.w.judgeDeletion(id, r.URL.Query().Get("doNotTrack") == "true", x.began)
 		x.w.ref.gone(x.w.stored(id))
 		x.w.advocateWrites++
+		x.w.unreported = true
 	}
 	return answer(x.w.lab.referrals, r)
 }
@@ -132,6 +133,7 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	contact := in.CustomFields["hubspot_contact_id"]
 	id = x.w.stored(id)
 	x.w.advocateWrites++
+	x.w.unreported = true
 	resp, err := answer(x.w.lab.referrals, r)
 	if err == nil && resp.StatusCode == http.StatusOK {
 		if !existed {

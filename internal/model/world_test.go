@@ -60,6 +60,7 @@ type world struct {
 
 	contacts       []string // every contact's id there ever was
 	advocateWrites int
+	unreported     bool // something changed in Advocate since a report began
 	ref            *reference
 	broken         string // the first rule that was broken
 }
@@ -250,7 +251,7 @@ func (w *world) live(id string, during []interruption, nested bool) {
 func (w *world) report(during []interruption, nested bool) {
 	env := w.environment(nested)
 	w.arm(during, nested)
-	w.reporting = true
+	w.reporting, w.unreported = true, false
 	w.execute(env, nested, workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: w.connection.ID})
 	w.reporting = false
 	if err := env.GetWorkflowError(); err != nil {
@@ -303,16 +304,15 @@ func (w *world) interlude(d interruption) {
 }
 
 // settle lets everything that is under way come to its end: all events arrive,
-// all lives are lived, and reports run until one of them brings nothing.
+// all lives are lived, and reports run until none has anything to tell.
 func (w *world) settle() {
 	for range 20 {
 		w.drain()
-		before := len(w.raised)
-		w.report(nil, false)
-		w.relay()
-		if len(w.raised) == before && len(w.mail) == 0 {
+		if !w.unreported {
 			return
 		}
+		w.report(nil, false)
+		w.relay()
 	}
 	w.breaks("the system does not fall silent")
 }
