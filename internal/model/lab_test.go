@@ -70,17 +70,18 @@ func (l *lab) world(t reporter, p plan) *world {
 	crm := l.crm.AddPortal(hubspottest.PortalConfig{ID: hubspottest.DefaultPortalID, Token: hubspottest.DefaultToken})
 	crm.Tune(func(k *hubspottest.Knobs) { k.Limits, k.ReadLagReads = hubspottest.Unlimited(), p.lag })
 	w := &world{
-		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), rules: p.rules,
+		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii,
 		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, ref: newReference(),
 	}
 	w.define()
 	var err error
 	w.connection, err = l.store.SaveConnection(ctx, bridge.Connection{
-		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: program, Rules: p.rules,
+		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: program, Rules: bridge.DefaultRules,
 	}, store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey})
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
+	w.setRules(p.rules)
 	w.hook = webhook.NewHandler(webhook.HandlerConfig{
 		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
 		Inbox: l.store, Poke: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,

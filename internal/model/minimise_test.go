@@ -24,12 +24,12 @@ func minimise(p plan, breaks func(plan) bool) plan {
 // shrunk yields plans that are a little smaller, the boldest first.
 func shrunk(p plan) func(yield func(plan) bool) {
 	return func(yield func(plan) bool) {
-		if p.lag > 0 && !yield(plan{p.rules, 0, p.steps}) {
+		if p.lag > 0 && !yield(plan{p.rules, 0, p.pii, p.steps}) || p.pii && !yield(plan{p.rules, p.lag, false, p.steps}) {
 			return
 		}
 		for size := len(p.steps) / 2; size > 0; size /= 2 {
 			for from := 0; from+size <= len(p.steps); from += size {
-				if !yield(plan{p.rules, p.lag, slices.Delete(slices.Clone(p.steps), from, from+size)}) {
+				if !yield(plan{p.rules, p.lag, p.pii, slices.Delete(slices.Clone(p.steps), from, from+size)}) {
 					return
 				}
 			}
@@ -38,7 +38,7 @@ func shrunk(p plan) func(yield func(plan) bool) {
 			for _, simpler := range simplified(s) {
 				steps := slices.Clone(p.steps)
 				steps[i] = simpler
-				if !yield(plan{p.rules, p.lag, steps}) {
+				if !yield(plan{p.rules, p.lag, p.pii, steps}) {
 					return
 				}
 			}

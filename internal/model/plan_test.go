@@ -34,18 +34,23 @@ const (
 	removeByStaff
 	loseAnswer // of the vendor call that it interrupts
 	failCall   // which it interrupts
+	refuseCall // which it interrupts: too many, not now, out of order
 	ninetyDays // pass since anybody was deleted
 	deliver
 	live
 	report
 	quiet
+	redeliver // some of what was told before, as new events
+	massSync
+	setRules
 )
 
 var verbNames = map[verb]string{
 	create: "create", form: "form", setEmail: "setEmail", setCode: "setCode", setCookie: "setCookie", setName: "setName",
 	wipeIDs: "wipeIDs", remap: "remap", archive: "archive", restore: "restore", erase: "erase", mergeContacts: "mergeContacts",
 	join: "join", rename: "rename", readdress: "readdress", newCode: "newCode", removeByStaff: "removeByStaff",
-	loseAnswer: "loseAnswer", failCall: "failCall", ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
+	loseAnswer: "loseAnswer", failCall: "failCall", refuseCall: "refuseCall", redeliver: "redeliver", massSync: "massSync", setRules: "setRules",
+	ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
 }
 
 // step is one thing that happens. a, b and c choose among what there is at that
@@ -53,7 +58,7 @@ var verbNames = map[verb]string{
 type step struct {
 	do      verb
 	a, b, c int
-	during  []interruption // live and report only
+	during  []interruption // live, report and massSync only
 }
 
 // interruption is something that happens while a life or a report is under way.
@@ -65,14 +70,15 @@ type interruption struct {
 // plan is one sequence, and what holds during it.
 type plan struct {
 	rules bridge.Rules
-	lag   int // how many reads do not show a new contact yet
+	lag   int  // how many reads do not show a new contact yet
+	pii   bool // mapped contacts share name and email, too
 	steps []step
 }
 
 // String shows a plan as the Go literal that runs it again.
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan{%#v, %d, []step{\n", p.rules, p.lag)
+	fmt.Fprintf(&b, "plan{%#v, %d, %t, []step{\n", p.rules, p.lag, p.pii)
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "\t%s,\n", s)
 	}
@@ -103,10 +109,10 @@ func often(n int, v ...verb) []verb {
 
 var (
 	byPeople = append(append(often(4, create, remap), often(2, archive, restore, erase, mergeContacts, setEmail, join, newCode)...),
-		form, setCode, setCookie, setName, wipeIDs, rename, readdress, removeByStaff, ninetyDays)
+		form, setCode, setCookie, setName, wipeIDs, rename, readdress, removeByStaff, ninetyDays, setRules)
 	// What may interrupt; a life may also be lived while another one waits.
-	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall)...)
-	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), often(3, report, quiet)...)
+	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall, refuseCall, report)...)
+	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), append(often(3, report, quiet), redeliver, massSync)...)
 )
 
 // mostSteps is how long a sequence is at most, without what interrupts it.
@@ -119,7 +125,7 @@ func drawPlan(seed uint64, number int) plan {
 	p := plan{rules: bridge.DefaultRules, steps: make([]step, 2+d.IntN(mostSteps-1))}
 	for i := range p.steps {
 		p.steps[i] = d.step(anything)
-		if interrupted && slices.Contains([]verb{live, report}, p.steps[i].do) {
+		if interrupted && slices.Contains([]verb{live, report, massSync}, p.steps[i].do) {
 			p.steps[i].during = d.interruptions()
 		}
 	}
@@ -127,8 +133,9 @@ func drawPlan(seed uint64, number int) plan {
 		p.lag = d.IntN(4)
 	}
 	if d.IntN(8) == 0 {
-		p.rules = d.rules()
+		p.rules = rulesOf(d.IntN(16))
 	}
+	p.pii = d.IntN(8) == 0
 	return p
 }
 
@@ -147,7 +154,9 @@ func (d drawing) interruptions() []interruption {
 	return all
 }
 
-func (d drawing) rules() bridge.Rules {
-	some := func() bool { return d.IntN(2) == 1 }
-	return bridge.Rules{ParticipantCreated: some(), ParticipantUpdated: some(), ContactCreated: some(), ContactUpdated: some()}
+// rulesOf is one of the sixteen ways to set the sharing rules; 15 is the default.
+func rulesOf(n int) bridge.Rules {
+	return bridge.Rules{
+		ParticipantCreated: n&1 != 0, ParticipantUpdated: n&2 != 0, ContactCreated: n&4 != 0, ContactUpdated: n&8 != 0,
+	}
 }

@@ -182,7 +182,7 @@ func (w *world) checkUnmapped(contact string, known store.Known) {
 	case bridge.StateParked:
 		excused = len(w.parked(contact)) > 0
 	case bridge.StateNotShared:
-		excused = w.rules != bridge.DefaultRules
+		excused = w.narrow
 	}
 	if !excused {
 		w.breaks("a live contact has no participant, for no good reason", contact, known.Ledger.State, known.Ledger.Reason)
@@ -224,7 +224,7 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 			w.breaks("a participant is left of an erased person")
 		}
 		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
-		if w.rules == bridge.DefaultRules && e != "" && !mapped[id] && !waiting[id] && !maybe && !w.ref.released[id] {
+		if !w.narrow && e != "" && !mapped[id] && !waiting[id] && !maybe && !w.ref.released[id] {
 			w.breaks("a participant has no contact, for no good reason", id.UserID, e)
 		}
 	}
@@ -236,8 +236,8 @@ func (w *world) end() {
 	w.settle()
 	w.checkQuiet()
 	w.checkWrites()
-	if w.broken != "" {
-		return
+	if w.narrow && w.broken == "" {
+		w.widen()
 	}
 	for range 2 { // what one contact waited for may have come only with another
 		w.retry()
@@ -258,6 +258,18 @@ func (w *world) end() {
 	w.checkQuiet()
 }
 
+// widen is the operator who turns on all rules in the end, and has everybody
+// looked at on both sides: then everybody has a counterpart.
+func (w *world) widen() {
+	w.setRules(bridge.DefaultRules)
+	w.retry()
+	w.settle()
+	w.massSync(nil, false)
+	w.settle()
+	w.narrow = false
+	w.checkQuiet()
+}
+
 // checkWrites: every write changed something, but for those where an answer was
 // lost, two at once had the same to write, or nobody could know.
 func (w *world) checkWrites() {
@@ -268,13 +280,13 @@ func (w *world) checkWrites() {
 
 func (w *world) writes() [2]int { return [2]int{w.portal.Writes().Writes, w.advocateWrites} }
 
-// retry is the operator who has every contact with a parked item looked at; and
-// the others too where a rule is off, because of those that a report matched it
-// was then said that they have something to tell their participants.
+// retry is the operator who has every contact with a parked item looked at, and
+// the others too where a rule is off, or where names travel, whose change nobody
+// tells.
 func (w *world) retry() {
 	var events []store.Event
 	for _, contact := range w.contacts {
-		if w.rules != bridge.DefaultRules || len(w.parked(contact)) > 0 {
+		if w.narrow || w.pii || len(w.parked(contact)) > 0 {
 			events = append(events, store.Event{
 				ConnectionID: w.connection.ID, ContactID: contact, Kind: store.EventResync,
 				OccurredAt: time.Now(), DedupeKey: fmt.Sprint("retry/", w.tick, "/", contact),
@@ -323,10 +335,4 @@ func (w *world) trueCause(item bridge.ParkedItem) bool {
 }
 
 // repeat tells the product everything that HubSpot ever told, as new events.
-func (w *world) repeat() {
-	again := slices.Clone(w.raised)
-	for i := range again {
-		again[i].EventID += 1_000_000
-	}
-	w.undelivered = append(w.undelivered, again...)
-}
+func (w *world) repeat() { w.undelivered = append(w.undelivered, w.renamed(w.raised)...) }

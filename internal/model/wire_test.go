@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 
+	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
 )
 
 const (
@@ -40,10 +42,11 @@ func (x *wire) begin() {
 func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.mu.Lock() // two pages of a report may call at once; one of them comes first
 	defer x.mu.Unlock()
-	lose, fail := false, false
+	lose, fail, refuse := false, false, 0
 	if !x.nested {
 		x.w.interrupt()
-		lose, fail, x.w.lose, x.w.fail = x.w.lose, x.w.fail, false, false
+		lose, fail, refuse = x.w.lose, x.w.fail, x.w.refuse
+		x.w.lose, x.w.fail, x.w.refuse = false, false, 0
 	}
 	if fail {
 		return nil, errReset
@@ -62,6 +65,9 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Body, r.RequestURI, r.Host = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), r.URL.Host
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
+	if refuse > 0 {
+		return x.refused(r, refuse)
+	}
 	carry := x.toAdvocate
 	if r.URL.Host == crmHost {
 		carry = x.toHubSpot
@@ -74,6 +80,23 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 var errReset = errors.New("connection reset")
+
+// refusals are what vendors answer for a while, whatever they are asked.
+var refusals = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
+	http.StatusLocked, http.StatusGatewayTimeout}
+
+// refused has a stand-in refuse a call in its own words.
+func (x *wire) refused(r *http.Request, status int) (*http.Response, error) {
+	crm, referrals := x.w.lab.crm, x.w.lab.referrals
+	defer crm.ClearFaults()
+	defer referrals.ClearFaults()
+	if r.URL.Host == crmHost {
+		crm.Inject(hubspottest.Fault{Status: status})
+		return answer(crm, r)
+	}
+	referrals.Order(advocatetest.Fault{Status: status, RetryAfter: "1"})
+	return answer(referrals, r)
+}
 
 // answer lets a stand-in answer; a stand-in that hangs up panics, as a handler does.
 func answer(h http.Handler, r *http.Request) (resp *http.Response, err error) {
@@ -125,6 +148,7 @@ func (x *wire) toAdvocate(r *http.Request, body []byte) (*http.Response, error) 
 
 func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed bool) (*http.Response, error) {
 	var in struct {
+		Email        string            `json:"email"`
 		CustomFields map[string]string `json:"customFields"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -141,6 +165,9 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 		}
 		x.w.tick++
 		x.w.ref.told(id, contact, !existed, x.w.tick)
+		if in.Email != "" {
+			x.w.ref.addressed(x.w, id, in.Email)
+		}
 	}
 	return resp, err
 }

@@ -30,10 +30,12 @@ import (
 type world struct {
 	mu sync.Mutex // for when lives are lived side by side
 
-	t     reporter
-	ctx   context.Context
-	lab   *lab
-	rules bridge.Rules
+	t   reporter
+	ctx context.Context
+	lab *lab
+	pii bool
+	// narrow: some rule is off, or was, so that not everybody has a counterpart.
+	narrow bool
 
 	portal     *hubspottest.Portal
 	tenant     *advocatetest.Tenant
@@ -43,15 +45,18 @@ type world struct {
 
 	undelivered []hubspottest.Event       // raised by HubSpot
 	raised      []hubspottest.Event       // all there ever were
+	renamings   int                       // of events that are told again
 	mail        map[string][]bridge.Hints // relayed to a contact's life, not yet seen by it
 	living      map[string]bool
 	reporting   bool
+	syncing     bool // a mass sync is under way
 
 	armed      []interruption // of the life or report that is under way
 	calls      int            // to vendors, since it began
 	busy       bool           // with an interruption
 	lose       bool           // the answer of this call
 	fail       bool           // this call
+	refuse     int            // this call, with this status
 	lives      int
 	repeatable int // writes that may turn out to change nothing
 
@@ -99,6 +104,12 @@ func (w *world) exec(s step, nested bool) {
 		w.lose = true
 	case failCall:
 		w.fail = true
+	case refuseCall:
+		w.refuse = refusals[s.a%len(refusals)]
+	case redeliver:
+		w.redeliver(s.a, 1+s.b)
+	case setRules:
+		w.setRules(rulesOf(s.a + s.b%2*8))
 	case live:
 		w.relay()
 		if id := w.pending(s.a); id != "" {
@@ -107,6 +118,10 @@ func (w *world) exec(s step, nested bool) {
 	case report:
 		if !w.reporting {
 			w.report(s.during, nested)
+		}
+	case massSync:
+		if !w.syncing {
+			w.massSync(s.during, nested)
 		}
 	case quiet:
 		if !nested {
@@ -156,6 +171,29 @@ func (w *world) deliver(seed, share int) {
 	rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
 	w.undelivered = later
 	w.post(now)
+}
+
+// redeliver tells some of what was told before again. It has another id by then:
+// HubSpot's repetitions end after a day, and what they repeat is known for longer.
+func (w *world) redeliver(seed, most int) {
+	rng := rand.New(rand.NewPCG(uint64(seed), uint64(len(w.raised))))
+	var again []hubspottest.Event
+	for _, e := range w.raised {
+		if len(again) < most && rng.IntN(len(w.raised)) < most {
+			again = append(again, e)
+		}
+	}
+	w.post(w.renamed(again))
+}
+
+// renamed are events under ids that they did not have before.
+func (w *world) renamed(events []hubspottest.Event) []hubspottest.Event {
+	w.renamings++
+	again := slices.Clone(events)
+	for i := range again {
+		again[i].EventID += 1_000_000 * int64(w.renamings)
+	}
+	return again
 }
 
 // post hands events to the product's own intake, signed, as HubSpot does.
@@ -259,6 +297,30 @@ func (w *world) report(during []interruption, nested bool) {
 	}
 }
 
+// massSync starts a mass sync, and runs it to its end.
+func (w *world) massSync(during []interruption, nested bool) {
+	run, _, err := w.lab.store.BeginMass(w.ctx, w.connection.ID, false)
+	if err != nil {
+		w.t.Fatalf("begin a mass sync: %v", err)
+	}
+	env := w.environment(nested)
+	w.arm(during, nested)
+	w.syncing, w.unreported = true, true // a report overlaps with it
+	w.execute(env, nested, workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: w.connection.ID, RunID: run.ID})
+	w.syncing = false
+	if err := env.GetWorkflowError(); err != nil {
+		w.breaks("a mass sync fails", err)
+	}
+}
+
+// setRules changes the sharing rules for what is decided from now on.
+func (w *world) setRules(rules bridge.Rules) {
+	w.narrow = w.narrow || rules != bridge.DefaultRules
+	if err := w.lab.store.SetRules(w.ctx, w.connection.ID, rules, w.pii); err != nil {
+		w.t.Fatalf("set the rules: %v", err)
+	}
+}
+
 func (w *world) execute(env *testsuite.TestWorkflowEnvironment, nested bool, workflow string, input any) {
 	env.ExecuteWorkflow(workflow, input)
 	if !nested {
@@ -298,7 +360,7 @@ func (w *world) interrupt() {
 }
 
 func (w *world) interlude(d interruption) {
-	w.busy, w.lose, w.fail = true, false, false
+	w.busy, w.lose, w.fail, w.refuse = true, false, false, 0
 	w.exec(d.step, true)
 	w.busy = false
 }
