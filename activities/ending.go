@@ -39,7 +39,7 @@ func (l *contactLook) end(ctx context.Context, ending bridge.Ending, s store.Set
 // left without a contact is reported, never deleted.
 func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
 	if l.known.Mapping == nil && l.known.Ledger.State == bridge.StateMergedAway {
-		return bridge.StateMergedAway, nil // followed before; what was reported then stays
+		return l.followedBefore(ctx)
 	}
 	if err := l.ledger.AddMerge(ctx, l.link.ID, l.in.ContactID, l.heir.ID); err != nil {
 		return "", err
@@ -56,12 +56,9 @@ func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
 				return "", err
 			}
 		}
-		left, err := l.leftAlone(ctx, m.Identity())
-		if err != nil {
+		var err error
+		if s.Parked, err = l.leftAlone(ctx, m.Identity()); err != nil {
 			return "", err
-		}
-		if left {
-			s.Parked = parkedItem(bridge.CauseParticipantLeft, nil)
 		}
 	}
 	// The heir looks after itself from here on.
@@ -71,15 +68,43 @@ func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
 	return l.end(ctx, bridge.EndedMerged, s)
 }
 
-// leftAlone reports that no other contact is mapped to a participant, and the
-// heir does not name it either.
-func (l *contactLook) leftAlone(ctx context.Context, id bridge.Identity) (bool, error) {
+// followedBefore leaves what was reported when the merge was followed, unless an
+// operator asks whether it still holds.
+func (l *contactLook) followedBefore(ctx context.Context) (bridge.State, error) {
+	if l.in.Hints.ResyncAt.IsZero() {
+		return bridge.StateMergedAway, nil
+	}
+	s := store.Settlement{State: bridge.StateMergedAway, Reason: bridge.ReasonMerged}
+	for _, f := range l.known.Former {
+		if f.Ending != bridge.EndedMerged || s.Parked != nil {
+			continue
+		}
+		var err error
+		if s.Parked, err = l.leftAlone(ctx, f.Identity()); err != nil {
+			return "", err
+		}
+	}
+	return l.settle(ctx, s)
+}
+
+// leftAlone reports a participant that Advocate has, but no other contact, and
+// that the heir does not name either.
+func (l *contactLook) leftAlone(ctx context.Context, id bridge.Identity) (*bridge.ParkedItem, error) {
 	if l.heir.Identity() == id {
-		return false, nil
+		return nil, nil //nolint:nilnil // nothing to report
 	}
 	owners, err := l.ledger.ContactsOf(ctx, l.link.ID, id)
-	owners = slices.DeleteFunc(owners, func(owner string) bool { return owner == l.in.ContactID })
-	return len(owners) == 0, err
+	if err != nil || slices.ContainsFunc(owners, func(owner string) bool { return owner != l.in.ContactID }) {
+		return nil, err
+	}
+	_, err = l.link.Advocate.Participant(ctx, id.AccountID, id.UserID, l.link.Sharing.ID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		return nil, nil //nolint:nilnil // nothing to report
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parkedItem(bridge.CauseParticipantLeft, nil), nil
 }
 
 // tell has a contact looked at, through the inbox, so that it happens whatever

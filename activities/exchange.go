@@ -119,12 +119,17 @@ func (l *contactLook) takeBack(ctx context.Context, p bridge.Participant) (bridg
 // remember stores the mapping, and whether the contact's own email led to it.
 // It is refused as do_not_track if the person was erased.
 func (l *contactLook) remember(ctx context.Context, p bridge.Participant) error {
+	var before bridge.Identity
+	if l.known.Mapping != nil {
+		before = l.known.Mapping.Identity()
+	}
 	var theirs []byte
 	if email := bridge.NormalEmail(p.Email); email != "" {
 		theirs = l.hash.Email(email)
 	}
 	return l.ledger.Link(ctx, store.Linking{
 		Mapping:   bridge.Mapping{ConnectionID: l.link.ID, ContactID: l.in.ContactID, AccountID: p.AccountID, UserID: p.UserID},
+		Replaces:  before,
 		ByEmail:   bridge.NormalEmail(p.Email) == l.contact.Email(),
 		SentHash:  l.inputsHash(p.Identity()),
 		EmailHash: l.emailHash(),

@@ -21,7 +21,7 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseCookieDropped:     "Advocate rejects the referral cookie, so the contact was synced without it.",
 	bridge.CauseUnreachable:       "The work kept failing and was given up. Check the connection and the worker's log, then retry.",
 	bridge.CauseParticipantErased: "The participant it shared was deleted for privacy together with another contact. It is unmapped now; to make a participant of its own, clear Advocate user ID and account ID on the contact.",
-	bridge.CauseParticipantLeft:   "The contact was merged into another that has a participant of its own. This one's participant is still in Advocate, without a contact. Delete it there, or set its ids on the contact that should have it.",
+	bridge.CauseParticipantLeft:   "The contact was merged into another that has a participant of its own. This one's participant is still in Advocate, without a contact; \"contact show --reveal\" shows it. Delete it there, or set its ids on the contact that should have it, then retry.",
 	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
 }
 

@@ -305,6 +305,44 @@ func TestContactLifecycle_followsAMergeToTheSurvivor(t *testing.T) {
 	}
 }
 
+func TestContactLifecycle_reportsWhatAMergeLeftUntilAPersonHasSeenToIt(t *testing.T) {
+	t.Parallel()
+	const work = "ann@work.example"
+	seenTo := map[string]func(t *testing.T, s *wiringtest.System, survivor string){
+		"deleted in Advocate": func(_ *testing.T, s *wiringtest.System, _ string) { s.Tenant.Delete(work, work, false) },
+		"given to the survivor": func(t *testing.T, s *wiringtest.System, survivor string) {
+			t.Helper()
+			user, _ := s.Tenant.User(work, work)
+			s.EditContact(t, survivor, map[string]string{bridge.PropUserID: user.ID, bridge.PropAccountID: user.AccountID})
+			live(t, s, survivor, updated())
+		},
+	}
+	for name, see := range seenTo {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			primary, secondary := mappedContact(t, s, ann), mappedContact(t, s, work)
+			survivor, err := s.Portal.Person(1).Merge("contacts", primary, secondary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			live(t, s, primary, merged())
+			live(t, s, secondary, merged())
+			live(t, s, survivor, merged())
+
+			live(t, s, secondary, resync()) // the operator retries, too early
+			wantParked(t, s, bridge.CauseParticipantLeft)
+			see(t, s, survivor)
+			live(t, s, secondary, resync())
+
+			if items := s.Parked(t); len(items) != 0 {
+				t.Errorf("parked = %+v, want nothing any more", items)
+			}
+			wantState(t, s, secondary, bridge.StateMergedAway)
+		})
+	}
+}
+
 func TestContactLifecycle_erasesEverybodyWhoWasMergedIntoAnErasedContact(t *testing.T) {
 	t.Parallel()
 	const work = "ann@work.example"

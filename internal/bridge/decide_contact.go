@@ -136,10 +136,11 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 }
 
 // namesAnother reports that somebody wrote the ids of another participant onto
-// the contact: what Advocate refuses is the one, not the other.
+// the contact: what Advocate refuses is the one, not the other. A restored
+// contact comes back with those of the one.
 func (s ContactSnapshot) namesAnother() bool {
 	named := s.Contact.Identity()
-	return named.Complete() && (s.Mapping == nil || named != s.Mapping.Identity())
+	return named.Complete() && (s.Mapping == nil || named != s.Mapping.Identity()) && (s.Former == nil || named != s.Former.Identity())
 }
 
 // decideGone answers for a contact that HubSpot does not show. That alone means

@@ -10,6 +10,21 @@ import (
 func TestKnown(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]step{
+		"a contact is restored whose participant staff has deleted for good, and the news is told again": {
+			{create, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{removeByStaff, 0, 7, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{restore, 0, 0, 0, nil},
+		},
+		"a report maps a contact while its own life makes another participant": {
+			{join, 2, 0, 0, nil},
+			{form, 2, 0, 0, nil},
+			{setCode, 0, 5, 0, nil},
+			{redeliver, 0, 0, 0, nil},
+			{live, 0, 0, 0, []interruption{{4, step{failCall, 0, 0, 0, nil}}, {6, step{report, 0, 0, 0, nil}}}},
+		},
 		"the survivor of a merge goes to the recycle bin before the merge is followed": {
 			{join, 0, 0, 0, nil},
 			{create, 6, 0, 0, nil},

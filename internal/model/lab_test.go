@@ -165,7 +165,7 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	env.SetTestTimeout(time.Minute) // of no progress, on a busy machine
 	workflows.Register(env)
 	x, s := &wire{w: w, nested: nested}, w.lab.store
-	env.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) { x.begin() })
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
 	links := w.open(x)
 	for _, a := range []any{
 		activities.NewContacts(links, s, s.Hasher(), hold, time.Now), activities.NewExports(links, s), activities.NewPages(links, s, s.Hasher()),

@@ -20,15 +20,16 @@ func (w *world) judgeNewContact(props bridge.Properties) {
 	}
 }
 
-// judgeNewParticipant is asked when the product has made a participant.
-func (w *world) judgeNewParticipant(id bridge.Identity, contact string) {
+// judgeNewParticipant is asked when the product has made a participant. mapped is
+// what the contact was mapped to when the activity began: what a report does
+// beside it comes too late.
+func (w *world) judgeNewParticipant(id bridge.Identity, contact string, mapped bridge.Identity) {
 	// By its ids an erased person is recognised only once Advocate has told under
 	// which it keeps the participant; that one is taken back at once.
 	if w.ref.buried && w.ref.erasedEmails[bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])] {
 		w.breaks("a participant is made for an erased person", contact)
 	}
-	m := w.mapping(contact)
-	if _, exists := w.tenant.User(m.AccountID, m.UserID); exists && m != id {
+	if _, exists := w.tenant.User(mapped.AccountID, mapped.UserID); exists && mapped != id {
 		w.breaks("a second participant is made for a mapped contact", contact)
 	}
 	for other, of := range w.ref.ours {

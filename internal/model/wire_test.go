@@ -11,6 +11,10 @@ import (
 	"strings"
 	"sync"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+
+	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -27,15 +31,21 @@ type wire struct {
 	w      *world
 	nested bool // of a life within another one's interruption: not interrupted itself
 
-	mu    sync.Mutex
-	began int // tick at which the activity under way began
+	mu     sync.Mutex
+	began  int             // tick at which the activity under way began
+	mapped bridge.Identity // what its contact was mapped to then, if it has one
 }
 
-func (x *wire) begin() {
+// begin notes what an activity can know.
+func (x *wire) begin(info *activity.Info, args converter.EncodedValues) {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
 	x.w.tick++
-	x.began = x.w.tick
+	x.began, x.mapped = x.w.tick, bridge.Identity{}
+	var in activities.SyncContactInput
+	if info.ActivityType.Name == "SyncContact" && args.Get(&in) == nil {
+		x.mapped = x.w.mapping(in.ContactID)
+	}
 }
 
 // RoundTrip is http.RoundTripper's.
@@ -81,9 +91,10 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var errReset = errors.New("connection reset")
 
-// refusals are what vendors answer for a while, whatever they are asked.
-var refusals = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
-	http.StatusLocked, http.StatusGatewayTimeout}
+// refusals are what both vendors answer for a while, whatever they are asked.
+var refusals = []int{
+	http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
 
 // refused has a stand-in refuse a call in its own words.
 func (x *wire) refused(r *http.Request, status int) (*http.Response, error) {
@@ -91,6 +102,9 @@ func (x *wire) refused(r *http.Request, status int) (*http.Response, error) {
 	defer crm.ClearFaults()
 	defer referrals.ClearFaults()
 	if r.URL.Host == crmHost {
+		if status == http.StatusGatewayTimeout {
+			status = http.StatusLocked // by another write to the record: HubSpot's own
+		}
 		crm.Inject(hubspottest.Fault{Status: status})
 		return answer(crm, r)
 	}
@@ -161,7 +175,7 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	resp, err := answer(x.w.lab.referrals, r)
 	if err == nil && resp.StatusCode == http.StatusOK {
 		if !existed {
-			x.w.judgeNewParticipant(id, contact)
+			x.w.judgeNewParticipant(id, contact, x.mapped)
 		}
 		x.w.tick++
 		x.w.ref.told(id, contact, !existed, x.w.tick)

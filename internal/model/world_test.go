@@ -316,7 +316,11 @@ func (w *world) massSync(during []interruption, nested bool) {
 // setRules changes the sharing rules for what is decided from now on.
 func (w *world) setRules(rules bridge.Rules) {
 	w.narrow = w.narrow || rules != bridge.DefaultRules
-	if err := w.lab.store.SetRules(w.ctx, w.connection.ID, rules, w.pii); err != nil {
+	changes := bridge.RuleChanges{
+		ParticipantCreated: &rules.ParticipantCreated, ParticipantUpdated: &rules.ParticipantUpdated,
+		ContactCreated: &rules.ContactCreated, ContactUpdated: &rules.ContactUpdated, SharePIIUpdates: &w.pii,
+	}
+	if _, err := w.lab.store.ChangeRules(w.ctx, w.connection.ID, changes); err != nil {
 		w.t.Fatalf("set the rules: %v", err)
 	}
 }

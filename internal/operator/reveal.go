@@ -7,6 +7,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/store"
 )
 
 // Revealed is one person as both vendors show them right now. It is for the
@@ -53,7 +54,7 @@ func (r Revealed) Fields() []Field {
 
 // Reveal reads a person live from both vendors: the contact, also one that was
 // merged into another or lies in the recycle bin, and the participant that it
-// is mapped to or, unmapped, that it names.
+// is mapped to or, unmapped, that its merge left behind or that it names.
 func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID string) (Revealed, error) {
 	credentials, _, err := o.store.Credentials(ctx, c.ID)
 	if err != nil {
@@ -71,6 +72,8 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 	switch {
 	case known.Mapping != nil:
 		id = known.Mapping.Identity()
+	case left(known.Former) != nil:
+		id = left(known.Former).Identity()
 	case r.Contact != nil:
 		id = r.Contact.Identity()
 	}
@@ -81,6 +84,16 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 		return Revealed{}, fmt.Errorf("read the participant of contact %s from Advocate: %w", contactID, err)
 	}
 	return r, nil
+}
+
+// left is the participant that the survivor of a merge did not take over.
+func left(former []store.FormerMapping) *store.FormerMapping {
+	for i, f := range former {
+		if f.Ending == bridge.EndedMerged {
+			return &former[i]
+		}
+	}
+	return nil
 }
 
 func readContact(ctx context.Context, hub *hubspot.Client, id string) (*bridge.Contact, error) {

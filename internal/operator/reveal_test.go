@@ -50,6 +50,23 @@ func TestReveal_putsBothSidesBesideEachOther(t *testing.T) {
 	}
 }
 
+func TestReveal_showsTheParticipantThatAMergeLeftBehind(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	const work = "ann@work.example"
+	primary, secondary := mapped(t, s, ann), mapped(t, s, work)
+	if _, err := s.Portal.Person(1).Merge("contacts", primary, secondary); err != nil {
+		t.Fatal(err)
+	}
+	look(t, s, secondary, bridge.Hints{MergedAt: time.Now()}, false)
+
+	person := reveal(t, s, secondary)
+
+	if person.Participant == nil || person.Participant.Email != work {
+		t.Errorf("participant shown: %+v, want the one without a contact", person.Participant)
+	}
+}
+
 func TestReveal_showsWhatThereIs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -117,7 +117,7 @@ func TestLink_remembersWhatTheEmailLedTo(t *testing.T) {
 	d := newDatabase(t)
 	for contact, tt := range tests { // each is a contact of its own
 		for _, s := range tt.steps {
-			must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping(contact, s.participant), ByEmail: s.byEmail}))
+			d.relink(t, store.Linking{Mapping: d.mapping(contact, s.participant), ByEmail: s.byEmail})
 		}
 		if diff := cmp.Diff(tt.former, d.formerly(t, contact), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: %s", contact, diff)
@@ -152,7 +152,7 @@ func TestLink_remembersTheParticipantsEmail(t *testing.T) {
 			if s.email != "" {
 				l.ParticipantEmailHash = []byte(s.email)
 			}
-			must(t, d.Link(t.Context(), l))
+			d.relink(t, l)
 		}
 		k, former := d.known(t, contact), ""
 		if len(k.Former) > 0 {
@@ -384,7 +384,7 @@ func TestPurgeFormer_forgetsAfterAWhile(t *testing.T) {
 	must(t, d.Settle(t.Context(), d.conn.ID, "unmapped", store.Settlement{State: bridge.StateDeleted, EmailHash: []byte("eunmapped")}))
 	// Was mapped to somebody else long ago, and lives.
 	d.link(t, "live", "ida")
-	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("live", "joe"), EmailHash: []byte("elive")}))
+	d.relink(t, store.Linking{Mapping: d.mapping("live", "joe"), EmailHash: []byte("elive")})
 	d.exec(t, "UPDATE former_mapping SET ended_at = "+ago+" WHERE contact_id = 'live'")
 	d.exec(t, "UPDATE contact_ledger SET decided_at = "+ago+" WHERE contact_id IN ('live', 'unmapped')")
 

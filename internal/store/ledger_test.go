@@ -14,10 +14,19 @@ func (d database) mapping(contact, participant string) bridge.Mapping {
 	return bridge.Mapping{ConnectionID: d.conn.ID, ContactID: contact, AccountID: "a-" + participant, UserID: "u-" + participant}
 }
 
+// relink links a contact, knowing what it is mapped to.
+func (d database) relink(t *testing.T, l store.Linking) {
+	t.Helper()
+	if m := d.known(t, l.Mapping.ContactID).Mapping; m != nil {
+		l.Replaces = m.Identity()
+	}
+	must(t, d.Link(t.Context(), l))
+}
+
 // link maps a contact to a participant that its own email led to.
 func (d database) link(t *testing.T, contact, participant string) {
 	t.Helper()
-	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping(contact, participant), ByEmail: true}))
+	d.relink(t, store.Linking{Mapping: d.mapping(contact, participant), ByEmail: true})
 }
 
 func (d database) known(t *testing.T, contact string) store.Known {
@@ -47,13 +56,31 @@ func TestKnown_nothingOfAContactNeverSeen(t *testing.T) {
 	}
 }
 
+func TestLink_leavesAMappingThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	tests := map[string]bridge.Identity{"decided when there was none": {}, "decided when there was another": person("eve").Identity()}
+	for name, replaces := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			d.link(t, "101", "ann")
+			err := d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "bob"), Replaces: replaces, EmailHash: []byte("e")})
+			wantKind(t, err, bridge.Pending)
+			if k := d.known(t, "101"); d.mappedTo(t, "101") != "u-ann" || k.Former != nil || k.EmailHash != nil {
+				t.Errorf("changed all the same: %+v", k)
+			}
+		})
+	}
+}
+
 func TestLink_replacesTheMapping(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	first, second := d.mapping("101", "ann"), d.mapping("101", "bob")
 	must(t, d.Link(t.Context(), store.Linking{Mapping: first, SentHash: []byte("sent 1")}))
-	must(t, d.Link(t.Context(), store.Linking{Mapping: second}))
-	must(t, d.Link(t.Context(), store.Linking{Mapping: second})) // running twice is harmless
+	replacing := store.Linking{Mapping: second, Replaces: first.Identity()}
+	must(t, d.Link(t.Context(), replacing))
+	must(t, d.Link(t.Context(), replacing)) // running twice is harmless
 
 	k := d.known(t, "101")
 	if k.Mapping == nil || *k.Mapping != second {

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"advocatesync/internal/bridge"
 )
@@ -12,9 +14,10 @@ import (
 // to know.
 type Linking struct {
 	Mapping   bridge.Mapping
-	ByEmail   bool   // the contact's own email led to the participant, not ids that somebody wrote
-	SentHash  []byte // what Advocate last accepted from the contact; nil: nothing new
-	EmailHash []byte // of the contact's email; nil: nothing new
+	Replaces  bridge.Identity // what the contact was mapped to when this was decided; zero: nothing
+	ByEmail   bool            // the contact's own email led to the participant, not ids that somebody wrote
+	SentHash  []byte          // what Advocate last accepted from the contact; nil: nothing new
+	EmailHash []byte          // of the contact's email; nil: nothing new
 
 	ParticipantEmailHash []byte // of the participant's email; nil: it has none
 }
@@ -43,7 +46,8 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
        email_hash = CASE WHEN (mapping.account_id, mapping.user_id) = (excluded.account_id, excluded.user_id)
                           AND (mapping.by_email OR NOT excluded.by_email)
                          THEN coalesce(mapping.email_hash, excluded.email_hash)
-                         ELSE excluded.email_hash END`
+                         ELSE excluded.email_hash END
+ WHERE (mapping.account_id, mapping.user_id) IN (($7, $8), (excluded.account_id, excluded.user_id))`
 
 const forgetFormer = `
 DELETE FROM former_mapping
@@ -65,7 +69,8 @@ UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
 // the contact was linked to before. A contact that came back from deletion has
 // come back with this. Items parked for the participant while it had no contact
 // are resolved. It returns a do_not_track error, and changes nothing, if that
-// person was erased.
+// person was erased, and a pending one if somebody else has mapped the contact
+// to another participant since this was decided.
 func (s *Store) Link(ctx context.Context, l Linking) error {
 	m := l.Mapping
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -75,13 +80,23 @@ func (s *Store) Link(ctx context.Context, l Linking) error {
 		}
 		var batch pgx.Batch
 		batch.Queue(keepRemapped, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, EndedRemapped)
-		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail, l.ParticipantEmailHash)
+		batch.Queue(upsertMapping, m.ConnectionID, m.ContactID, m.AccountID, m.UserID, l.ByEmail, l.ParticipantEmailHash,
+			l.Replaces.AccountID, l.Replaces.UserID).Exec(mustMap)
 		batch.Queue(forgetFormer, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
 		batch.Queue(upsertLinked, m.ConnectionID, m.ContactID, l.SentHash, l.EmailHash)
 		batch.Queue(resolveParticipant, m.ConnectionID, m.AccountID, m.UserID)
 		return tx.SendBatch(ctx, &batch).Close()
 	})
 	return wrap(err, "link contact %s/%s", m.ConnectionID, m.ContactID)
+}
+
+// mustMap fails as pending if a mapping was left as it is.
+func mustMap(tag pgconn.CommandTag) error {
+	if tag.RowsAffected() > 0 {
+		return nil
+	}
+	return &bridge.Error{Kind: bridge.Pending, Op: "store.link", RetryAfter: busyPause,
+		Err: errors.New("the contact was mapped to another participant meanwhile")}
 }
 
 // ContactsOf returns the ids of the contacts that are mapped to a participant.
