@@ -114,7 +114,7 @@ func TestLoad_refusals(t *testing.T) {
 		want   []string
 	}{
 		"nothing":                {"", []string{"there is nothing in it"}},
-		"no YAML":                {"a: b: c", []string{"this is no YAML: mapping values are not allowed in this context"}},
+		"no YAML":                {"a: b: c", []string{"this is no YAML: mapping values are not allowed in this context; an expression with a colon has to stand in 'quotes'"}},
 		"no settings":            {"- a", []string{"line 1, column 1: settings (name: value) are expected here"}},
 		"two documents":          {deal + target + "---\nid: y\n", []string{"line 5, column 1: a file holds one definition"}},
 		"a name twice":           {deal + target + "id: y\n", []string{"line 5, column 1: id: is there twice"}},

@@ -68,6 +68,9 @@ func (r *reader) document(source []byte) *yaml.Node {
 	} else if err != nil {
 		m := yamlLine.FindStringSubmatch(err.Error())
 		mistake := Mistake{Problem: "this is no YAML: " + yamlLine.ReplaceAllString(err.Error(), "")}
+		if strings.Contains(mistake.Problem, "mapping values") {
+			mistake.Problem += "; an expression with a colon has to stand in 'quotes'"
+		}
 		if len(m) > 1 && m[1] != "" {
 			mistake.Line, _ = strconv.Atoi(m[1])
 			mistake.Column = 1

@@ -85,7 +85,10 @@ func (s *System) Reconnect(t *testing.T) {
 	var err error
 	s.Connection, err = s.Operator.Connect(t.Context(), operator.ConnectInput{
 		Tenant: advocatetest.DefaultAlias, Program: Program,
-		Credentials: store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey},
+		Credentials: store.Credentials{
+			HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey,
+			ImpactAccountSID: advocatetest.DefaultAccountSID, ImpactAuthToken: advocatetest.DefaultAuthToken,
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
