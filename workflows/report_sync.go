@@ -135,8 +135,8 @@ func bulk(ctx workflow.Context, summary string) workflow.Context {
 		Summary:             summary,
 		StartToCloseTimeout: time.Hour, // staging a large export streams for minutes
 		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		// Short at first: the work of a worker that died waits for it, too.
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, MaximumInterval: time.Minute},
+		// Short for the first few: the work of workers that died waits for it, too.
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: time.Minute},
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 // is left to do.
 func (b *bench) mapped(ctx context.Context) error {
 	return b.with(ctx, stack.Options{}, func(s *system) error {
-		if err := s.seedMapped(ctx, b.records); err != nil {
+		if err := s.vendors.Mapped(ctx, b.records, s.DatabaseURL(), s.ConnectionID); err != nil {
 			return err
 		}
 		m, err := b.massSync(ctx, s, nil)
@@ -44,10 +44,10 @@ func (b *bench) mapped(ctx context.Context) error {
 // unmapped: nobody has been seen before, and HubSpot knows every other one.
 func (b *bench) unmapped(ctx context.Context) error {
 	return b.with(ctx, stack.Options{}, func(s *system) error {
-		if err := s.seedParticipants(ctx, b.records); err != nil {
+		if err := s.vendors.Participants(ctx, 0, b.records); err != nil {
 			return err
 		}
-		if err := s.seedContacts(ctx, b.records, 2, func(int) map[string]string { return nil }); err != nil {
+		if err := s.vendors.Contacts(ctx, 0, b.records, 2, nil); err != nil {
 			return err
 		}
 		m, err := b.massSync(ctx, s, nil)
@@ -68,7 +68,7 @@ func (b *bench) unmapped(ctx context.Context) error {
 // calls that it may.
 func (b *bench) liveBeside(ctx context.Context) error {
 	return b.with(ctx, stack.Options{}, func(s *system) error {
-		if err := s.seedMapped(ctx, b.records); err != nil {
+		if err := s.vendors.Mapped(ctx, b.records, s.DatabaseURL(), s.ConnectionID); err != nil {
 			return err
 		}
 		// Over four fifths of the time that the mass sync will take.
@@ -111,7 +111,7 @@ func (l *latencies) measure(ctx context.Context) error {
 				continue
 			}
 			born := time.Now()
-			id, err := l.system.vendors.createContact(ctx, map[string]string{"email": fmt.Sprintf("lead%d@form.example", created), "firstname": "Lead"})
+			id, err := l.system.vendors.CreateContact(ctx, map[string]string{"email": fmt.Sprintf("lead%d@form.example", created), "firstname": "Lead"})
 			if err != nil {
 				return err
 			}
@@ -136,7 +136,7 @@ func (l *latencies) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	records, err := l.system.vendors.contactsAfter(ctx, strconv.Itoa(before-1), l.people)
+	records, err := l.system.vendors.ContactsAfter(ctx, strconv.Itoa(before-1), l.people)
 	if err != nil {
 		return err
 	}
@@ -159,10 +159,10 @@ func (b *bench) growth(ctx context.Context) error {
 	var first float64
 	for _, size := range b.sizes {
 		err := b.with(ctx, stack.Options{RatePer10s: growthRate}, func(s *system) error {
-			if err := s.vendors.liftLimits(ctx); err != nil {
+			if err := s.vendors.LiftLimits(ctx); err != nil {
 				return err
 			}
-			if err := s.seedMapped(ctx, size); err != nil {
+			if err := s.vendors.Mapped(ctx, size, s.DatabaseURL(), s.ConnectionID); err != nil {
 				return err
 			}
 			m, err := b.massSync(ctx, s, nil)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"advocatesync/internal/demo/crowd"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/store"
 )
@@ -24,7 +25,7 @@ const ceiling = 1100.0 // records a second
 // system is one running stack and what the bench needs of it.
 type system struct {
 	*stack.Stack
-	vendors vendors
+	vendors crowd.Vendors
 	store   *store.Store
 }
 
@@ -48,7 +49,7 @@ func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*sys
 	if err != nil {
 		return err
 	}
-	s := &system{Stack: stacked, vendors: vendors{stacked.HubSpotURL, stacked.AdvocateURL}}
+	s := &system{Stack: stacked, vendors: crowd.Vendors{HubSpot: stacked.HubSpotURL, Advocate: stacked.AdvocateURL}}
 	defer func() {
 		if s.store != nil {
 			s.store.Close()
@@ -64,7 +65,7 @@ func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*sys
 // measured is one mass sync as seen from outside.
 type measured struct {
 	store.Progress
-	traffic traffic // at HubSpot
+	traffic crowd.Traffic // at HubSpot
 
 	whole time.Duration // from asking for it until its end
 	apply time.Duration // from the first contact written until the last
@@ -85,7 +86,7 @@ const sampleEvery = 100 * time.Millisecond
 // meanwhile, unless nil, runs beside it from the first write on and is waited for.
 func (b *bench) massSync(ctx context.Context, s *system, meanwhile func() error) (measured, error) {
 	var m measured
-	if err := s.vendors.reset(ctx); err != nil {
+	if err := s.vendors.Reset(ctx); err != nil {
 		return m, err
 	}
 	before := processes()
@@ -149,7 +150,7 @@ func (w *watch) toTheEnd(ctx context.Context, m *measured) error {
 		case <-tick.C:
 		}
 		var err error
-		if m.traffic, err = w.system.vendors.traffic(ctx); err != nil {
+		if m.traffic, err = w.system.vendors.Traffic(ctx); err != nil {
 			return err
 		}
 		w.note(m)
@@ -171,7 +172,7 @@ func (w *watch) toTheEnd(ctx context.Context, m *measured) error {
 		}
 	}
 	var err error
-	m.traffic, err = w.system.vendors.traffic(ctx)
+	m.traffic, err = w.system.vendors.Traffic(ctx)
 	return err
 }
 

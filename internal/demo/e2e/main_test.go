@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,8 +21,25 @@ import (
 
 var binaries string // worker and starter, built once for all tests
 
+// temporalRole is the argument that turns this binary into a Temporal server,
+// for tests that kill one.
+const temporalRole = "serve-temporal"
+
 func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == temporalRole {
+		serveTemporal(os.Args[2], os.Args[3])
+		return
+	}
 	os.Exit(run(m))
+}
+
+func serveTemporal(address, file string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := stack.ServeTemporal(ctx, address, file); err != nil {
+		fmt.Fprintln(os.Stderr, "temporal:", err)
+		os.Exit(1) //nolint:gocritic // the signal handler goes with the process
+	}
 }
 
 func run(m *testing.M) int {

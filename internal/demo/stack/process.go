@@ -24,7 +24,8 @@ type process struct {
 	err  error         // how it ended; valid after done
 }
 
-// launch starts a binary and returns once its readiness endpoint says yes.
+// launch starts a binary and returns once its readiness endpoint says yes, or
+// at once where it has none.
 func launch(ctx context.Context, name, binary string, args, env []string, log io.Writer, ready string) (*process, error) {
 	// It outlives the context of its start: stop and kill end it, in order.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
@@ -37,6 +38,9 @@ func launch(ctx context.Context, name, binary string, args, env []string, log io
 	go p.own(started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	if ready == "" {
+		return p, nil
 	}
 	if err := p.await(ctx, ready); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s did not become ready: %w\n%s", name, err, said), p.kill())

@@ -51,6 +51,10 @@ type Options struct {
 	// Apart serves the stand-ins from processes of their own, so that what they
 	// take is not taken for ours. Stack.HubSpot and Stack.Advocate are nil then.
 	Apart bool
+	// TemporalProcess is a command that calls ServeTemporal with the two arguments
+	// that are added to it, so that the server is a process of its own and can be
+	// killed. Empty embeds the server.
+	TemporalProcess []string
 	// Demo prefers the well-known ports, adds the Temporal UI, and takes a
 	// Temporal server that is there already instead of the embedded one.
 	Demo bool
@@ -70,6 +74,7 @@ type Stack struct {
 	EnvFile      string // for a shell to source, so that starter's commands work in it
 
 	temporalAddress string
+	temporalFile    string // its state, only with Options.TemporalProcess
 
 	opts     Options
 	binaries string
@@ -77,6 +82,7 @@ type Stack struct {
 	env      []string
 	starter  *process
 	worker   *process
+	temporal *process // only with Options.TemporalProcess
 	closers  []func() error
 }
 

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +29,11 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	if s.opts.Demo {
 		address, err = s.existingTemporal(ctx)
 	}
-	if err == nil && address == "" {
+	switch {
+	case err != nil || address != "":
+	case len(s.opts.TemporalProcess) > 0:
+		address, err = s.launchTemporal(ctx)
+	default:
 		address, err = s.embedTemporal(ctx)
 	}
 	if err != nil {
@@ -58,6 +66,52 @@ func (s *Stack) embedTemporal(ctx context.Context) (string, error) {
 	s.TemporalUI = server.UIURL()
 	s.temporalAddress = server.HostPort()
 	return s.temporalAddress, nil
+}
+
+// launchTemporal starts the server as a process, with its state in a file.
+func (s *Stack) launchTemporal(ctx context.Context) (string, error) {
+	dir, err := os.MkdirTemp("", "advocatesync-temporal-")
+	if err != nil {
+		return "", err
+	}
+	s.onClose(func() error { return os.RemoveAll(dir) })
+	s.temporalFile = filepath.Join(dir, "temporal.db")
+	if s.temporalAddress, err = s.reserve(ctx, 0); err != nil {
+		return "", err
+	}
+	s.onClose(func() error { return s.temporal.stop() })
+	return s.temporalAddress, s.StartTemporal(ctx)
+}
+
+// StartTemporal starts the server's process. It returns at once; clients wait
+// for the server to answer.
+func (s *Stack) StartTemporal(ctx context.Context) (err error) {
+	command := s.opts.TemporalProcess
+	args := append(slices.Clone(command[1:]), s.temporalAddress, s.temporalFile)
+	s.temporal, err = launch(ctx, "temporal", command[0], args, inherited(), s.opts.Log, "")
+	return err
+}
+
+// KillTemporal ends the server's process with SIGKILL.
+func (s *Stack) KillTemporal() error { return s.temporal.kill() }
+
+// ServeTemporal serves Temporal until the context ends: what a command for
+// Options.TemporalProcess does with the address and the file that it is given.
+func ServeTemporal(ctx context.Context, address, file string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	server, err := temporalserver.Start(ctx, temporalserver.Options{Port: number, DBFile: file})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return server.Stop()
 }
 
 // preferred is the port if it is free, else 0 for any.

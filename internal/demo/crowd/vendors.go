@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"bytes"
@@ -14,22 +14,23 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 )
 
-// vendors are both stand-ins as people, and the bench, reach them from outside.
-type vendors struct{ hubspot, advocate string }
+// Vendors are both stand-ins as people reach them from outside: by address,
+// through their admin APIs.
+type Vendors struct{ HubSpot, Advocate string }
 
 // seedChunk is how many records go to a stand-in at a time.
 const seedChunk = 5000
 
-func (v vendors) seedParticipants(ctx context.Context, all []advocatetest.User) error {
+func (v Vendors) seedParticipants(ctx context.Context, all []advocatetest.User) error {
 	for some := range slices.Chunk(all, seedChunk) {
-		if err := ask(ctx, http.MethodPost, v.advocate+"/_admin/"+advocatetest.DefaultAlias+"/seed", some, nil); err != nil {
+		if err := ask(ctx, http.MethodPost, v.Advocate+"/_admin/"+advocatetest.DefaultAlias+"/seed", some, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v vendors) seedContacts(ctx context.Context, all []hubspottest.Record) error {
+func (v Vendors) seedContacts(ctx context.Context, all []hubspottest.Record) error {
 	for some := range slices.Chunk(all, seedChunk) {
 		if err := ask(ctx, http.MethodPost, v.contacts()+"/seed", map[string]any{"records": some}, nil); err != nil {
 			return err
@@ -38,8 +39,8 @@ func (v vendors) seedContacts(ctx context.Context, all []hubspottest.Record) err
 	return nil
 }
 
-// createContact makes a contact as a person does, and returns its id.
-func (v vendors) createContact(ctx context.Context, props map[string]string) (string, error) {
+// CreateContact makes a contact as a person does, and returns its id.
+func (v Vendors) CreateContact(ctx context.Context, props map[string]string) (string, error) {
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -47,41 +48,44 @@ func (v vendors) createContact(ctx context.Context, props map[string]string) (st
 	return made.ID, err
 }
 
-// contactsAfter returns up to limit contacts with ids above one.
-func (v vendors) contactsAfter(ctx context.Context, id string, limit int) ([]hubspottest.Record, error) {
+// ContactsAfter returns up to limit contacts with ids above one.
+func (v Vendors) ContactsAfter(ctx context.Context, id string, limit int) ([]hubspottest.Record, error) {
 	var found []hubspottest.Record
 	err := ask(ctx, http.MethodGet, fmt.Sprintf("%s?after=%s&limit=%d", v.contacts(), id, limit), nil, &found)
 	return found, err
 }
 
-func (v vendors) contacts() string { return v.hubspot + "/_admin/portals/default/objects/contacts" }
+func (v Vendors) contacts() string { return v.HubSpot + "/_admin/portals/default/objects/contacts" }
 
-// traffic is what HubSpot was asked since the last reset.
-type traffic struct {
+// Traffic is what HubSpot was asked, and how its contacts were written.
+type Traffic struct {
 	hubspottest.Counts
 	hubspottest.WriteCounts
 }
 
-func (v vendors) traffic(ctx context.Context) (traffic, error) {
-	var t traffic
-	if err := ask(ctx, http.MethodGet, v.hubspot+"/_admin/counters", nil, &t.Counts); err != nil {
+// Traffic returns what HubSpot was asked, and how its contacts were written,
+// since the last Reset.
+func (v Vendors) Traffic(ctx context.Context) (Traffic, error) {
+	var t Traffic
+	if err := ask(ctx, http.MethodGet, v.HubSpot+"/_admin/counters", nil, &t.Counts); err != nil {
 		return t, err
 	}
 	var portal struct {
 		Writes hubspottest.WriteCounts `json:"writes"`
 	}
-	err := ask(ctx, http.MethodGet, v.hubspot+"/_admin/portals/default", nil, &portal)
+	err := ask(ctx, http.MethodGet, v.HubSpot+"/_admin/portals/default", nil, &portal)
 	t.WriteCounts = portal.Writes
 	return t, err
 }
 
-func (v vendors) reset(ctx context.Context) error {
-	return ask(ctx, http.MethodDelete, v.hubspot+"/_admin/counters", nil, nil)
+// Reset starts counting anew.
+func (v Vendors) Reset(ctx context.Context) error {
+	return ask(ctx, http.MethodDelete, v.HubSpot+"/_admin/counters", nil, nil)
 }
 
-// liftLimits lets HubSpot take any number of calls.
-func (v vendors) liftLimits(ctx context.Context) error {
-	return ask(ctx, http.MethodPatch, v.hubspot+"/_admin/portals/default/knobs", map[string]any{"limits": hubspottest.Unlimited()}, nil)
+// LiftLimits lets HubSpot take any number of calls.
+func (v Vendors) LiftLimits(ctx context.Context) error {
+	return ask(ctx, http.MethodPatch, v.HubSpot+"/_admin/portals/default/knobs", map[string]any{"limits": hubspottest.Unlimited()}, nil)
 }
 
 // ask makes one call to a stand-in's admin API.
