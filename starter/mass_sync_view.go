@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -78,24 +79,49 @@ func (a *app) printMassSync(s operator.MassSyncStatus) error {
 		if s.DryRun {
 			name = fmt.Sprintf("Dry run %d", s.ID)
 		}
-		fmt.Fprintf(a.out, "%s: %s\n", name, massSyncLine(s))
-		tell := func(what string, s operator.MassSyncStatus) {
-			fmt.Fprintf(a.out, "  %s %d created, %d matched, %d updated, %d unchanged, %d kept out (%d of them without an email), %d parked\n"+
-				"  HubSpot calls %d, Advocate calls %d\n",
-				what, s.Created, s.Matched, s.Updated, s.Unchanged, s.KeptOut(), s.NoEmail, s.Parked, s.HubSpotCalls, s.AdvocateCalls)
-		}
-		if s.DryRun {
-			tell("would be", s)
-		} else {
-			tell("so far", s)
-		}
-		if s.Predicted != nil {
-			tell(fmt.Sprintf("predicted by dry run %d:", s.Predicted.ID), *s.Predicted)
-		}
+		fmt.Fprintf(a.out, "%s: %s\n\n", name, massSyncLine(s))
+		a.tabulateMassSync(s)
 		if s.Parked > 0 && !s.DryRun {
-			fmt.Fprintln(a.out, "  \"starter parked list\" says what was parked, and why")
+			fmt.Fprintln(a.out, "\n\"starter parked list\" says what was parked, and why.")
 		}
 	})
+}
+
+// tabulateMassSync shows what became of the participants, beside what was
+// foretold.
+func (a *app) tabulateMassSync(s operator.MassSyncStatus) {
+	columns := []operator.MassSyncStatus{s}
+	head := "done"
+	if s.DryRun {
+		head = "foretold"
+	}
+	if s.Predicted != nil {
+		columns = append(columns, *s.Predicted)
+		head += fmt.Sprintf("\tforetold by dry run %d", s.Predicted.ID)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "\t%s\t\n", head)
+	for _, row := range []struct {
+		name  string
+		value func(operator.MassSyncStatus) int64
+	}{
+		{"created", func(s operator.MassSyncStatus) int64 { return s.Created }},
+		{"matched", func(s operator.MassSyncStatus) int64 { return s.Matched }},
+		{"updated", func(s operator.MassSyncStatus) int64 { return s.Updated }},
+		{"unchanged", func(s operator.MassSyncStatus) int64 { return s.Unchanged }},
+		{"kept out", operator.MassSyncStatus.KeptOut},
+		{"of them without an email", func(s operator.MassSyncStatus) int64 { return s.NoEmail }},
+		{"parked", func(s operator.MassSyncStatus) int64 { return s.Parked }},
+		{"HubSpot calls", func(s operator.MassSyncStatus) int64 { return s.HubSpotCalls }},
+		{"Advocate calls", func(s operator.MassSyncStatus) int64 { return s.AdvocateCalls }},
+	} {
+		fmt.Fprintf(w, "%s\t", row.name)
+		for _, column := range columns {
+			fmt.Fprintf(w, "%d\t", row.value(column))
+		}
+		fmt.Fprintln(w)
+	}
+	_ = w.Flush() // what it writes to is a person's
 }
 
 // massSyncLine says in one line how far a mass sync is.

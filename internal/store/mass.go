@@ -127,10 +127,14 @@ func (s *Store) MassProgress(ctx context.Context, connectionID string, runID int
 }
 
 // Prediction returns the dry run that foretold a mass sync: the latest finished
-// one before it with the same program. found is false if there is none.
+// one before it with the same program, unless another mass sync came between and
+// did some of the work. found is false if there is none.
 func (s *Store) Prediction(ctx context.Context, run Run) (p Progress, found bool, err error) {
 	p, err = s.progress(ctx, selectProgress+`
  WHERE connection_id = $1 AND kind = 'mass' AND dry_run AND state = 'done' AND program = $2 AND id < $3
+   AND NOT EXISTS (SELECT 1 FROM sync_run other
+                    WHERE other.connection_id = $1 AND other.kind = 'mass' AND NOT other.dry_run
+                      AND other.id > sync_run.id AND other.id < $3)
  ORDER BY id DESC LIMIT 1`, run.ConnectionID, run.ProgramID, run.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Progress{}, false, nil

@@ -218,6 +218,10 @@ func TestDryRun_leavesNothingButItsCounts(t *testing.T) {
 	if !found || foretold.ID != run.ID || foretold.Counts != counts || foretold.HubSpotCalls != 7 || foretold.AdvocateCalls != 4 {
 		t.Errorf("prediction %+v, found %t", foretold, found)
 	}
+	must(t, d.CancelRun(t.Context(), actual.ID))
+	if _, found, err := d.Prediction(t.Context(), d.massPlanned(t, false, person("ann"))); err != nil || found {
+		t.Errorf("of what another mass sync left nothing was foretold: %t, %v", found, err)
+	}
 	d.exec(t, "UPDATE sync_run SET program = 'p2' WHERE id = $1", run.ID)
 	if _, found, err := d.Prediction(t.Context(), actual); err != nil || found {
 		t.Errorf("another program's rehearsal foretells nothing: %t, %v", found, err)
