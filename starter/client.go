@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/api"
 	"advocatesync/internal/config"
+	"advocatesync/internal/hubspot"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/startup"
+	"advocatesync/internal/store"
 )
 
 // withClient lets a command speak to the admin API: to a server's, where one is
@@ -75,4 +79,33 @@ func onlyConnection(ctx context.Context, c *api.Client) (string, error) {
 
 func connectionFlag(cmd *cobra.Command, id *string) {
 	cmd.Flags().StringVar(id, "connection", "", "the connection's id; may be left out while there is only one")
+}
+
+// withOperator opens what it takes to do the work here, and closes it again.
+func (a *app) withOperator(ctx context.Context, do func(context.Context, *operator.Operator) error) error {
+	cfg, err := config.LoadCommand(a.getenv)
+	if err != nil {
+		return err
+	}
+	log := cfg.Log.Logger(a.log)
+	s, err := startup.Store(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	temporal, err := startup.Temporal(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	return do(ctx, newOperator(s, temporal, cfg))
+}
+
+func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {
+	return operator.New(s, temporal, operator.Vendors{
+		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
+		App: hubspot.App{
+			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
+		},
+	}, cfg.ReportSyncInterval, time.Now)
 }

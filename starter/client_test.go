@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
 	"advocatesync/internal/api/apitest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
+	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/wiring/wiringtest"
 )
@@ -48,7 +51,8 @@ func (l *laptop) starter(t *testing.T, line string) (code int, out, said string)
 func TestCommands_workFromALaptop(t *testing.T) {
 	t.Parallel()
 	l := newLaptop(t)
-	const done, failed = 0, 1
+	contact := l.CreateContact(t, map[string]string{"email": "ann@shop.example", "firstname": "Annika"})
+	const done, failed, wrong = 0, 1, 2
 	for _, step := range []struct {
 		line string
 		code int
@@ -59,6 +63,26 @@ func TestCommands_workFromALaptop(t *testing.T) {
 		{"connection show --connection cnobody", failed, "there is no connection"},
 		{"rules set --contact-created=false --share-pii-updates", done, "off"},
 		{"rules get --json", done, `"contact_created": false`},
+		{"contact show " + contact, failed, "nothing is known"},
+		{"contact resync " + contact, done, "contact/" + l.Connection.ID + "/" + contact},
+		{"contact show " + contact, done, "an operator, or a report, asked for another look"},
+		{"contact show --json --reveal " + contact, done, `"hubspot": "Annika"`},
+		{"contact events " + contact, done, "asked for another look"},
+		{"contact events x", wrong, "is a number"},
+		{"parked list", done, "Nothing is parked."},
+		{"parked retry 5 7", failed, "nothing was done about them: 5, 7"},
+		{"parked retry --all", done, "Nothing is parked."},
+		{"parked discard --yes 5", failed, "nothing was done about them: 5"},
+		{"program list", done, "Customer champions"},
+		{"program status", failed, "the program was never changed"},
+		{"program switch 99999", failed, "choose one of"},
+		{"mass-sync status", failed, "there was no such mass sync"},
+		{"mass-sync pause", failed, "no mass sync is under way"},
+		{"mass-sync start --dry-run --json", done, `"eta_seconds": null`},
+		{"mass-sync start", failed, "dry run 1 is under way"},
+		{"mass-sync status --run 9", failed, "there was no such mass sync"},
+		{"mass-sync pause", done, "Dry run 1: paused"},
+		{"mass-sync resume --json", done, `"state": "planning"`},
 	} {
 		code, out, said := l.starter(t, step.line)
 		if code != step.code || !strings.Contains(out+said, step.says) {
@@ -69,6 +93,66 @@ func TestCommands_workFromALaptop(t *testing.T) {
 	want := bridge.Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactUpdated: true}
 	if err != nil || c.Rules != want || !c.SharePIIUpdates {
 		t.Errorf("%+v, %v; only what was named ought to change", c, err)
+	}
+}
+
+func TestParkedList_goesOnBeyondAPage(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	const many = 101 // one more than a page
+	for i := range many {
+		_, err := l.Store.Park(t.Context(), bridge.ParkedItem{
+			ConnectionID: l.Connection.ID, AccountID: "a", UserID: strconv.Itoa(i), Cause: bridge.CauseRefusedByHubSpot, Advice: "-",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, out, said := l.starter(t, "parked list")
+	if got := strings.Count(out, "a participant without a contact"); got != many {
+		t.Errorf("%d items are listed, want %d; it said %s", got, many, said)
+	}
+}
+
+// A look takes its time: it may map a contact long before it is done.
+func TestContactResync_waitsForADecision(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	id := l.CreateContact(t, map[string]string{"email": "ann@shop.example"})
+	inTemporal := "contact/" + l.Connection.ID + "/" + id
+	inVain := func(why string) {
+		t.Helper()
+		code, out, said := l.starter(t, "contact resync "+id+" --wait=300ms")
+		if code != 1 || !strings.Contains(said, "was not decided about in time; its work goes on: see "+inTemporal) {
+			t.Errorf("%s: exit code %d\n%s%s", why, code, out, said)
+		}
+	}
+	inVain("nobody looks")
+	m := bridge.Mapping{ConnectionID: l.Connection.ID, ContactID: id, AccountID: "a", UserID: "u"}
+	if err := l.Store.Link(t.Context(), store.Linking{Mapping: m}); err != nil {
+		t.Fatal(err)
+	}
+	inVain("a look is half done")
+
+	decided := make(chan error, 1)
+	go func() { decided <- l.decideOnceAsked(context.WithoutCancel(t.Context()), id, 3) }()
+	code, out, said := l.starter(t, "contact resync "+id+" --wait=60s")
+	if err := <-decided; err != nil || code != 0 || !strings.Contains(out, "there was nothing new to send") {
+		t.Errorf("exit code %d, %v\n%s%s", code, err, out, said)
+	}
+}
+
+// decideOnceAsked decides about a contact as a look does, once so many wishes
+// to look at it have come in.
+func (l *laptop) decideOnceAsked(ctx context.Context, contactID string, wishes int) error {
+	for {
+		heard, err := l.Store.ContactHistory(ctx, l.Connection.ID, contactID, 0, 100)
+		if err != nil {
+			return err
+		}
+		if len(heard) >= wishes {
+			return l.Store.Settle(ctx, l.Connection.ID, contactID, store.Settlement{State: bridge.StateMapped, Reason: bridge.ReasonInStep})
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,64 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
-
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/config"
-	"advocatesync/internal/hubspot"
-	"advocatesync/internal/operator"
-	"advocatesync/internal/startup"
-	"advocatesync/internal/store"
 )
-
-// withOperator opens what a one-off command needs, and closes it again.
-func (a *app) withOperator(ctx context.Context, do func(context.Context, *operator.Operator) error) error {
-	cfg, err := config.LoadCommand(a.getenv)
-	if err != nil {
-		return err
-	}
-	log := cfg.Log.Logger(a.log)
-	s, err := startup.Store(ctx, cfg, log)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	temporal, err := startup.Temporal(ctx, log)
-	if err != nil {
-		return err
-	}
-	defer temporal.Close()
-	return do(ctx, newOperator(s, temporal, cfg))
-}
-
-func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {
-	return operator.New(s, temporal, operator.Vendors{
-		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
-		App: hubspot.App{
-			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
-		},
-	}, cfg.ReportSyncInterval, time.Now)
-}
-
-// withOperatorOf is withOperator for what is asked of one connection, until the
-// API can do it.
-func (a *app) withOperatorOf(ctx context.Context, id string,
-	do func(context.Context, *operator.Operator, bridge.Connection) error,
-) error {
-	return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator) error {
-		if id == "" {
-			var err error
-			if id, err = onlyConnection(ctx, inProcess(o)); err != nil {
-				return err
-			}
-		}
-		c, err := o.Connection(ctx, id)
-		if err != nil {
-			return err
-		}
-		return do(ctx, o, c)
-	})
-}
 
 // family is a command that only has others below it. Without one of them, or
 // with a word that is none, it is a usage error: a script must notice.

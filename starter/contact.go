@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
+	"advocatesync/internal/api"
 	"advocatesync/internal/operator"
-	"advocatesync/workflows"
 )
 
 func (a *app) contactCommand() *cobra.Command {
 	return family("contact", "Look at one contact, or have it looked at again",
-		a.contactShowCommand(), a.contactResyncCommand())
+		a.contactShowCommand(), a.contactEventsCommand(), a.contactResyncCommand())
 }
 
 func (a *app) contactShowCommand() *cobra.Command {
@@ -25,24 +25,44 @@ func (a *app) contactShowCommand() *cobra.Command {
 		Short: "Tell where a contact stands and why; without personal data unless --reveal asks for it",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				status, err := o.Contact(ctx, c.ID, args[0])
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				contact, err := c.Contact(ctx, connection, args[0])
 				if err != nil {
 					return err
 				}
 				if !reveal {
-					return a.printContact(status, nil)
+					return a.printContact(contact, nil)
 				}
-				person, err := o.Reveal(ctx, c, args[0])
+				person, err := c.RevealContact(ctx, connection, args[0])
 				if err != nil {
 					return err
 				}
-				return a.printContact(status, &person)
+				return a.printContact(contact, &person)
 			})
 		},
 	}
 	connectionFlag(cmd, &connection)
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "read name, email, ids, code and link live from both vendors; nothing of it is kept")
+	return cmd
+}
+
+func (a *app) contactEventsCommand() *cobra.Command {
+	var connection string
+	cmd := &cobra.Command{
+		Use:   "events ID",
+		Short: "List all that was heard of a contact in the last days",
+		Args:  contactID,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				events, err := everyPage(func(page string) (api.Page[api.Event], error) { return c.ContactEvents(ctx, connection, args[0], page) })
+				if err != nil {
+					return err
+				}
+				return a.print(events, func() { a.writeEvents(events) })
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
 	return cmd
 }
 
@@ -58,21 +78,21 @@ func (a *app) contactResyncCommand() *cobra.Command {
 		Short: "Have a contact looked at again",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				before, err := o.Resync(ctx, c.ID, args[0])
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				wish, err := c.ResyncContact(ctx, connection, args[0])
 				if err != nil {
 					return err
 				}
 				if wait <= 0 {
-					return a.printAsked(c, args[0])
+					return a.printResync(wish)
 				}
 				ctx, cancel := context.WithTimeout(ctx, wait)
 				defer cancel()
-				status, err := o.AwaitDecision(ctx, c.ID, args[0], before)
+				contact, err := awaitDecision(ctx, c, wish)
 				if err != nil {
 					return err
 				}
-				return a.printContact(status, nil)
+				return a.printContact(contact, nil)
 			})
 		},
 	}
@@ -80,6 +100,25 @@ func (a *app) contactResyncCommand() *cobra.Command {
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait for the outcome and show it; for at most this long, --wait alone for "+waitByDefault)
 	cmd.Flags().Lookup("wait").NoOptDefVal = waitByDefault
 	return cmd
+}
+
+// pollDecision is how often a decision is looked for.
+const pollDecision = 200 * time.Millisecond
+
+// awaitDecision waits until a contact was decided about again, and returns where
+// it stands then. ctx bounds the wait.
+func awaitDecision(ctx context.Context, c *api.Client, wish api.Resync) (api.Contact, error) {
+	contact, err := watch(ctx, pollDecision,
+		func(ctx context.Context) (api.Contact, error) {
+			return c.Contact(ctx, wish.ConnectionID, wish.ContactID)
+		},
+		// Without a reason the contact was mapped, but its look goes on.
+		func(c api.Contact) bool { return c.DecidedAt.After(wish.DecidedAt) && c.Reason != "" })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return contact, fmt.Errorf("contact %s was not decided about in time; its work goes on: see %s in Temporal, or \"starter contact show %[1]s\" later",
+			wish.ContactID, wish.WorkflowID)
+	}
+	return contact, err
 }
 
 // contactID is the argument check of commands about one contact.
@@ -91,17 +130,4 @@ func contactID(_ *cobra.Command, args []string) error {
 		return fmt.Errorf("%q: %w", args[0], err)
 	}
 	return nil
-}
-
-type askedJSON struct {
-	ConnectionID string `json:"connection_id"`
-	ContactID    string `json:"contact_id"`
-	WorkflowID   string `json:"workflow_id"`
-}
-
-func (a *app) printAsked(c bridge.Connection, contactID string) error {
-	view := askedJSON{ConnectionID: c.ID, ContactID: contactID, WorkflowID: workflows.ContactLifecycleID(c.ID, contactID)}
-	return a.print(view, func() {
-		fmt.Fprintf(a.out, "Contact %s will be looked at again: \"starter serve\" passes it on to %s.\n", contactID, view.WorkflowID)
-	})
 }

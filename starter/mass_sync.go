@@ -8,17 +8,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 	"advocatesync/workflows"
 )
 
 func (a *app) massSyncCommand() *cobra.Command {
 	return family("mass-sync", "Bring all participants of the tenant in step with HubSpot",
 		a.massSyncStartCommand(), a.massSyncStatusCommand(),
-		a.massSyncWishCommand("pause", "Let what was begun finish, then wait", (*operator.Operator).PauseMassSync),
-		a.massSyncWishCommand("resume", "Go on with a paused or interrupted mass sync", (*operator.Operator).ResumeMassSync),
-		a.massSyncWishCommand("cancel", "Let what was begun finish, then end; what is done stays", (*operator.Operator).CancelMassSync))
+		a.massSyncWishCommand("pause", "Let what was begun finish, then wait", (*api.Client).PauseMassSync),
+		a.massSyncWishCommand("resume", "Go on with a paused or interrupted mass sync", (*api.Client).ResumeMassSync),
+		a.massSyncWishCommand("cancel", "Let what was begun finish, then end; what is done stays", (*api.Client).CancelMassSync))
 }
 
 func (a *app) massSyncStartCommand() *cobra.Command {
@@ -29,15 +28,15 @@ func (a *app) massSyncStartCommand() *cobra.Command {
 		Short: "Start a mass sync, or a rehearsal that writes nothing",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				id, err := o.StartMassSync(ctx, c, dryRun)
-				if err != nil {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				started, err := c.StartMassSync(ctx, connection, api.StartMassSync{DryRun: dryRun})
+				switch {
+				case err != nil:
 					return err
+				case wait:
+					return a.followMassSync(ctx, c, started)
 				}
-				if wait {
-					return a.followMassSync(ctx, o, c.ID, id)
-				}
-				return a.showMassSync(ctx, o, c.ID, id)
+				return a.printMassSync(started)
 			})
 		},
 	}
@@ -55,8 +54,12 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 		Short: "Show how far the latest mass sync is",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				return a.showMassSync(ctx, o, c.ID, run)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				status, err := c.MassSync(ctx, connection, run)
+				if err != nil {
+					return err
+				}
+				return a.printMassSync(status)
 			})
 		},
 	}
@@ -68,25 +71,24 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 // endPatience is how long a command watches a mass sync end that it cancelled.
 const endPatience = 15 * time.Second
 
-func (a *app) massSyncWishCommand(use, short string, wish func(*operator.Operator, context.Context, string) (int64, error)) *cobra.Command {
+func (a *app) massSyncWishCommand(use, short string,
+	wish func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
+) *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				id, err := wish(o, ctx, c.ID)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				told, err := wish(c, ctx, connection, 0)
 				if err != nil {
 					return err
 				}
-				watch, stop := context.WithTimeout(ctx, endPatience)
+				patient, stop := context.WithTimeout(ctx, endPatience)
 				defer stop()
-				status, err := watchMassSync(watch, o, c.ID, id, func(s operator.MassSyncStatus) bool { return s.Ended() || !s.Stopping })
-				if err != nil && watch.Err() == nil {
-					return err
-				}
-				if status.ID == 0 {
+				status, err := watchMassSync(patient, c, told, func(s api.MassSync) bool { return s.Ended() || !s.Stopping })
+				if err != nil && patient.Err() == nil {
 					return err
 				}
 				return a.printMassSync(status)
@@ -97,28 +99,17 @@ func (a *app) massSyncWishCommand(use, short string, wish func(*operator.Operato
 	return cmd
 }
 
-func (a *app) showMassSync(ctx context.Context, o *operator.Operator, connectionID string, run int64) error {
-	status, err := o.MassSyncStatus(ctx, connectionID, run)
-	if bridge.KindOf(err) == bridge.NotFound {
-		return errors.New("there was no such mass sync")
-	}
-	if err != nil {
-		return err
-	}
-	return a.printMassSync(status)
-}
-
 // followMassSync shows the progress of a mass sync until it ends, and then how
 // it ended. The exit code says the same.
-func (a *app) followMassSync(ctx context.Context, o *operator.Operator, connectionID string, run int64) error {
+func (a *app) followMassSync(ctx context.Context, c *api.Client, started api.MassSync) error {
 	show := a.newProgress()
-	status, err := watchMassSync(ctx, o, connectionID, run, func(s operator.MassSyncStatus) bool {
+	status, err := watchMassSync(ctx, c, started, func(s api.MassSync) bool {
 		show.tell(s)
 		return s.Ended()
 	})
 	show.end()
 	if ctx.Err() != nil {
-		return fmt.Errorf("mass sync %d goes on: see \"starter mass-sync status\"", run)
+		return fmt.Errorf("mass sync %d goes on: see \"starter mass-sync status\"", started.Run)
 	}
 	if err != nil {
 		return err
@@ -140,28 +131,10 @@ func (a *app) followMassSync(ctx context.Context, o *operator.Operator, connecti
 const pollMassSync = 500 * time.Millisecond
 
 // watchMassSync looks at a mass sync again and again until the caller has seen
-// enough. It returns the last status it saw.
-func watchMassSync(ctx context.Context, o *operator.Operator, connectionID string, run int64,
-	enough func(operator.MassSyncStatus) bool,
-) (last operator.MassSyncStatus, err error) {
-	tick := time.NewTicker(pollMassSync)
-	defer tick.Stop()
-	answered := time.Now()
-	for {
-		status, err := o.MassSyncStatus(ctx, connectionID, run)
-		switch {
-		case err == nil:
-			last, answered = status, time.Now()
-			if enough(status) {
-				return last, nil
-			}
-		case bridge.KindOf(err) == bridge.NotFound || ctx.Err() != nil || time.Since(answered) > watchPatience:
-			return last, err
-		}
-		select {
-		case <-ctx.Done():
-			return last, ctx.Err()
-		case <-tick.C:
-		}
-	}
+// enough. It returns the last status it saw, also with an error.
+func watchMassSync(ctx context.Context, c *api.Client, seen api.MassSync, enough func(api.MassSync) bool) (api.MassSync, error) {
+	_, err := watch(ctx, pollMassSync,
+		func(ctx context.Context) (api.MassSync, error) { return c.MassSync(ctx, seen.ConnectionID, seen.Run) },
+		func(now api.MassSync) bool { seen = now; return enough(now) })
+	return seen, err
 }

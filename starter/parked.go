@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 )
 
 func (a *app) parkedCommand() *cobra.Command {
@@ -26,8 +24,8 @@ func (a *app) parkedListCommand() *cobra.Command {
 		Short: "List what waits for a person, with its cause and an advice",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				items, err := o.Parked(ctx, c.ID)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				items, err := everyPage(func(page string) (api.Page[api.ParkedItem], error) { return c.Parked(ctx, connection, page) })
 				if err != nil {
 					return err
 				}
@@ -53,18 +51,16 @@ func (a *app) parkedRetryCommand() *cobra.Command {
 			return err
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				ids, err := itemIDs(args)
+			ids, err := itemIDs(args)
+			if err != nil {
+				return err
+			}
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				retried, err := c.RetryParked(ctx, connection, api.RetryRequest{IDs: ids, All: all})
 				if err != nil {
 					return err
 				}
-				retry := func() (operator.Retried, error) { return o.Retry(ctx, c.ID, ids) }
-				if all {
-					retry = func() (operator.Retried, error) { return o.RetryAll(ctx, c.ID) }
-				}
-				retried, err := retry()
-				// What was begun is told even if the rest failed.
-				return errors.Join(a.printRetried(retried), notOpen(retried.NotOpen), err)
+				return errors.Join(a.printRetried(retried), notOpen(retried.NotOpen), incomplete(retried.Failure))
 			})
 		},
 	}
@@ -96,9 +92,12 @@ func (a *app) parkedDiscardCommand() *cobra.Command {
 					return err
 				}
 			}
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				discarded, missing, err := o.Discard(ctx, c.ID, ids)
-				return errors.Join(a.printDiscarded(discarded, missing), notOpen(missing), err)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				discarded, err := c.DiscardParked(ctx, connection, ids)
+				if err != nil {
+					return err
+				}
+				return errors.Join(a.printDiscarded(discarded), notOpen(discarded.NotOpen), incomplete(discarded.Failure))
 			})
 		},
 	}
@@ -137,83 +136,57 @@ func join(ids []int64) string {
 	return strings.Join(texts, ", ")
 }
 
-type parkedJSON struct {
-	ID        int64  `json:"id"`
-	ContactID string `json:"contact_id,omitempty"`
-	Cause     string `json:"cause"`
-	Advice    string `json:"advice"`
-	Words     string `json:"words,omitempty"`
-	ParkedAt  string `json:"parked_at"`
-}
-
-func parkedViews(items []bridge.ParkedItem) []parkedJSON {
-	views := make([]parkedJSON, 0, len(items))
-	for _, item := range items {
-		views = append(views, parkedJSON{
-			ID: item.ID, ContactID: item.ContactID, Cause: string(item.Cause), Advice: item.Advice,
-			Words: item.Words, ParkedAt: stamp(item.ParkedAt),
-		})
+// incomplete is the failure that some of many were not done.
+func incomplete(failure string) error {
+	if failure == "" {
+		return nil
 	}
-	return views
+	return fmt.Errorf("the rest failed: %s", failure)
 }
 
-func (a *app) printParked(items []bridge.ParkedItem) error {
-	views := parkedViews(items)
-	return a.print(views, func() {
-		for _, v := range views {
-			v.write(a.out)
+func (a *app) printParked(items []api.ParkedItem) error {
+	return a.print(items, func() {
+		for _, item := range items {
+			a.writeParked(item)
 		}
-		if len(views) == 0 {
+		if len(items) == 0 {
 			fmt.Fprintln(a.out, "Nothing is parked.")
 		}
 	})
 }
 
-func (v parkedJSON) write(out io.Writer) {
-	subject := "contact " + v.ContactID
-	if v.ContactID == "" {
+func (a *app) writeParked(item api.ParkedItem) {
+	subject := "contact " + item.ContactID
+	if item.ContactID == "" {
 		subject = "a participant without a contact"
 	}
-	fmt.Fprintf(out, "%d  since %s  %s: %s\n    %s\n", v.ID, v.ParkedAt, subject, v.Cause, v.Advice)
-	if v.Words != "" {
-		fmt.Fprintf(out, "    vendor: %s\n", v.Words)
+	fmt.Fprintf(a.out, "%d  since %s  %s: %s\n    %s\n", item.ID, stamp(item.ParkedAt), subject, item.Cause, item.Advice)
+	if item.Words != "" {
+		fmt.Fprintf(a.out, "    vendor: %s\n", item.Words)
 	}
 }
 
-type retriedJSON struct {
-	Retried   []int64  `json:"retried"`
-	NotOpen   []int64  `json:"not_open,omitempty"`
-	Workflows []string `json:"workflow_ids,omitempty"`
-}
-
-func (a *app) printRetried(r operator.Retried) error {
-	view := retriedJSON{Retried: append(append([]int64{}, r.Contacts...), r.Participants...), NotOpen: r.NotOpen, Workflows: r.Workflows}
-	return a.print(view, func() {
-		if len(r.Contacts) > 0 {
-			fmt.Fprintf(a.out, "Retried: %s. The contacts are looked at again within a second or so.\n", join(r.Contacts))
+func (a *app) printRetried(r api.Retried) error {
+	return a.print(r, func() {
+		if contacts := r.Contacts(); len(contacts) > 0 {
+			fmt.Fprintf(a.out, "Retried: %s. The contacts are looked at again within a second or so.\n", join(contacts))
 		}
 		if len(r.Participants) > 0 {
-			fmt.Fprintf(a.out, "Retried: %s. The participants are read again by %s.\n", join(r.Participants), strings.Join(r.Workflows, ", "))
+			fmt.Fprintf(a.out, "Retried: %s. The participants are read again by %s.\n", join(r.Participants), strings.Join(r.WorkflowIDs, ", "))
 		}
 		switch {
-		case len(view.Retried) > 0:
+		case len(r.Retried) > 0:
 			fmt.Fprintln(a.out, "What fails again is parked again: see \"starter parked list\".")
-		case len(view.NotOpen) == 0:
+		case len(r.NotOpen) == 0:
 			fmt.Fprintln(a.out, "Nothing is parked.")
 		}
 	})
 }
 
-type discardedJSON struct {
-	Discarded []int64 `json:"discarded"`
-	NotOpen   []int64 `json:"not_open,omitempty"`
-}
-
-func (a *app) printDiscarded(discarded, missing []int64) error {
-	view := discardedJSON{Discarded: append([]int64{}, discarded...), NotOpen: missing}
-	return a.print(view, func() {
-		if len(discarded) > 0 {
-			fmt.Fprintf(a.out, "Discarded: %s.\n", join(discarded))
+func (a *app) printDiscarded(d api.Discarded) error {
+	return a.print(d, func() {
+		if len(d.Discarded) > 0 {
+			fmt.Fprintf(a.out, "Discarded: %s.\n", join(d.Discarded))
 		}
 	})
 }

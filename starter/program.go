@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"advocatesync/internal/bridge"
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
 )
@@ -28,8 +26,8 @@ func (a *app) programListCommand() *cobra.Command {
 		Short: "List the tenant's referral programs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				programs, err := o.Programs(ctx, c)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				programs, err := c.Programs(ctx, connection)
 				if err != nil {
 					return err
 				}
@@ -43,7 +41,7 @@ func (a *app) programListCommand() *cobra.Command {
 
 func (a *app) programSwitchCommand() *cobra.Command {
 	var connection string
-	var in operator.SwitchInput
+	var in api.SwitchRequest
 	var wait bool
 	cmd := &cobra.Command{
 		Use:   "switch ID",
@@ -56,8 +54,8 @@ func (a *app) programSwitchCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Program = args[0]
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				return a.switchProgram(ctx, o, c, in, wait)
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				return a.switchProgram(ctx, c, connection, in, wait)
 			})
 		},
 	}
@@ -75,11 +73,8 @@ func (a *app) programStatusCommand() *cobra.Command {
 		Short: "Tell how the latest program switch stands, and what became of each property",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withOperatorOf(cmd.Context(), connection, func(ctx context.Context, o *operator.Operator, c bridge.Connection) error {
-				sw, err := o.SwitchStatus(ctx, c.ID)
-				if bridge.KindOf(err) == bridge.NotFound {
-					return errors.New("the program was never changed")
-				}
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				sw, err := c.ProgramSwitch(ctx, connection, 0)
 				if err != nil {
 					return err
 				}
@@ -91,50 +86,76 @@ func (a *app) programStatusCommand() *cobra.Command {
 	return cmd
 }
 
-// switchPatience is how long a command that does not wait for the end watches
-// the program being connected: that takes seconds, and may be refused.
-const switchPatience = 30 * time.Second
+const (
+	// switchPatience is how long a command that does not wait for the end watches
+	// the program being connected: that takes seconds, and may be refused.
+	switchPatience = 30 * time.Second
+	// pollSwitch is how often the progress of a switch is looked at.
+	pollSwitch = 250 * time.Millisecond
+)
 
-func (a *app) switchProgram(ctx context.Context, o *operator.Operator, c bridge.Connection, in operator.SwitchInput, toTheEnd bool) error {
-	plan, err := o.PlanSwitch(ctx, c, in)
+func (a *app) switchProgram(ctx context.Context, c *api.Client, connection string, in api.SwitchRequest, toTheEnd bool) error {
+	plan, err := c.PlanProgramSwitch(ctx, connection, in)
 	if err != nil {
 		return err
 	}
 	a.tellPlan(plan)
-	run, err := o.StartSwitch(ctx, plan)
+	begun, err := c.StartProgramSwitch(ctx, connection, in)
 	if err != nil {
 		return err
 	}
-	watch, stop := context.WithCancel(ctx)
+	patient, stop := context.WithCancel(ctx)
 	if !toTheEnd {
-		watch, stop = context.WithTimeout(ctx, switchPatience)
+		patient, stop = context.WithTimeout(ctx, switchPatience)
 	}
 	defer stop()
-	show := a.switchProgress(ctx, o)
-	sw, err := run.Wait(watch, toTheEnd, show.tell)
-	show.end()
-	if err != nil && errors.Is(watch.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+	sw, err := a.watchSwitch(patient, c, begun, toTheEnd)
+	switch {
+	case errors.Is(patient.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
 		return errors.New("no program is connected yet; the switch goes on: see \"starter program status\"")
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case sw.Stopped:
+		return errors.New("the switch stopped; ask for it again to take it up")
 	}
-	return errors.Join(a.printSwitch(sw), a.endOfSwitch(ctx, o, sw))
+	return errors.Join(a.printSwitch(sw), a.endOfSwitch(ctx, c, sw))
+}
+
+// watchSwitch tells the steps of a switch until the program is connected or
+// refused and, if asked to, until the contacts are refreshed too.
+func (a *app) watchSwitch(ctx context.Context, c *api.Client, begun api.ProgramSwitch, toTheEnd bool) (api.ProgramSwitch, error) {
+	show := &switchProgress{progress: a.newProgress(), log: a.log}
+	defer show.end()
+	return watch(ctx, pollSwitch, func(ctx context.Context) (api.ProgramSwitch, error) {
+		sw, err := c.ProgramSwitch(ctx, begun.ConnectionID, begun.SwitchID)
+		if err != nil {
+			return sw, err
+		}
+		show.step(sw)
+		if toTheEnd && sw.RefreshRun != 0 {
+			if refresh, err := c.MassSync(ctx, sw.ConnectionID, sw.RefreshRun); err == nil { // it is only progress
+				show.tell(refresh)
+			}
+		}
+		return sw, nil
+	}, func(sw api.ProgramSwitch) bool {
+		return sw.Ended() || sw.Stopped || sw.Connected() && !toTheEnd
+	})
 }
 
 // endOfSwitch is the error that a switch ended with.
-func (a *app) endOfSwitch(ctx context.Context, o *operator.Operator, sw store.ProgramSwitch) error {
+func (a *app) endOfSwitch(ctx context.Context, c *api.Client, sw api.ProgramSwitch) error {
 	if sw.Reason != "" {
-		return fmt.Errorf("program %s stays connected: %s", sw.From, sw.Reason)
+		return fmt.Errorf("program %s stays connected: %s", sw.FromProgram, sw.Reason)
 	}
-	if sw.FinishedAt.IsZero() {
+	if !sw.Ended() {
 		return nil // nobody waits for more
 	}
 	cancelled := endError{errors.New("the refresh of the contacts was cancelled: \"starter mass-sync start\" makes up for it"), exitCancelled}
 	if sw.RefreshRun == 0 {
 		return cancelled // before it began
 	}
-	refresh, err := o.MassSyncStatus(ctx, sw.ConnectionID, sw.RefreshRun)
+	refresh, err := c.MassSync(ctx, sw.ConnectionID, sw.RefreshRun)
 	if err == nil && refresh.State == workflows.MassSyncCancelled {
 		return cancelled
 	}
@@ -147,32 +168,19 @@ type switchProgress struct {
 	progress
 	log  io.Writer
 	said store.SwitchState
-	run  func(store.ProgramSwitch) (operator.MassSyncStatus, error)
 }
 
-func (a *app) switchProgress(ctx context.Context, o *operator.Operator) *switchProgress {
-	return &switchProgress{progress: a.newProgress(), log: a.log, run: func(sw store.ProgramSwitch) (operator.MassSyncStatus, error) {
-		return o.MassSyncStatus(ctx, sw.ConnectionID, sw.RefreshRun)
-	}}
-}
-
-func (p *switchProgress) tell(sw store.ProgramSwitch) {
+func (p *switchProgress) step(sw api.ProgramSwitch) {
 	if sw.State != p.said {
 		p.said = sw.State
-		fmt.Fprintln(p.log, operator.SwitchWords(sw.State))
-	}
-	if sw.State != store.SwitchRefreshing || sw.RefreshRun == 0 {
-		return
-	}
-	if status, err := p.run(sw); err == nil { // it is only progress
-		p.progress.tell(status)
+		fmt.Fprintln(p.log, sw.Meaning)
 	}
 }
 
 // tellPlan says beforehand what will happen; it is no part of the result.
-func (a *app) tellPlan(plan operator.SwitchPlan) {
+func (a *app) tellPlan(plan api.SwitchPlan) {
 	fmt.Fprintf(a.log, "Connection %s: program %s (%s) instead of %s, for %d contacts.\n",
-		plan.Connection.ID, plan.To.ID, plan.To.Name, plan.Connection.Program, plan.Contacts)
+		plan.ConnectionID, plan.To.ProgramID, plan.To.Name, plan.From, plan.Contacts)
 	switch {
 	case plan.UnderWay:
 		fmt.Fprintln(a.log, "This switch is under way already; it is taken up.")
@@ -187,30 +195,4 @@ func (a *app) tellPlan(plan operator.SwitchPlan) {
 			fmt.Fprintf(a.log, "%s is missing and will be created.\n", p.Name)
 		}
 	}
-}
-
-type programJSON struct {
-	ProgramID string `json:"program_id"`
-	Name      string `json:"name"`
-	Status    string `json:"status"`
-	Connected bool   `json:"connected"`
-}
-
-func (a *app) printPrograms(programs []operator.Program) error {
-	views := make([]programJSON, 0, len(programs))
-	for _, p := range programs {
-		view := programJSON{ProgramID: p.ID, Name: p.Name, Status: "paused", Connected: p.Connected}
-		if p.Live {
-			view.Status = "live"
-		}
-		views = append(views, view)
-	}
-	return a.print(views, func() {
-		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "PROGRAM\tNAME\tSTATUS\t")
-		for _, v := range views {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", v.ProgramID, v.Name, v.Status, map[bool]string{true: "connected"}[v.Connected])
-		}
-		_ = w.Flush() // like Println: a closed terminal is no failure of the command
-	})
 }

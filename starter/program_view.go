@@ -3,55 +3,28 @@ package main
 import (
 	"fmt"
 	"text/tabwriter"
-	"time"
 
-	"advocatesync/internal/operator"
+	"advocatesync/internal/api"
 	"advocatesync/internal/store"
 )
 
-type switchJSON struct {
-	SwitchID     int64                `json:"switch_id"`
-	ConnectionID string               `json:"connection_id"`
-	FromProgram  string               `json:"from_program"`
-	ToProgram    string               `json:"to_program"`
-	InPlace      bool                 `json:"in_place"`
-	MassSync     bool                 `json:"mass_sync"`
-	State        string               `json:"state"`
-	Reason       string               `json:"reason,omitempty"`
-	Advice       string               `json:"advice,omitempty"`
-	Properties   []switchedProperties `json:"properties"`
-	RefreshRun   int64                `json:"refresh_run,omitempty"`
-	Revisited    int64                `json:"revisited"`
-	CreatedAt    time.Time            `json:"created_at"`
-	ConnectedAt  time.Time            `json:"connected_at,omitzero"`
-	FinishedAt   time.Time            `json:"finished_at,omitzero"`
+func (a *app) printPrograms(programs []api.Program) error {
+	return a.print(programs, func() {
+		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "PROGRAM\tNAME\tSTATUS\t")
+		for _, p := range programs {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ProgramID, p.Name, p.Status, map[bool]string{true: "connected"}[p.Connected])
+		}
+		_ = w.Flush() // like Println: a closed terminal is no failure of the command
+	})
 }
 
-type switchedProperties struct {
-	Name    string `json:"name"`
-	Outcome string `json:"outcome"`
-	Words   string `json:"words,omitempty"`
-}
-
-func switchView(sw store.ProgramSwitch) switchJSON {
-	view := switchJSON{
-		SwitchID: sw.ID, ConnectionID: sw.ConnectionID, FromProgram: sw.From, ToProgram: sw.To,
-		InPlace: sw.InPlace, MassSync: sw.MassSync, State: string(sw.State), Reason: sw.Reason, Advice: operator.SwitchAdvice(sw),
-		Properties: []switchedProperties{}, RefreshRun: sw.RefreshRun, Revisited: sw.Revisited,
-		CreatedAt: sw.CreatedAt.UTC(), ConnectedAt: sw.ConnectedAt.UTC(), FinishedAt: sw.FinishedAt.UTC(),
-	}
-	for _, p := range sw.Properties {
-		view.Properties = append(view.Properties, switchedProperties{Name: p.Name, Outcome: string(p.Outcome), Words: p.Words})
-	}
-	return view
-}
-
-func (a *app) printSwitch(sw store.ProgramSwitch) error {
-	return a.print(switchView(sw), func() {
-		fmt.Fprintf(a.out, "Switch from program %s to %s: %s\n", sw.From, sw.To, operator.SwitchWords(sw.State))
+func (a *app) printSwitch(sw api.ProgramSwitch) error {
+	return a.print(sw, func() {
+		fmt.Fprintf(a.out, "Switch from program %s to %s: %s\n", sw.FromProgram, sw.ToProgram, sw.Meaning)
 		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 		for _, p := range sw.Properties {
-			fmt.Fprintf(w, "  %s\t%s\n", p.Name, operator.OutcomeWords(p.Outcome))
+			fmt.Fprintf(w, "  %s\t%s\n", p.Name, p.Meaning)
 		}
 		_ = w.Flush() // like Println: a closed terminal is no failure of the command
 		for _, p := range sw.Properties {
@@ -68,8 +41,11 @@ func (a *app) printSwitch(sw store.ProgramSwitch) error {
 		if sw.Revisited > 0 {
 			fmt.Fprintf(a.out, "%d contacts were not reached and are looked at one by one.\n", sw.Revisited)
 		}
-		if advice := operator.SwitchAdvice(sw); advice != "" {
-			fmt.Fprintln(a.out, advice)
+		if sw.Stopped {
+			fmt.Fprintf(a.out, "Nobody works on it any more: \"starter program switch %s\", with the same flags, takes it up.\n", sw.ToProgram)
+		}
+		if sw.Advice != "" {
+			fmt.Fprintln(a.out, sw.Advice)
 		}
 	})
 }

@@ -46,3 +46,18 @@ func refused(err error) bool {
 	p, ok := errors.AsType[*api.Problem](err)
 	return ok && p.Status < http.StatusInternalServerError
 }
+
+// everyPage reads a list to its end.
+func everyPage[T any](read func(page string) (api.Page[T], error)) ([]T, error) {
+	all := []T{}
+	for page := ""; ; {
+		p, err := read(page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p.Items...)
+		if page = p.NextPage; page == "" {
+			return all, nil
+		}
+	}
+}

@@ -26,31 +26,6 @@ import "net/http"
 // Prefix is the path below which the API lives.
 const Prefix = "/api/v1"
 
-// Page is one page of a list.
-type Page[T any] struct {
-	Items []T `json:"items"`
-	// NextPage is to be given as the parameter "page" to get the next page;
-	// empty: this is the last one.
-	NextPage string `json:"next_page,omitempty"`
-}
-
-// onePage is a list that is never long.
-func onePage[T any](items []T) Page[T] {
-	if items == nil {
-		items = []T{} // in JSON a list is never null
-	}
-	return Page[T]{Items: items}
-}
-
-// collect makes wire types of an operator's.
-func collect[From, To any](from []From, convert func(From) To) []To {
-	to := make([]To, 0, len(from))
-	for _, f := range from {
-		to = append(to, convert(f))
-	}
-	return to
-}
-
 func isSuccess(status int) bool {
 	return status >= http.StatusOK && status < http.StatusMultipleChoices
 }

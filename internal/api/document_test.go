@@ -105,7 +105,13 @@ var schemas = map[string]any{
 	"ConsentState":   ConsentState{},
 	"Rules":          Rules{},
 	"RuleChanges":    RuleChanges{},
-	"NextPage":       nil,
+	"Contact":        Contact{}, "Event": Event{}, "EventPage": Page[Event]{}, "Person": Person{}, "PersonField": PersonField{}, "Resync": Resync{},
+	"ParkedItem": ParkedItem{}, "ParkedPage": Page[ParkedItem]{}, "RetryRequest": RetryRequest{}, "Retried": Retried{},
+	"DiscardRequest": DiscardRequest{}, "Discarded": Discarded{}, "ItemIDs": nil, "NotOpen": nil,
+	"StartMassSync": StartMassSync{}, "MassSync": MassSync{}, "MassSyncPrediction": MassSyncPrediction{},
+	"Program": Program{}, "ProgramPage": Page[Program]{}, "SwitchRequest": SwitchRequest{}, "SwitchPlan": SwitchPlan{},
+	"PlannedProperty": PlannedProperty{}, "ProgramSwitch": ProgramSwitch{}, "SwitchedProperty": SwitchedProperty{},
+	"NextPage": nil,
 }
 
 func TestDocument_describesEveryFieldAndNoOther(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,17 +39,10 @@ func NewHandler(cfg Config) *Handler {
 	h := &Handler{
 		operator: cfg.Operator, door: newDoor(cfg.Token, cfg.Now), log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
 	}
-	allowed := map[string][]string{}
 	for _, rt := range routes {
 		h.mux.Handle(rt.method+" "+Prefix+rt.path, h.route(rt))
-		allowed[rt.path] = append(allowed[rt.path], rt.method)
 	}
-	for path, methods := range allowed {
-		h.mux.Handle(Prefix+path, methodNotAllowed(methods))
-	}
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		newProblem(http.StatusNotFound, codeNotFound, "there is no such path: "+Prefix+"/openapi.json lists them").write(w, requestID(r))
-	})
+	h.mux.HandleFunc(anything, h.noRoute)
 	return h
 }
 
@@ -115,12 +107,26 @@ func (h *Handler) served(r *http.Request, operation string, status int, took tim
 		slog.Int("status", status), slog.Int64("duration_ms", took.Milliseconds()), cause)
 }
 
-func methodNotAllowed(methods []string) http.Handler {
-	slices.Sort(methods)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", strings.Join(methods, ", "))
-		newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "this path takes "+strings.Join(methods, ", ")+" only").write(w, requestID(r))
-	})
+// anything is the pattern of whatever is no route.
+const anything = "/"
+
+// noRoute answers as net/http's mux does, but with a problem.
+func (h *Handler) noRoute(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := h.mux.Handler(other); pattern != anything {
+			allowed = append(allowed, method)
+		}
+	}
+	p := newProblem(http.StatusNotFound, codeNotFound, "there is no such path: "+Prefix+"/openapi.json lists them")
+	if len(allowed) > 0 {
+		methods := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", methods)
+		p = newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "this path takes "+methods+" only")
+	}
+	p.write(w, requestID(r))
 }
 
 const headerRequestID = "X-Request-Id"

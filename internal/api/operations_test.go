@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"advocatesync/internal/api/apitest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/wiring/wiringtest"
 )
@@ -43,6 +45,8 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	var intent string
+	contact := b.CreateContact(t, map[string]string{"email": "ann@shop.example", "firstname": "Annika"})
+	items := b.park(t, contact, "", "")
 	steps := []struct {
 		operation string
 		do        func(context.Context) (any, error)
@@ -65,6 +69,38 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"changeRules", func(ctx context.Context) (any, error) {
 			return b.ChangeRules(ctx, b.connection, api.RuleChanges{ContactCreated: new(false), SharePIIUpdates: new(true)})
 		}, api.Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactUpdated: true, SharePIIUpdates: true}},
+		{"resyncContact", func(ctx context.Context) (any, error) { return b.ResyncContact(ctx, b.connection, contact) }, api.Resync{
+			ConnectionID: b.connection, ContactID: contact, WorkflowID: "contact/" + b.connection + "/" + contact,
+		}},
+		{"getContact", func(ctx context.Context) (any, error) { return b.Client.Contact(ctx, b.connection, contact) }, nil},
+		{"listContactEvents", func(ctx context.Context) (any, error) { return b.ContactEvents(ctx, b.connection, contact, "") }, nil},
+		{"revealContact", func(ctx context.Context) (any, error) { return b.RevealContact(ctx, b.connection, contact) }, nil},
+		{"listParked", func(ctx context.Context) (any, error) { return b.Client.Parked(ctx, b.connection, "") }, nil},
+		{"retryParked", func(ctx context.Context) (any, error) {
+			return b.RetryParked(ctx, b.connection, api.RetryRequest{IDs: []int64{items[0], items[1], 999}})
+		}, api.Retried{
+			Retried: items[:2], Participants: items[1:2], NotOpen: []int64{999}, WorkflowIDs: []string{"parked-retry/" + b.connection + "/1"},
+		}},
+		{"discardParked", func(ctx context.Context) (any, error) {
+			return b.DiscardParked(ctx, b.connection, []int64{999, items[2]})
+		},
+			api.Discarded{Discarded: items[2:], NotOpen: []int64{999}}},
+		{"listPrograms", func(ctx context.Context) (any, error) { return b.Programs(ctx, b.connection) }, nil},
+		{"planProgramSwitch", func(ctx context.Context) (any, error) {
+			return b.PlanProgramSwitch(ctx, b.connection, api.SwitchRequest{Program: champions, InPlace: true})
+		}, nil},
+		{"startMassSync", func(ctx context.Context) (any, error) {
+			return b.StartMassSync(ctx, b.connection, api.StartMassSync{DryRun: true})
+		}, nil},
+		{"getMassSync", func(ctx context.Context) (any, error) { return b.MassSync(ctx, b.connection, 0) }, nil},
+		{"pauseMassSync", func(ctx context.Context) (any, error) { return b.PauseMassSync(ctx, b.connection, 0) }, nil},
+		{"resumeMassSync", func(ctx context.Context) (any, error) { return b.ResumeMassSync(ctx, b.connection, 0) }, nil},
+		{"cancelMassSync", func(ctx context.Context) (any, error) { return b.CancelMassSync(ctx, b.connection, 0) }, nil},
+		{"startProgramSwitch", func(ctx context.Context) (any, error) {
+			b.beginSwitch(t) // as the workflow would
+			return b.StartProgramSwitch(ctx, b.connection, api.SwitchRequest{Program: champions, InPlace: true})
+		}, nil},
+		{"getProgramSwitch", func(ctx context.Context) (any, error) { return b.ProgramSwitch(ctx, b.connection, 0) }, nil},
 		{"getDocument", func(ctx context.Context) (any, error) { return b.document(ctx) }, nil},
 	}
 	tested := map[string]bool{}
@@ -85,6 +121,35 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		if !tested[o.ID] {
 			t.Errorf("nobody tried %s", o.ID)
 		}
+	}
+}
+
+// park parks something of each contact, or of a participant for "".
+func (b bench) park(t *testing.T, contacts ...string) (ids []int64) {
+	t.Helper()
+	for i, contact := range contacts {
+		id, err := b.Store.Park(t.Context(), bridge.ParkedItem{
+			ConnectionID: b.connection, ContactID: contact, AccountID: "a", UserID: fmt.Sprint("u", i),
+			Cause: bridge.CauseRefusedByHubSpot, Advice: "do something", Words: "no",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// champions is a program that can be connected.
+const champions = "48001"
+
+func (b bench) beginSwitch(t *testing.T) {
+	t.Helper()
+	_, err := b.Store.BeginSwitch(t.Context(), store.SwitchRequest{
+		ConnectionID: b.connection, To: champions, InPlace: true, Properties: []string{bridge.PropReferralCode},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

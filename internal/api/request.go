@@ -64,18 +64,34 @@ func (r *request) contact() string {
 	return id
 }
 
-// number reads a whole number of the query.
-func (r *request) number(name string, fallback, low, high int) int {
-	r.asked = append(r.asked, name)
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return fallback
+// latest stands for the number of the latest run, or switch.
+const latest = "latest"
+
+// number reads a number of the path; 0: the latest.
+func (r *request) number(name string) int64 {
+	text := r.PathValue(name)
+	if text == latest {
+		return 0
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high {
-		r.mistake(name, "must be a whole number from %d to %d", low, high)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		r.mistake(name, "must be a number, or %q", latest)
 	}
 	return n
+}
+
+// numbered is what number reads.
+func numbered(n int64) string {
+	if n == 0 {
+		return latest
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// parameter reads a parameter of the query.
+func (r *request) parameter(name string) string {
+	r.asked = append(r.asked, name)
+	return r.URL.Query().Get(name)
 }
 
 // required notes a string of the body that is missing.

@@ -25,6 +25,26 @@ var routes = []route{
 
 	{http.MethodGet, "/connections/{connection}/rules", "getRules", http.StatusOK, (*Handler).getRules},
 	{http.MethodPatch, "/connections/{connection}/rules", "changeRules", http.StatusOK, (*Handler).changeRules},
+
+	{http.MethodGet, "/connections/{connection}/contacts/{contact}", "getContact", http.StatusOK, (*Handler).getContact},
+	{http.MethodGet, "/connections/{connection}/contacts/{contact}/events", "listContactEvents", http.StatusOK, (*Handler).listContactEvents},
+	{http.MethodPost, "/connections/{connection}/contacts/{contact}/reveal", "revealContact", http.StatusOK, (*Handler).revealContact},
+	{http.MethodPost, "/connections/{connection}/contacts/{contact}/resync", "resyncContact", http.StatusAccepted, (*Handler).resyncContact},
+
+	{http.MethodGet, "/connections/{connection}/parked", "listParked", http.StatusOK, (*Handler).listParked},
+	{http.MethodPost, "/connections/{connection}/parked/retry", "retryParked", http.StatusOK, (*Handler).retryParked},
+	{http.MethodPost, "/connections/{connection}/parked/discard", "discardParked", http.StatusOK, (*Handler).discardParked},
+
+	{http.MethodPost, "/connections/{connection}/mass-syncs", "startMassSync", http.StatusAccepted, (*Handler).startMassSync},
+	{http.MethodGet, "/connections/{connection}/mass-syncs/{run}", "getMassSync", http.StatusOK, (*Handler).getMassSync},
+	{http.MethodPost, "/connections/{connection}/mass-syncs/{run}/pause", "pauseMassSync", http.StatusAccepted, (*Handler).pauseMassSync},
+	{http.MethodPost, "/connections/{connection}/mass-syncs/{run}/resume", "resumeMassSync", http.StatusAccepted, (*Handler).resumeMassSync},
+	{http.MethodPost, "/connections/{connection}/mass-syncs/{run}/cancel", "cancelMassSync", http.StatusAccepted, (*Handler).cancelMassSync},
+
+	{http.MethodGet, "/connections/{connection}/programs", "listPrograms", http.StatusOK, (*Handler).listPrograms},
+	{http.MethodPost, "/connections/{connection}/program-switches/plan", "planProgramSwitch", http.StatusOK, (*Handler).planProgramSwitch},
+	{http.MethodPost, "/connections/{connection}/program-switches", "startProgramSwitch", http.StatusAccepted, (*Handler).startProgramSwitch},
+	{http.MethodGet, "/connections/{connection}/program-switches/{switch}", "getProgramSwitch", http.StatusOK, (*Handler).getProgramSwitch},
 }
 
 // Operation is what anybody may know of a route.

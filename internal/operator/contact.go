@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/sethvargo/go-retry"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -18,7 +15,7 @@ import (
 type contactRecords interface {
 	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
 	OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error)
-	ContactHistory(ctx context.Context, connectionID, contactID string, limit int) ([]store.HeardEvent, error)
+	ContactHistory(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]store.HeardEvent, error)
 	AppendEvents(ctx context.Context, events []store.Event) (int, error)
 }
 
@@ -65,16 +62,6 @@ func (s ContactStatus) known() bool {
 // Contact returns where a contact stands. Of one that we never heard of there
 // is nothing to tell, which is a refusal of kind not_found.
 func (o *Operator) Contact(ctx context.Context, connectionID, contactID string) (ContactStatus, error) {
-	status, err := o.contactStatus(ctx, connectionID, contactID)
-	if err == nil && !status.known() {
-		err = refuse(bridge.NotFound, "unknown_contact",
-			"nothing is known of contact %s: HubSpot told nothing of it, and no participant matched it; "+
-				"if HubSpot has it, \"starter contact resync %[1]s\" has it looked at", contactID)
-	}
-	return status, err
-}
-
-func (o *Operator) contactStatus(ctx context.Context, connectionID, contactID string) (ContactStatus, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {
 		return ContactStatus{}, err
@@ -83,56 +70,50 @@ func (o *Operator) contactStatus(ctx context.Context, connectionID, contactID st
 	if err != nil {
 		return ContactStatus{}, err
 	}
-	heard, err := o.store.ContactHistory(ctx, connectionID, contactID, historyShown)
+	heard, err := o.store.ContactHistory(ctx, connectionID, contactID, 0, historyShown)
 	if err != nil {
 		return ContactStatus{}, err
 	}
-	return ContactStatus{
+	status := ContactStatus{
 		ConnectionID: connectionID, ContactID: contactID,
 		Mapped: known.Mapping != nil,
 		Erased: known.Erased || known.Ledger.State == bridge.StateErased,
 		Ledger: known.Ledger, Parked: parked, Heard: heard,
 		WorkflowID: workflows.ContactLifecycleID(connectionID, contactID),
-	}, nil
+	}
+	if !status.known() {
+		return status, refuse(bridge.NotFound, "unknown_contact",
+			"nothing is known of contact %s: HubSpot told nothing of it, and no participant matched it; "+
+				"if HubSpot has it, \"starter contact resync %[1]s\" has it looked at", contactID)
+	}
+	return status, nil
+}
+
+// Heard returns what was heard of a contact, what came in last first, at most
+// limit events: those before an event's id, or the latest for 0. Events are kept
+// for some days only.
+func (o *Operator) Heard(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]store.HeardEvent, error) {
+	return o.store.ContactHistory(ctx, connectionID, contactID, before, limit)
+}
+
+// Resync is the wish to have a contact looked at again.
+type Resync struct {
+	WorkflowID string
+	// DecidedAt is when the contact was last decided about: a later decision, with
+	// a reason, is the outcome.
+	DecidedAt time.Time
 }
 
 // Resync has a contact looked at again, whatever is known of it. It returns
-// when the wish is durable; a relay passes it on within a second or so. before
-// is when the contact was last decided about, for AwaitDecision.
-func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (before time.Time, err error) {
+// when the wish is durable; a relay passes it on within a second or so.
+func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (Resync, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {
-		return time.Time{}, err
+		return Resync{}, err
 	}
 	_, err = o.store.AppendEvents(ctx, []store.Event{{
 		ConnectionID: connectionID, ContactID: contactID, Kind: store.EventResync,
 		OccurredAt: o.now(), DedupeKey: "resync/" + rand.Text(), // every wish counts
 	}})
-	return known.Ledger.DecidedAt, err
-}
-
-// pollDecision is how often a decision is looked for.
-const pollDecision = 200 * time.Millisecond
-
-var errUndecided = errors.New("no decision yet")
-
-// AwaitDecision waits until a contact was decided about again, and returns
-// where it stands then. ctx bounds the wait.
-func (o *Operator) AwaitDecision(ctx context.Context, connectionID, contactID string, before time.Time) (ContactStatus, error) {
-	err := retry.Do(ctx, retry.NewConstant(pollDecision), func(ctx context.Context) error {
-		known, err := o.store.Known(ctx, connectionID, contactID)
-		// Without a reason the contact was mapped, but its look goes on.
-		if err == nil && (!known.Ledger.DecidedAt.After(before) || known.Ledger.Reason == "") {
-			return retry.RetryableError(errUndecided)
-		}
-		return err
-	})
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return ContactStatus{}, fmt.Errorf("contact %s was not decided about in time; its work goes on: see %s in Temporal, or \"starter contact show %[1]s\" later",
-			contactID, workflows.ContactLifecycleID(connectionID, contactID))
-	}
-	if err != nil {
-		return ContactStatus{}, err
-	}
-	return o.contactStatus(ctx, connectionID, contactID)
+	return Resync{WorkflowID: workflows.ContactLifecycleID(connectionID, contactID), DecidedAt: known.Ledger.DecidedAt}, err
 }

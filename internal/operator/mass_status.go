@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
@@ -32,10 +33,13 @@ func (s MassSyncStatus) KeptOut() int64 { return s.Blocked + s.NoEmail }
 func (s MassSyncStatus) Ended() bool { return !s.FinishedAt.IsZero() }
 
 // MassSyncStatus tells where a mass sync of a connection stands: the one named,
-// or the latest for run 0. It is a not_found error if there is none. It needs
-// neither Temporal nor a worker.
+// or the latest for run 0. Where there is none, that is a refusal of kind
+// not_found. It needs neither Temporal nor a worker.
 func (o *Operator) MassSyncStatus(ctx context.Context, connectionID string, runID int64) (MassSyncStatus, error) {
 	p, err := o.store.MassProgress(ctx, connectionID, runID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		return MassSyncStatus{}, refuse(bridge.NotFound, "unknown_mass_sync", "there was no such mass sync")
+	}
 	if err != nil {
 		return MassSyncStatus{}, err
 	}

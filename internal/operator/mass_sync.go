@@ -82,10 +82,10 @@ func (o *Operator) startMassSync(ctx context.Context, run store.Run) (started bo
 	return true, nil
 }
 
-// PauseMassSync has the mass sync finish what it has begun, and then wait. It
-// returns the run's number.
-func (o *Operator) PauseMassSync(ctx context.Context, connectionID string) (int64, error) {
-	run, err := o.wish(ctx, connectionID, store.WishPause)
+// PauseMassSync has the mass sync finish what it has begun, and then wait: the
+// one named, or the latest for run 0. It returns the run's number.
+func (o *Operator) PauseMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
+	run, err := o.wish(ctx, connectionID, runID, store.WishPause)
 	if err != nil {
 		return 0, err
 	}
@@ -94,8 +94,8 @@ func (o *Operator) PauseMassSync(ctx context.Context, connectionID string) (int6
 }
 
 // ResumeMassSync has a paused mass sync go on, also one that was interrupted.
-func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string) (int64, error) {
-	run, err := o.wish(ctx, connectionID, store.WishGo)
+func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
+	run, err := o.wish(ctx, connectionID, runID, store.WishGo)
 	if err != nil {
 		return 0, err
 	}
@@ -108,8 +108,8 @@ func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string) (int
 
 // CancelMassSync has the mass sync finish what it has begun, and then end. What
 // it has done stays.
-func (o *Operator) CancelMassSync(ctx context.Context, connectionID string) (int64, error) {
-	run, err := o.wish(ctx, connectionID, store.WishCancel)
+func (o *Operator) CancelMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
+	run, err := o.wish(ctx, connectionID, runID, store.WishCancel)
 	if err != nil {
 		return 0, err
 	}
@@ -120,8 +120,8 @@ func (o *Operator) CancelMassSync(ctx context.Context, connectionID string) (int
 }
 
 // wish notes what the operator wants of the mass sync that is under way.
-func (o *Operator) wish(ctx context.Context, connectionID string, wish store.Wish) (store.Run, error) {
-	p, err := o.store.MassProgress(ctx, connectionID, 0)
+func (o *Operator) wish(ctx context.Context, connectionID string, runID int64, wish store.Wish) (store.Run, error) {
+	p, err := o.store.MassProgress(ctx, connectionID, runID)
 	if bridge.KindOf(err) == bridge.NotFound || err == nil && !p.FinishedAt.IsZero() {
 		return store.Run{}, errNoMassSync
 	}

@@ -69,7 +69,7 @@ func TestStartMassSync_takesUpOneThatNobodyWorksOn(t *testing.T) {
 	s.Temporal.End(workflows.MassSyncID(s.Connection.ID, id))
 	_, err := s.Operator.StartMassSync(t.Context(), s.Connection, true)
 	wantRefusal(t, err, "is under way") // a rehearsal is not what was interrupted
-	if _, err := s.Operator.ResumeMassSync(t.Context(), s.Connection.ID); err != nil {
+	if _, err := s.Operator.ResumeMassSync(t.Context(), s.Connection.ID, id); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(s.Temporal.Started()); n != 3 {
@@ -81,7 +81,7 @@ func TestMassSync_isPausedResumedAndCancelled(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
 	pause, resume, cancel := s.Operator.PauseMassSync, s.Operator.ResumeMassSync, s.Operator.CancelMassSync
-	_, err := pause(t.Context(), s.Connection.ID)
+	_, err := pause(t.Context(), s.Connection.ID, 0)
 	wantRefusal(t, err, "no mass sync is under way")
 
 	id := startMass(t, s, false)
@@ -97,18 +97,18 @@ func TestMassSync_isPausedResumedAndCancelled(t *testing.T) {
 			t.Errorf("%d signals, want %d", got, signals)
 		}
 	}
-	step(func() (int64, error) { return pause(t.Context(), s.Connection.ID) }, workflows.MassSyncPaused, 1)
-	step(func() (int64, error) { return resume(t.Context(), s.Connection.ID) }, workflows.MassSyncPlanning, 2)
-	step(func() (int64, error) { return cancel(t.Context(), s.Connection.ID) }, workflows.MassSyncPlanning, 3)
+	step(func() (int64, error) { return pause(t.Context(), s.Connection.ID, 0) }, workflows.MassSyncPaused, 1)
+	step(func() (int64, error) { return resume(t.Context(), s.Connection.ID, 0) }, workflows.MassSyncPlanning, 2)
+	step(func() (int64, error) { return cancel(t.Context(), s.Connection.ID, 0) }, workflows.MassSyncPlanning, 3)
 	if got := massStatus(t, s); !got.Stopping {
 		t.Error("it does not say that it is about to end")
 	}
-	_, err = resume(t.Context(), s.Connection.ID)
+	_, err = resume(t.Context(), s.Connection.ID, 0)
 	wantRefusal(t, err, "has ended, or is about to")
 
 	s.Temporal.End(workflows.MassSyncID(s.Connection.ID, id)) // nobody is left to end it
-	step(func() (int64, error) { return cancel(t.Context(), s.Connection.ID) }, workflows.MassSyncCancelled, 0)
-	_, err = cancel(t.Context(), s.Connection.ID)
+	step(func() (int64, error) { return cancel(t.Context(), s.Connection.ID, 0) }, workflows.MassSyncCancelled, 0)
+	_, err = cancel(t.Context(), s.Connection.ID, 0)
 	wantRefusal(t, err, "no mass sync is under way")
 }
 
@@ -156,7 +156,7 @@ func TestMassSyncStatus_tellsHowLongItWillTake(t *testing.T) {
 	if got := massStatus(t, s); got.Predicted == nil || got.Predicted.Created != 300 || got.Predicted.HubSpotCalls != 1100 {
 		t.Errorf("the prediction is %+v", got.Predicted)
 	}
-	if _, err := s.Operator.MassSyncStatus(ctx, s.Connection.ID, id+9); bridge.KindOf(err) != bridge.NotFound {
+	if _, err := s.Operator.MassSyncStatus(ctx, s.Connection.ID, id+9); !isRefusal(err, bridge.NotFound, "unknown_mass_sync") {
 		t.Errorf("status of a run that never was: %v", err)
 	}
 }

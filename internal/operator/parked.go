@@ -16,6 +16,7 @@ import (
 // parkedRecords is the work that waits for a person.
 type parkedRecords interface {
 	ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error)
+	ParkedPage(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error)
 	ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, error)
 	CloseParked(ctx context.Context, id int64, outcome store.Outcome) error
 	RetryContacts(ctx context.Context, connectionID string, itemIDs []int64, at time.Time) (retried []int64, err error)
@@ -26,9 +27,10 @@ type parkedRecords interface {
 // be done in a minute, so that one among thousands that fails delays few.
 const retryAtOnce = 1000
 
-// Parked lists what waits for a person, the oldest first.
-func (o *Operator) Parked(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error) {
-	return o.store.ParkedItems(ctx, connectionID)
+// Parked lists what waits for a person, the oldest first, at most limit items:
+// those after the item with an id.
+func (o *Operator) Parked(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error) {
+	return o.store.ParkedPage(ctx, connectionID, after, limit)
 }
 
 // Retried says what became of a wish to retry.

@@ -17,7 +17,7 @@ import (
 
 func openIDs(t *testing.T, s *wiringtest.System) []int64 {
 	t.Helper()
-	items, err := s.Operator.Parked(t.Context(), s.Connection.ID)
+	items, err := s.Operator.Parked(t.Context(), s.Connection.ID, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRetry_saysWhatIsNotOpenAndDoesTheRest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
-	if items, err := s.Operator.Parked(t.Context(), other.ID); err != nil || len(items) != 1 {
+	if items, err := s.Operator.Parked(t.Context(), other.ID, 0, 100); err != nil || len(items) != 1 {
 		t.Errorf("the other connection has %d items, %v", len(items), err)
 	}
 }

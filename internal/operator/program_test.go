@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -131,8 +132,18 @@ func TestStartSwitch_startsOneWorkflow(t *testing.T) {
 	s := wiringtest.New(t)
 	plan, err := s.Operator.PlanSwitch(t.Context(), s.Connection, operator.SwitchInput{Program: champions, InPlace: true, MassSync: true})
 	must(t, err)
-	_, err = s.Operator.StartSwitch(t.Context(), plan)
+	begun := make(chan error)
+	go func() { // as the workflow would
+		_, err := s.Store.BeginSwitch(context.WithoutCancel(t.Context()), store.SwitchRequest{
+			ConnectionID: s.Connection.ID, To: champions, InPlace: true, MassSync: true, Properties: []string{bridge.PropReferralCode}})
+		begun <- err
+	}()
+	sw, err := s.Operator.StartSwitch(t.Context(), plan)
 	must(t, err)
+	must(t, <-begun)
+	if sw.To != champions || sw.State != store.SwitchHolding {
+		t.Errorf("it began as %+v", sw)
+	}
 
 	started := s.Temporal.Started()
 	if len(started) != 1 || started[0].Options.ID != "program-switch/"+s.Connection.ID {
@@ -154,9 +165,21 @@ func TestPlanSwitch_takesUpTheSameSwitch(t *testing.T) {
 	if err != nil || !plan.UnderWay {
 		t.Fatalf("plan %+v: %v", plan, err)
 	}
-	status, err := s.Operator.SwitchStatus(t.Context(), s.Connection.ID)
-	if err != nil || status.ID != sw.ID {
-		t.Errorf("status %+v: %v", status, err)
+	status, err := s.Operator.SwitchStatus(t.Context(), s.Connection.ID, 0)
+	if err != nil || status.ID != sw.ID || !status.Stopped {
+		t.Errorf("status %+v: %v; nobody works on it", status, err)
+	}
+	taken, err := s.Operator.StartSwitch(t.Context(), plan)
+	if err != nil || taken.ID != sw.ID {
+		t.Errorf("taken up as %+v: %v", taken, err)
+	}
+	status, err = s.Operator.SwitchStatus(t.Context(), s.Connection.ID, sw.ID)
+	if err != nil || status.Stopped {
+		t.Errorf("status %+v: %v; somebody works on it", status, err)
+	}
+	_, err = s.Operator.SwitchStatus(t.Context(), "cother", sw.ID)
+	if !isRefusal(err, bridge.NotFound, "unknown_program_switch") {
+		t.Errorf("the switch of another connection: %v", err)
 	}
 }
 

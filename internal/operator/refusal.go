@@ -20,6 +20,15 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 
 func (r *Refusal) Unwrap() error { return r.Err }
 
+// As lets bridge.KindOf tell a refusal's kind.
+func (r *Refusal) As(target any) bool {
+	e, ok := target.(**bridge.Error)
+	if ok {
+		*e = &bridge.Error{Kind: r.Kind, Op: "operator", Code: r.Code, Err: r.Err}
+	}
+	return ok
+}
+
 // refuse makes a refusal; format and args are those of fmt.Errorf.
 func refuse(kind bridge.Kind, code, format string, args ...any) error {
 	return &Refusal{Kind: kind, Code: code, Err: fmt.Errorf(format, args...)}

@@ -2,9 +2,11 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -15,9 +17,12 @@ import (
 	"advocatesync/workflows"
 )
 
+// startPatience is how long the start of a switch waits for a worker.
+const startPatience = 10 * time.Second
+
 // StartSwitch begins what was planned, or takes up the same switch where it is
-// under way.
-func (o *Operator) StartSwitch(ctx context.Context, plan SwitchPlan) (*SwitchRun, error) {
+// under way, and returns it once it is on record.
+func (o *Operator) StartSwitch(ctx context.Context, plan SwitchPlan) (store.ProgramSwitch, error) {
 	c := plan.Connection
 	run, err := o.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflows.ProgramSwitchID(c.ID),
@@ -29,82 +34,105 @@ func (o *Operator) StartSwitch(ctx context.Context, plan SwitchPlan) (*SwitchRun
 		ConnectionID: c.ID, Program: plan.To.ID, InPlace: plan.InPlace, MassSync: plan.MassSync,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start the switch of connection %s: %w", c.ID, err)
+		return store.ProgramSwitch{}, fmt.Errorf("start the switch of connection %s: %w", c.ID, err)
 	}
-	return &SwitchRun{operator: o, plan: plan, run: run}, nil
+	return o.awaitSwitch(ctx, plan, run)
 }
 
-// SwitchStatus returns a connection's latest switch, or a not_found error.
-func (o *Operator) SwitchStatus(ctx context.Context, connectionID string) (store.ProgramSwitch, error) {
-	return o.store.LatestSwitch(ctx, connectionID)
-}
+// pollSwitch is how often the record of a switch is looked for.
+const pollSwitch = 100 * time.Millisecond
 
-// SwitchRun is a switch that somebody may wait for.
-type SwitchRun struct {
-	operator *Operator
-	plan     SwitchPlan
-	run      client.WorkflowRun
-}
-
-// pollSwitch is how often the progress of a switch is looked at.
-const pollSwitch = 250 * time.Millisecond
-
-// Wait waits until the program is connected or refused and, with toTheEnd,
-// until the contacts are refreshed too. How it stands is told again and again.
-// It returns the switch as it is then; one that did not begin is an error. ctx
-// bounds the wait, not the switch.
-func (r *SwitchRun) Wait(ctx context.Context, toTheEnd bool, tell func(store.ProgramSwitch)) (store.ProgramSwitch, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// awaitSwitch waits until a workflow has put its switch on record, or has found
+// that it may not begin after all.
+func (o *Operator) awaitSwitch(ctx context.Context, plan SwitchPlan, run client.WorkflowRun) (store.ProgramSwitch, error) {
+	waiting, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- r.outcome(ctx) }()
+	go func() { ended <- outcome(waiting, run, plan.To.ID) }()
 	tick := time.NewTicker(pollSwitch)
 	defer tick.Stop()
-	var last store.ProgramSwitch
 	for {
-		var outcome error
-		over := false
+		if sw, begun, err := o.begunSwitch(ctx, plan); begun || err != nil {
+			return sw, err
+		}
 		select {
-		case outcome = <-ended:
-			over = true
+		case err := <-ended:
+			if err != nil && waiting.Err() == nil {
+				return store.ProgramSwitch{}, err
+			}
 		case <-tick.C:
-		}
-		if outcome != nil {
-			return last, outcome
-		}
-		now, mine, err := r.look(ctx)
-		if err != nil {
-			return last, err
-		}
-		if mine {
-			last = now
-			tell(now)
-		}
-		connected := mine && (now.State == store.SwitchRefreshing || !now.FinishedAt.IsZero())
-		if over || connected && !toTheEnd {
-			return now, nil
+		case <-waiting.Done():
+			return store.ProgramSwitch{}, refuse(bridge.Unavailable, "no_worker",
+				"no worker has taken the switch up yet; it begins as soon as one does: see \"starter program status\"")
 		}
 	}
 }
 
-// outcome waits for the workflow.
-func (r *SwitchRun) outcome(ctx context.Context) error {
+// outcome waits for the workflow of a switch.
+func outcome(ctx context.Context, run client.WorkflowRun, program string) error {
 	var result workflows.ProgramSwitchResult
-	if err := r.run.Get(ctx, &result); err != nil {
+	if err := run.Get(ctx, &result); err != nil {
 		return fmt.Errorf("the switch stopped; ask for it again to take it up: %w", err)
 	}
 	if result.NotBegun != "" {
-		return notBegun(result.NotBegun, r.plan.To.ID)
+		return notBegun(result.NotBegun, program)
 	}
 	return nil
 }
 
-// look returns the switch, and whether it is the one that was asked for and
-// not an earlier one.
-func (r *SwitchRun) look(ctx context.Context) (store.ProgramSwitch, bool, error) {
-	now, err := r.operator.store.LatestSwitch(ctx, r.plan.Connection.ID)
+// begunSwitch returns the switch that was asked for, not an earlier one.
+func (o *Operator) begunSwitch(ctx context.Context, plan SwitchPlan) (sw store.ProgramSwitch, begun bool, err error) {
+	sw, err = o.store.LatestSwitch(ctx, plan.Connection.ID)
 	if bridge.KindOf(err) == bridge.NotFound {
-		return now, false, nil
+		return sw, false, nil
 	}
-	return now, err == nil && now.ID > r.plan.former, err
+	return sw, err == nil && sw.ID > plan.former, err
+}
+
+// SwitchStatus is where a program switch stands.
+type SwitchStatus struct {
+	store.ProgramSwitch
+	Stopped bool // it is not finished, and nobody works on it: asking for it again takes it up
+}
+
+// SwitchStatus tells where a switch of a connection stands: the one with an id,
+// or the latest for 0. Where there is none, that is a refusal of kind not_found.
+func (o *Operator) SwitchStatus(ctx context.Context, connectionID string, switchID int64) (SwitchStatus, error) {
+	sw, err := o.findSwitch(ctx, connectionID, switchID)
+	if err != nil || !sw.FinishedAt.IsZero() {
+		return SwitchStatus{ProgramSwitch: sw}, err
+	}
+	working, err := o.atWork(ctx, workflows.ProgramSwitchID(connectionID))
+	if err != nil || working {
+		return SwitchStatus{ProgramSwitch: sw}, err
+	}
+	sw, err = o.findSwitch(ctx, connectionID, sw.ID) // it may have come to its end just now
+	return SwitchStatus{ProgramSwitch: sw, Stopped: sw.FinishedAt.IsZero()}, err
+}
+
+func (o *Operator) findSwitch(ctx context.Context, connectionID string, switchID int64) (sw store.ProgramSwitch, err error) {
+	if switchID == 0 {
+		sw, err = o.store.LatestSwitch(ctx, connectionID)
+	} else {
+		sw, err = o.store.Switch(ctx, switchID)
+	}
+	switch {
+	case bridge.KindOf(err) == bridge.NotFound && switchID == 0:
+		return sw, refuse(bridge.NotFound, "unknown_program_switch", "the program was never changed")
+	case bridge.KindOf(err) == bridge.NotFound, err == nil && sw.ConnectionID != connectionID:
+		return store.ProgramSwitch{}, refuse(bridge.NotFound, "unknown_program_switch", "there was no program switch %d", switchID)
+	}
+	return sw, err
+}
+
+// atWork tells whether a workflow is running.
+func (o *Operator) atWork(ctx context.Context, workflowID string) (bool, error) {
+	found, err := o.temporal.DescribeWorkflow(ctx, workflowID, "")
+	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask Temporal for %s: %w", workflowID, err)
+	}
+	return found.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }

@@ -9,6 +9,7 @@ import (
 
 // HeardEvent is one event as the inbox keeps it.
 type HeardEvent struct {
+	ID         int64 // grows with every event that comes in
 	Kind       EventKind
 	Property   string
 	OccurredAt time.Time
@@ -18,20 +19,21 @@ type HeardEvent struct {
 }
 
 // ContactHistory returns what the inbox still holds of a contact, what came in
-// last first, at most limit events.
-func (s *Store) ContactHistory(ctx context.Context, connectionID, contactID string, limit int) ([]HeardEvent, error) {
+// last first, at most limit events: those before an event's id, or the latest
+// for 0.
+func (s *Store) ContactHistory(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]HeardEvent, error) {
 	rows, err := s.pool.Query(ctx, `
-SELECT kind, property, occurred_at, received_at, coalesce(relayed_at, '0001-01-01Z'), echo
+SELECT id, kind, property, occurred_at, received_at, coalesce(relayed_at, '0001-01-01Z'), echo
   FROM inbox
- WHERE connection_id = $1 AND contact_id = $2
+ WHERE connection_id = $1 AND contact_id = $2 AND ($3::bigint = 0 OR id < $3)
  ORDER BY id DESC
- LIMIT $3`, connectionID, contactID, limit)
+ LIMIT $4`, connectionID, contactID, before, limit)
 	if err != nil {
 		return nil, wrap(err, "history of contact %s/%s", connectionID, contactID)
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (HeardEvent, error) {
 		var e HeardEvent
-		err := row.Scan(&e.Kind, &e.Property, &e.OccurredAt, &e.ReceivedAt, &e.RelayedAt, &e.Echo)
+		err := row.Scan(&e.ID, &e.Kind, &e.Property, &e.OccurredAt, &e.ReceivedAt, &e.RelayedAt, &e.Echo)
 		return e, err
 	})
 	return events, wrap(err, "history of contact %s/%s", connectionID, contactID)

@@ -25,7 +25,7 @@ func TestContactHistory_newestFirst(t *testing.T) {
 	d.mustAppend(t, changed)
 	d.mustAppend(t, echo) // it came late
 
-	events, err := d.ContactHistory(t.Context(), d.conn.ID, "101", 10)
+	events, err := d.ContactHistory(t.Context(), d.conn.ID, "101", 0, 10)
 	must(t, err)
 	want := []store.HeardEvent{
 		{Kind: store.EventUpdated, OccurredAt: at(2), Echo: true},
@@ -33,16 +33,19 @@ func TestContactHistory_newestFirst(t *testing.T) {
 		{Kind: store.EventCreated, OccurredAt: at(1)},
 	}
 	equalTimes := cmp.Comparer(time.Time.Equal)
-	if diff := cmp.Diff(want, events, equalTimes, cmpopts.IgnoreFields(store.HeardEvent{}, "ReceivedAt", "RelayedAt")); diff != "" {
+	if diff := cmp.Diff(want, events, equalTimes, cmpopts.IgnoreFields(store.HeardEvent{}, "ID", "ReceivedAt", "RelayedAt")); diff != "" {
 		t.Fatal(diff)
 	}
 	if events[0].RelayedAt.IsZero() || !events[1].RelayedAt.IsZero() || events[2].RelayedAt.IsZero() || events[2].ReceivedAt.IsZero() {
 		t.Errorf("when it was received and relayed: %+v", events)
 	}
-	if events, err = d.ContactHistory(t.Context(), d.conn.ID, "101", 1); err != nil || len(events) != 1 || !events[0].Echo {
+	if events, err = d.ContactHistory(t.Context(), d.conn.ID, "101", 0, 1); err != nil || len(events) != 1 || !events[0].Echo {
 		t.Errorf("the newest one: %+v, %v", events, err)
 	}
-	if events, err = d.ContactHistory(t.Context(), d.conn.ID, "999", 1); err != nil || len(events) != 0 {
+	if events, err = d.ContactHistory(t.Context(), d.conn.ID, "101", events[0].ID, 1); err != nil || len(events) != 1 || events[0].Property != "email" {
+		t.Errorf("the one before: %+v, %v", events, err)
+	}
+	if events, err = d.ContactHistory(t.Context(), d.conn.ID, "999", 0, 1); err != nil || len(events) != 0 {
 		t.Errorf("of a contact never heard of: %+v, %v", events, err)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -76,13 +77,22 @@ func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
 
 // ParkedItems returns a connection's open items, the oldest first.
 func (s *Store) ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error) {
+	return s.ParkedPage(ctx, connectionID, 0, math.MaxInt32)
+}
+
+// ParkedPage returns a connection's open items, the oldest first, at most limit
+// of them: those after the item with an id.
+func (s *Store) ParkedPage(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error) {
 	rows, err := s.pool.Query(ctx, `
-SELECT `+parkedColumns+` FROM parked_item WHERE connection_id = $1 AND closed_at IS NULL ORDER BY id`, connectionID)
+SELECT `+parkedColumns+` FROM parked_item
+ WHERE connection_id = $1 AND closed_at IS NULL AND id > $2
+ ORDER BY id
+ LIMIT $3`, connectionID, after, limit)
 	if err != nil {
-		return nil, wrap(err, "parked_items of %s", connectionID)
+		return nil, wrap(err, "parked_page of %s", connectionID)
 	}
 	items, err := pgx.CollectRows(rows, scanParked)
-	return items, wrap(err, "parked_items of %s", connectionID)
+	return items, wrap(err, "parked_page of %s", connectionID)
 }
 
 // OpenParked returns the open items of one contact, the oldest first.

@@ -147,6 +147,9 @@ func (o *operating) showsContacts(t *testing.T, id string) {
 			t.Errorf("it does not tell %q:\n%s", want, text)
 		}
 	}
+	if events := answer[[]json.RawMessage](t, o, "contact events "+id); len(events) == 0 {
+		t.Error("nothing was heard of the contact")
+	}
 	text = o.done(t, "contact show "+id+" --reveal")
 	for _, value := range personal {
 		if !strings.Contains(text, value) {

@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
 )
 
 // Temporal takes schedules and workflow starts without running anything: tests
@@ -78,7 +80,7 @@ func (w *Temporal) ExecuteWorkflow(_ context.Context, options client.StartWorkfl
 	return noRun{}, nil
 }
 
-// noRun is a run that nobody waits for.
+// noRun is a run that does not end while somebody waits.
 type noRun struct{ client.WorkflowRun }
 
 // ListWorkflow lists the workflows that are open, whatever the query says.
@@ -90,6 +92,23 @@ func (w *Temporal) ListWorkflow(context.Context, *workflowservice.ListWorkflowEx
 		list.Executions = append(list.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
 	}
 	return &list, nil
+}
+
+func (noRun) Get(ctx context.Context, _ any) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// DescribeWorkflow tells of a workflow that was asked for that it is running.
+func (w *Temporal) DescribeWorkflow(_ context.Context, workflowID, _ string) (*client.WorkflowExecutionDescription, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, open := w.open[workflowID]; !open {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	found := &client.WorkflowExecutionDescription{}
+	found.Status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	return found, nil
 }
 
 // TerminateWorkflow ends an open workflow.

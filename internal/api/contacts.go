@@ -1,0 +1,164 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
+)
+
+// Contact is where a contact stands with us. Nothing in it is personal.
+type Contact struct {
+	ConnectionID string `json:"connection_id"`
+	ContactID    string `json:"contact_id"`
+	WorkflowID   string `json:"workflow_id"` // where to look in Temporal
+
+	State     string        `json:"state"`
+	Meaning   string        `json:"meaning"`           // of the state, for people
+	Reason    bridge.Reason `json:"reason,omitempty"`  // empty: not decided about, or its look goes on
+	Because   string        `json:"because,omitempty"` // the reason, for people
+	DecidedAt time.Time     `json:"decided_at,omitzero"`
+	Mapped    bool          `json:"mapped"`
+	Erased    bool          `json:"erased"` // a tombstone stands
+
+	Parked []ParkedItem `json:"parked"`
+	Heard  []Event      `json:"heard"` // the latest, the last to come in first
+}
+
+// Event is something that was heard of a contact.
+type Event struct {
+	Kind       store.EventKind `json:"kind"`
+	Property   string          `json:"property,omitempty"`
+	Meaning    string          `json:"meaning"` // for people
+	OccurredAt time.Time       `json:"occurred_at"`
+	RelayedAt  time.Time       `json:"relayed_at,omitzero"` // absent: it waits
+	Echo       bool            `json:"echo"`                // our own write came back
+}
+
+// Person is one person as both vendors show them right now. It is personal.
+type Person struct {
+	HubSpotShowsContact bool          `json:"hubspot_shows_contact"`
+	InRecycleBin        bool          `json:"in_recycle_bin"`
+	HasParticipant      bool          `json:"has_participant"`
+	Fields              []PersonField `json:"fields"`
+}
+
+// PersonField is one fact about a person, side by side.
+type PersonField struct {
+	Name     string `json:"name"`
+	HubSpot  string `json:"hubspot"`
+	Advocate string `json:"advocate"`
+	Differs  bool   `json:"differs"` // both sides ought to agree, and do not
+}
+
+// Resync is the wish to have a contact looked at again.
+type Resync struct {
+	ConnectionID string `json:"connection_id"`
+	ContactID    string `json:"contact_id"`
+	WorkflowID   string `json:"workflow_id"`
+	// DecidedAt is when the contact was last decided about. A later decision, with
+	// a reason, is the outcome.
+	DecidedAt time.Time `json:"decided_at,omitzero"`
+}
+
+// stateNew is how the state of a contact that was never looked at is called.
+const stateNew = "new"
+
+func contactOf(s operator.ContactStatus) Contact {
+	c := Contact{
+		ConnectionID: s.ConnectionID, ContactID: s.ContactID, WorkflowID: s.WorkflowID,
+		State: string(s.Ledger.State), Meaning: s.StateWords(), Reason: s.Ledger.Reason, Because: s.ReasonWords(),
+		DecidedAt: utc(s.Ledger.DecidedAt), Mapped: s.Mapped, Erased: s.Erased,
+		Parked: collect(s.Parked, parkedOf), Heard: collect(s.Heard, eventOf),
+	}
+	if s.Ledger.State == bridge.StateNew {
+		c.State = stateNew
+	}
+	return c
+}
+
+func eventOf(e store.HeardEvent) Event {
+	return Event{
+		Kind: e.Kind, Property: e.Property, Meaning: operator.EventWords(e), Echo: e.Echo,
+		OccurredAt: utc(e.OccurredAt), RelayedAt: utc(e.RelayedAt),
+	}
+}
+
+func personOf(p operator.Revealed) Person {
+	return Person{
+		HubSpotShowsContact: p.Contact != nil, HasParticipant: p.Participant != nil,
+		InRecycleBin: p.Contact != nil && p.Contact.Archived,
+		Fields:       collect(p.Fields(), func(f operator.Field) PersonField { return PersonField(f) }),
+	}
+}
+
+func (h *Handler) getContact(r *request) (any, error) {
+	id := r.contact()
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	status, err := h.operator.Contact(r.Context(), c.ID, id)
+	return contactOf(status), err
+}
+
+func (h *Handler) listContactEvents(r *request) (any, error) {
+	id, before, limit := r.contact(), r.cursor(), r.limit()
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	events, err := h.operator.Heard(r.Context(), c.ID, id, before, limit+1)
+	return pageOf(events, limit, eventOf, func(e store.HeardEvent) int64 { return e.ID }), err
+}
+
+func (h *Handler) revealContact(r *request) (any, error) {
+	id := r.contact()
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	person, err := h.operator.Reveal(r.Context(), c, id)
+	return personOf(person), err
+}
+
+func (h *Handler) resyncContact(r *request) (any, error) {
+	id := r.contact()
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	wish, err := h.operator.Resync(r.Context(), c.ID, id)
+	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: wish.WorkflowID, DecidedAt: utc(wish.DecidedAt)}, err
+}
+
+// Contact returns where a contact stands.
+func (c *Client) Contact(ctx context.Context, connection, contact string) (Contact, error) {
+	return send[Contact](ctx, c, call{operation: "getContact", path: []string{connection, contact}})
+}
+
+// ContactEvents returns what was heard of a contact in the last days, the last to
+// come in first: the page that an earlier one named, or the first for "".
+func (c *Client) ContactEvents(ctx context.Context, connection, contact, page string) (Page[Event], error) {
+	return send[Page[Event]](ctx, c, call{operation: "listContactEvents", path: []string{connection, contact}, query: pageQuery(page)})
+}
+
+// RevealContact reads a person live from both vendors.
+func (c *Client) RevealContact(ctx context.Context, connection, contact string) (Person, error) {
+	return send[Person](ctx, c, call{operation: "revealContact", path: []string{connection, contact}})
+}
+
+// ResyncContact has a contact looked at again.
+func (c *Client) ResyncContact(ctx context.Context, connection, contact string) (Resync, error) {
+	return send[Resync](ctx, c, call{operation: "resyncContact", path: []string{connection, contact}})
+}
+
+// utc shows a time without a zone of the server's; the zero time stays zero.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"advocatesync/internal/operator"
+	"advocatesync/workflows"
+)
+
+// MassSync is where a mass sync stands. The numbers of a dry run are
+// predictions.
+type MassSync struct {
+	Run          int64                   `json:"run"`
+	ConnectionID string                  `json:"connection_id"`
+	DryRun       bool                    `json:"dry_run"`
+	State        workflows.MassSyncState `json:"state"`
+	Stopping     bool                    `json:"stopping"`         // cancelled, but what was begun is not finished yet
+	Reason       string                  `json:"reason,omitempty"` // why it failed
+
+	MassSyncCounts
+	Done       int64   `json:"done"`
+	Rate       float64 `json:"rate"`        // participants a second, lately; 0: not known
+	ETASeconds *int64  `json:"eta_seconds"` // null: not known. Of a finished dry run, what the real one will take
+
+	CreatedAt  time.Time           `json:"created_at"`
+	FinishedAt time.Time           `json:"finished_at,omitzero"`
+	Predicted  *MassSyncPrediction `json:"predicted,omitempty"` // by the latest dry run before it
+}
+
+// MassSyncCounts is what became of the participants, and what it took.
+type MassSyncCounts struct {
+	Total         int64 `json:"total"`
+	Created       int64 `json:"created"`
+	Matched       int64 `json:"matched"`
+	Updated       int64 `json:"updated"`
+	Unchanged     int64 `json:"unchanged"`
+	Blocked       int64 `json:"blocked"`  // kept out by a rule or a tombstone, or for want of an email
+	NoEmail       int64 `json:"no_email"` // of those blocked
+	Parked        int64 `json:"parked"`
+	HubSpotCalls  int64 `json:"hubspot_calls"`
+	AdvocateCalls int64 `json:"advocate_calls"`
+}
+
+// MassSyncPrediction is what a dry run foretold.
+type MassSyncPrediction struct {
+	Run int64 `json:"run"`
+	MassSyncCounts
+}
+
+// StartMassSync says how to begin a mass sync.
+type StartMassSync struct {
+	DryRun bool `json:"dry_run,omitempty"` // a rehearsal that writes nothing
+}
+
+// Ended reports that nothing more will happen.
+func (m MassSync) Ended() bool { return !m.FinishedAt.IsZero() }
+
+func countsOf(s operator.MassSyncStatus) MassSyncCounts {
+	return MassSyncCounts{
+		Total: s.Total, Created: s.Created, Matched: s.Matched, Updated: s.Updated, Unchanged: s.Unchanged,
+		Blocked: s.KeptOut(), NoEmail: s.NoEmail, Parked: s.Parked,
+		HubSpotCalls: s.HubSpotCalls, AdvocateCalls: s.AdvocateCalls,
+	}
+}
+
+func massSyncOf(s operator.MassSyncStatus) MassSync {
+	m := MassSync{
+		Run: s.ID, ConnectionID: s.ConnectionID, DryRun: s.DryRun, State: s.State, Stopping: s.Stopping, Reason: s.Reason,
+		MassSyncCounts: countsOf(s), Done: s.Done(), Rate: math.Round(s.Rate*10) / 10,
+		CreatedAt: utc(s.CreatedAt), FinishedAt: utc(s.FinishedAt),
+	}
+	if s.ETAKnown {
+		m.ETASeconds = new(int64(math.Ceil(s.ETA.Seconds())))
+	}
+	if s.Predicted != nil {
+		m.Predicted = &MassSyncPrediction{Run: s.Predicted.ID, MassSyncCounts: countsOf(*s.Predicted)}
+	}
+	return m
+}
+
+func (h *Handler) startMassSync(r *request) (any, error) {
+	var in StartMassSync
+	r.body(&in)
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	run, err := h.operator.StartMassSync(r.Context(), c, in.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	return h.massSync(r, c.ID, run)
+}
+
+func (h *Handler) getMassSync(r *request) (any, error) {
+	run := r.number("run")
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	return h.massSync(r, c.ID, run)
+}
+
+func (h *Handler) massSync(r *request, connection string, run int64) (any, error) {
+	status, err := h.operator.MassSyncStatus(r.Context(), connection, run)
+	return massSyncOf(status), err
+}
+
+func (h *Handler) pauseMassSync(r *request) (any, error) {
+	return h.wishMassSync(r, h.operator.PauseMassSync)
+}
+
+func (h *Handler) resumeMassSync(r *request) (any, error) {
+	return h.wishMassSync(r, h.operator.ResumeMassSync)
+}
+
+func (h *Handler) cancelMassSync(r *request) (any, error) {
+	return h.wishMassSync(r, h.operator.CancelMassSync)
+}
+
+func (h *Handler) wishMassSync(r *request, wish func(ctx context.Context, connectionID string, runID int64) (int64, error)) (any, error) {
+	run := r.number("run")
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	if run, err = wish(r.Context(), c.ID, run); err != nil {
+		return nil, err
+	}
+	return h.massSync(r, c.ID, run)
+}
+
+// StartMassSync starts a mass sync of a connection, or takes up one that was
+// interrupted.
+func (c *Client) StartMassSync(ctx context.Context, connection string, in StartMassSync) (MassSync, error) {
+	return send[MassSync](ctx, c, call{operation: "startMassSync", path: []string{connection}, in: in})
+}
+
+// MassSync returns where a mass sync stands: the one named, or the latest for
+// run 0.
+func (c *Client) MassSync(ctx context.Context, connection string, run int64) (MassSync, error) {
+	return send[MassSync](ctx, c, call{operation: "getMassSync", path: []string{connection, numbered(run)}})
+}
+
+// PauseMassSync has a mass sync finish what it has begun, and then wait; run 0
+// is the latest.
+func (c *Client) PauseMassSync(ctx context.Context, connection string, run int64) (MassSync, error) {
+	return send[MassSync](ctx, c, call{operation: "pauseMassSync", path: []string{connection, numbered(run)}})
+}
+
+// ResumeMassSync has a paused or interrupted mass sync go on; run 0 is the
+// latest.
+func (c *Client) ResumeMassSync(ctx context.Context, connection string, run int64) (MassSync, error) {
+	return send[MassSync](ctx, c, call{operation: "resumeMassSync", path: []string{connection, numbered(run)}})
+}
+
+// CancelMassSync has a mass sync finish what it has begun, and then end; run 0
+// is the latest.
+func (c *Client) CancelMassSync(ctx context.Context, connection string, run int64) (MassSync, error) {
+	return send[MassSync](ctx, c, call{operation: "cancelMassSync", path: []string{connection, numbered(run)}})
+}
