@@ -40,3 +40,34 @@ func latest(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// ObjectHints are what we heard about one record that triggers watch. Like
+// Hints they carry no values; zero times mean "not heard".
+type ObjectHints struct {
+	CreatedAt time.Time            `json:"created_at,omitzero"`
+	Changed   map[string]time.Time `json:"changed,omitempty"`   // the latest change, by property
+	RecheckAt time.Time            `json:"recheck_at,omitzero"` // something came that it may have waited for
+}
+
+// Empty reports that nothing was heard.
+func (h ObjectHints) Empty() bool {
+	return h.CreatedAt.IsZero() && len(h.Changed) == 0 && h.RecheckAt.IsZero()
+}
+
+// Merge folds two sets of hints into one. The order does not matter.
+func (h ObjectHints) Merge(other ObjectHints) ObjectHints {
+	merged := ObjectHints{
+		CreatedAt: latest(h.CreatedAt, other.CreatedAt),
+		RecheckAt: latest(h.RecheckAt, other.RecheckAt),
+	}
+	for _, changed := range []map[string]time.Time{h.Changed, other.Changed} {
+		//workflowcheck:ignore // the latest of each stays, in whatever order they come
+		for property, at := range changed {
+			if merged.Changed == nil {
+				merged.Changed = map[string]time.Time{}
+			}
+			merged.Changed[property] = latest(merged.Changed[property], at)
+		}
+	}
+	return merged
+}

@@ -42,6 +42,10 @@ const (
 	CauseNotReadable       Cause = "not_readable"        // HubSpot told of a contact it never showed
 	CauseParticipantErased Cause = "participant_erased"  // shared with a contact that was deleted for privacy
 	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
+
+	CauseEventBlocked Cause = "event_blocked" // a trigger matches, but its request cannot be made
+	CauseEventRefused Cause = "event_refused" // the vendor refused what a trigger sent
+	CauseEventUnsent  Cause = "event_unsent"  // the vendor failed for longer than we retry: what came of it is not known
 )
 
 // Reports are the causes that hold nothing up: the contact was synced, and a
@@ -49,13 +53,15 @@ const (
 func Reports() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped} }
 
 // ParkedItem is work that cannot succeed without a person. Its subject is a
-// contact, or a participant that has no contact yet.
+// contact, a participant that has no contact yet, or what a trigger made of a
+// change.
 type ParkedItem struct {
-	ID           int64
-	ConnectionID string
-	ContactID    string // empty: the subject is the participant below
-	AccountID    string
-	UserID       string
+	ID             int64
+	ConnectionID   string
+	ContactID      string // empty: the subject is the participant below
+	AccountID      string
+	UserID         string
+	TrackedEventID int64 // not 0: the subject is this event; the contact is its customer
 
 	Cause  Cause
 	Advice string // what the operator can do

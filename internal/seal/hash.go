@@ -8,6 +8,8 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"advocatesync/internal/bridge"
 )
@@ -52,6 +54,15 @@ func (h *Hasher) Identity(id bridge.Identity) []byte {
 
 // ContactID hashes a HubSpot contact id.
 func (h *Hasher) ContactID(id string) []byte { return h.sum("contact", id) }
+
+// Submission hashes what tells a form's submission from every other: HubSpot's
+// own id, or else who submitted when.
+func (h *Hasher) Submission(form, conversionID, email string, at time.Time) []byte {
+	if conversionID != "" {
+		return h.sum("submission", form, conversionID)
+	}
+	return h.sum("submission", form, "", email, strconv.FormatInt(at.UnixMilli(), 10))
+}
 
 // Properties hashes contact properties. As in HubSpot, an empty value counts as
 // absent.

@@ -10,7 +10,7 @@ import (
 // in which rows are locked. What is not listed here is kept, see keptAfter.
 var forgottenWith = []string{
 	"sync_run", "participant_ledger", "mapping", "former_mapping", "merged_contact", "contact_ledger", "parked_item",
-	"inbox", "program_switch", "trigger_version", "trigger_definition", "hubspot_token", "connect_intent",
+	"tracked_event", "form_submission", "form_cursor", "inbox", "object_inbox", "program_switch", "trigger_version", "trigger_definition", "hubspot_token", "connect_intent",
 	"advocate_event", "advocate_subscription",
 }
 

@@ -160,6 +160,21 @@ const blankParked = `
 UPDATE parked_item SET account_id = '', user_id = '', words = ''
  WHERE connection_id = $1 AND contact_id <> '' AND (account_id, user_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
 
+// What was to be sent for the person is not sent any more; what was sent stays
+// counted.
+const forgetTracked = `
+UPDATE tracked_event e
+   SET words = '', request = NULL, candidates = ARRAY(SELECT c FROM unnest(e.candidates) AS c WHERE c <> ALL ($2)),
+       state = CASE WHEN open.due AND e.reversal THEN 'complete' WHEN open.due THEN 'skipped' ELSE e.state END,
+       reversal = e.reversal AND NOT open.due,
+       reason = CASE WHEN open.due THEN $3 ELSE e.reason END,
+       decided_at = CASE WHEN open.due THEN now() ELSE e.decided_at END
+  FROM (SELECT id, state = 'pending' OR state = 'waiting' AND object_type = 'contact' AND object_id = ANY ($2) AS due
+          FROM tracked_event
+         WHERE connection_id = $1 AND (contact_id = ANY ($2) OR state = 'waiting' AND candidates && $2)
+         ORDER BY id FOR UPDATE) AS open
+ WHERE e.id = open.id`
+
 // settleErased leaves the contacts as erased, and the orphaned ones for a person
 // to look at.
 func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) error {
@@ -169,6 +184,7 @@ func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) 
 	batch.Queue(settleOrphans, e.ConnectionID, orphaned, bridge.CauseParticipantErased)
 	batch.Queue(forgetParked, e.ConnectionID, e.ContactIDs, accounts, users)
 	batch.Queue(blankParked, e.ConnectionID, accounts, users)
+	batch.Queue(forgetTracked, e.ConnectionID, e.ContactIDs, bridge.ReasonErased)
 	for _, id := range orphaned {
 		statement, args := parking(bridge.ParkedItem{ConnectionID: e.ConnectionID, ContactID: id,
 			Cause: bridge.CauseParticipantErased, Advice: e.Advice})

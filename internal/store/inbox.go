@@ -95,8 +95,12 @@ func (s *Store) AppendEvents(ctx context.Context, events []Event) (int, error) {
 // PurgeInbox deletes the events that were relayed before a time. From then on a
 // duplicate of them counts as new.
 func (s *Store) PurgeInbox(ctx context.Context, olderThan time.Time) (int64, error) {
-	tag, err := s.pool.Exec(ctx, "DELETE FROM inbox WHERE relayed_at < $1", olderThan)
-	return tag.RowsAffected(), wrap(err, "purge_inbox")
+	return s.purgeInbox(ctx, contactInbox, olderThan)
+}
+
+func (s *Store) purgeInbox(ctx context.Context, from inbox, olderThan time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM "+from.table+" WHERE relayed_at < $1", olderThan)
+	return tag.RowsAffected(), wrap(err, "purge_%s", from.table)
 }
 
 // HintEvents are events that, folded, say what the hints say. Each counts as new.
@@ -123,10 +127,14 @@ func HintEvents(connectionID, contactID string, hints bridge.Hints) []Event {
 // means that none is waiting. Events of a connection whose work waits do not
 // count.
 func (s *Store) InboxLag(ctx context.Context) (time.Duration, error) {
+	return s.inboxLag(ctx, contactInbox)
+}
+
+func (s *Store) inboxLag(ctx context.Context, of inbox) (time.Duration, error) {
 	var lag time.Duration
 	err := s.pool.QueryRow(ctx, `
 SELECT coalesce(clock_timestamp() - min(i.received_at), interval '0')
-  FROM connection c JOIN inbox i ON i.connection_id = c.id
+  FROM connection c JOIN `+of.table+` i ON i.connection_id = c.id
  WHERE i.relayed_at IS NULL AND`+mayWork).Scan(&lag)
-	return lag, wrap(err, "inbox_lag")
+	return lag, wrap(err, "%s_lag", of.table)
 }

@@ -105,7 +105,7 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
 
 const resolveOthers = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
- WHERE connection_id = $1 AND contact_id = $2 AND closed_at IS NULL AND cause <> ALL ($3)`
+ WHERE connection_id = $1 AND contact_id = $2 AND tracked_event_id IS NULL AND closed_at IS NULL AND cause <> ALL ($3)`
 
 // Settle records the outcome of one look at a contact. The look speaks for the
 // contact as a whole: its item is parked, if it has one, and every other open

@@ -21,29 +21,36 @@ const (
 )
 
 const insertParked = `
-INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, cause, advice, words)
-VALUES ($1, $2, $3, $4, $5, $6, $7) `
+INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, tracked_event_id, cause, advice, words)
+VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, $7, $8) `
 
 // A run that retries an item and parks it again leaves it open.
 const refreshParked = ` DO UPDATE
-   SET account_id = excluded.account_id, user_id = excluded.user_id, advice = excluded.advice, words = excluded.words,
-       retry_run = NULL
+   SET account_id = excluded.account_id, user_id = excluded.user_id, cause = excluded.cause, advice = excluded.advice,
+       words = excluded.words, retry_run = NULL
 RETURNING id`
 
 const parkContact = insertParked +
-	"ON CONFLICT (connection_id, contact_id, cause) WHERE closed_at IS NULL AND contact_id <> ''" + refreshParked
+	"ON CONFLICT (connection_id, contact_id, cause) WHERE closed_at IS NULL AND contact_id <> '' AND tracked_event_id IS NULL" + refreshParked
+
+const parkEvent = insertParked +
+	"ON CONFLICT (tracked_event_id) WHERE closed_at IS NULL AND tracked_event_id IS NOT NULL" + refreshParked
 
 const parkParticipant = insertParked +
 	"ON CONFLICT (connection_id, account_id, user_id, cause) WHERE closed_at IS NULL AND contact_id = ''" + refreshParked
 
 // parking returns the statement that opens an item, or refreshes the open one
-// of the same subject and cause, and its arguments.
+// of the same subject and cause (of an event: of the same subject), and its
+// arguments.
 func parking(item bridge.ParkedItem) (string, []any) {
 	statement := parkContact
-	if item.ContactID == "" {
+	switch {
+	case item.TrackedEventID != 0:
+		statement = parkEvent
+	case item.ContactID == "":
 		statement = parkParticipant
 	}
-	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID,
+	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID, item.TrackedEventID,
 		item.Cause, item.Advice, storable(item.Words)}
 }
 
@@ -67,11 +74,11 @@ func (s *Store) Park(ctx context.Context, item bridge.ParkedItem) (int64, error)
 	return id, wrap(err, "park %s in %s", item.Cause, item.ConnectionID)
 }
 
-const parkedColumns = "id, connection_id, contact_id, account_id, user_id, cause, advice, words, parked_at"
+const parkedColumns = "id, connection_id, contact_id, account_id, user_id, coalesce(tracked_event_id, 0), cause, advice, words, parked_at"
 
 func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
 	var p bridge.ParkedItem
-	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.Cause, &p.Advice, &p.Words, &p.ParkedAt)
+	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.TrackedEventID, &p.Cause, &p.Advice, &p.Words, &p.ParkedAt)
 	return p, err
 }
 

@@ -20,34 +20,50 @@ type ContactHints struct {
 // bridge.Connection.MayWork.
 const mayWork = " c.paused_at IS NULL AND c.status NOT IN ('unauthorized', 'disconnected') "
 
+// inbox is a table of events that wait to be relayed.
+type inbox struct {
+	table   string
+	columns string // what its fold reads, of the event e
+}
+
+var (
+	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at"}
+	objectInbox  = inbox{table: "object_inbox", columns: objectColumns}
+)
+
 // Every connection with waiting events gets the same share, and one after the
 // other gets its turn: a burst in one portal is not felt in another.
-const claimEvents = `
+func (i inbox) claim() string {
+	return `
 WITH waiting AS (
      SELECT c.id, count(*) OVER () AS connections
        FROM connection c
       WHERE` + mayWork + `
-        AND EXISTS (SELECT FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now()))
-SELECT e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at
+        AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now()))
+SELECT ` + i.columns + `
   FROM waiting w
  CROSS JOIN LATERAL (
-       SELECT i.id, i.connection_id, i.contact_id, i.kind, i.occurred_at, i.not_before
-         FROM inbox i
+       SELECT i.*
+         FROM ` + i.table + ` i
         WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
         ORDER BY i.not_before, i.id
         LIMIT greatest($1::bigint / w.connections, 1)
           FOR UPDATE SKIP LOCKED) e
  ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.not_before, e.id), e.connection_id`
+}
 
-const markRelayed = `UPDATE inbox SET relayed_at = clock_timestamp() WHERE id = ANY($1)`
+func (i inbox) markRelayed() string {
+	return "UPDATE " + i.table + " SET relayed_at = clock_timestamp() WHERE id = ANY($1)"
+}
 
-// A contact that cannot be relayed steps back behind the others: 1 s, 2 s, 4 s
-// and so on up to about a minute.
-const postponeRelay = `
-UPDATE inbox
+// What cannot be relayed steps back behind the others: 1 s, 2 s, 4 s and so on
+// up to about a minute.
+func (i inbox) postponeRelay() string {
+	return "UPDATE " + i.table + `
    SET attempts = attempts + 1,
        not_before = clock_timestamp() + interval '1 second' * power(2, least(attempts, 6))
  WHERE id = ANY($1)`
+}
 
 // RelayHints takes about limit waiting events, the same share of every connection
 // and the oldest first, folds them per contact, and hands them to send, once; send
@@ -61,14 +77,26 @@ UPDATE inbox
 func (s *Store) RelayHints(ctx context.Context, limit int,
 	send func(ctx context.Context, batch []ContactHints) []error,
 ) (relayed int, err error) {
+	return relayInbox(ctx, s, contactInbox, limit, foldContacts, send)
+}
+
+// relayInbox does it for any inbox. fold makes of events what is sent, and says
+// for each by which events it is done.
+func relayInbox[T any](ctx context.Context, s *Store, from inbox, limit int,
+	fold func(pgx.Rows) ([]T, [][]int64, error), send func(ctx context.Context, batch []T) []error,
+) (relayed int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		batch, ids, err := claim(ctx, tx, limit)
+		rows, err := tx.Query(ctx, from.claim(), limit)
+		if err != nil {
+			return err
+		}
+		batch, ids, err := fold(rows)
 		if err != nil || len(batch) == 0 {
 			return err
 		}
 		results := send(ctx, batch)
 		if len(results) != len(batch) {
-			return fmt.Errorf("store.relay: %d results for %d contacts", len(results), len(batch))
+			return fmt.Errorf("store.relay: %d results for %d addressees", len(results), len(batch))
 		}
 		var sent, failed []int64
 		for i, result := range results {
@@ -79,28 +107,22 @@ func (s *Store) RelayHints(ctx context.Context, limit int,
 			relayed++
 			sent = append(sent, ids[i]...)
 		}
-		if _, err := tx.Exec(ctx, markRelayed, sent); err != nil {
+		if _, err := tx.Exec(ctx, from.markRelayed(), sent); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, postponeRelay, failed)
+		_, err = tx.Exec(ctx, from.postponeRelay(), failed)
 		return err
 	})
 	if err != nil {
-		return 0, wrap(err, "relay")
+		return 0, wrap(err, "relay_%s", from.table)
 	}
 	return relayed, nil
 }
 
-// claim locks waiting events and folds them. The second result holds, for each
-// contact, the ids of its events.
-func claim(ctx context.Context, tx pgx.Tx, limit int) ([]ContactHints, [][]int64, error) {
-	rows, err := tx.Query(ctx, claimEvents, limit)
-	if err != nil {
-		return nil, nil, err
-	}
+// foldContacts folds events per contact. The second result holds, for each, the
+// ids of its events.
+func foldContacts(rows pgx.Rows) (batch []ContactHints, ids [][]int64, err error) {
 	var (
-		batch []ContactHints
-		ids   [][]int64
 		index = map[ContactHints]int{} // by contact alone: the hints are zero
 		id    int64
 		event Event

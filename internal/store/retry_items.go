@@ -26,7 +26,7 @@ SELECT `+parkedColumns+` FROM parked_item WHERE retry_run = $1 AND closed_at IS 
 const retryContacts = `
 WITH retried AS (
      UPDATE parked_item SET closed_at = now(), outcome = 'retried'
-      WHERE connection_id = $1 AND id = ANY ($2) AND contact_id <> '' AND closed_at IS NULL
+      WHERE connection_id = $1 AND id = ANY ($2) AND contact_id <> '' AND tracked_event_id IS NULL AND closed_at IS NULL
      RETURNING id, contact_id),
      asked AS (
      INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
