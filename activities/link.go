@@ -12,6 +12,7 @@ type Link struct {
 	Sharing  bridge.Program // the connected program, as its links are built
 	HubSpot  HubSpot
 	Advocate Advocate
+	Impact   Conversions
 }
 
 // HubSpot is the connection's portal: calls share its budget and, on the live
@@ -20,12 +21,14 @@ type HubSpot interface {
 	liveContacts
 	contactSets
 	contactProperties
+	records
 }
 
 // Advocate is the connection's tenant.
 type Advocate interface {
 	participants
 	exports
+	userEvents
 }
 
 // Links opens connections.

@@ -22,6 +22,9 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseUnreachable:       "The work kept failing and was given up. Check the connection and the worker's log, then retry.",
 	bridge.CauseParticipantErased: "The participant it shared was deleted for privacy together with another contact. It is unmapped now; to make a participant of its own, clear Advocate user ID and account ID on the contact.",
 	bridge.CauseParticipantLeft:   "The contact was merged into another that has a participant of its own. This one's participant is still in Advocate, without a contact; \"contact show --reveal\" shows it. Delete it there, or set its ids on the contact that should have it, then retry.",
+	bridge.CauseEventBlocked:      "The trigger matches, but what it has to send is not complete. Correct what is missing on the record or in the trigger's definition, then retry.",
+	bridge.CauseEventRefused:      "impact.com or Advocate rejects what the trigger sent, so it does not count. Correct the trigger's definition, the record, or the event type at impact.com, then retry: it is sent under the same order id.",
+	bridge.CauseEventUnsent:       "What the trigger sent stayed without an answer for a day. Check the connection, then retry: it is sent under the same order id, which counts once.",
 	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
 }
 

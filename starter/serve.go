@@ -18,6 +18,7 @@ import (
 	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
 	"advocatesync/internal/webhook"
+	"advocatesync/internal/wiring"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -61,11 +62,14 @@ func (a *app) serve(ctx context.Context) error {
 
 	metrics := tell.Registry
 	telemetry.Figures(metrics, s.Figures, cfg.HubSpot.RatePer10s, log)
-	relay := webhook.NewRelay(webhook.RelayConfig{Outbox: s, Signaler: temporal, Metrics: metrics, Log: log, Now: time.Now})
+	relays := webhook.NewRelayMetrics(metrics)
+	contacts := webhook.NewRelay(webhook.ContactRelay(s, temporal, relays, log))
+	objects := webhook.NewRelay(webhook.ObjectRelay(s, temporal, relays, log))
+	rounds := operator.NewRounds(s, temporal.ScheduleClient(), cfg.TrackInterval, log)
 	mux := http.NewServeMux()
 	mux.Handle(webhook.Path, webhook.NewHandler(webhook.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
-		Inbox: s, Poke: relay.Poke, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Triggers: wiring.NewTriggers(s), Poke: contacts.Poke, PokeObjects: objects.Poke, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
@@ -86,10 +90,10 @@ func (a *app) serve(ctx context.Context) error {
 	health.Register(mux, startup.Checks(s, temporal), metrics)
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { relay.Run(ctx); return nil })
-	group.Go(func() error { early.Run(ctx); return nil })
-	group.Go(func() error { subscriber.run(ctx); return nil })
-	group.Go(func() error { operators.Watch(ctx, log); return nil })
+	watch := func(ctx context.Context) { operators.Watch(ctx, log) }
+	for _, run := range []func(context.Context){contacts.Run, objects.Run, early.Run, subscriber.run, watch, rounds.Run} {
+		group.Go(func() error { run(ctx); return nil })
+	}
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
 	log.InfoContext(ctx, "serving", "address", cfg.ListenAddr, "public_url", cfg.PublicURL)
 	return group.Wait()

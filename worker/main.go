@@ -60,7 +60,8 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	budget := store.NewBudget(s, store.BudgetOptions{Limit: cfg.HubSpot.RatePer10s})
 	vendors := wiring.Vendors{
 		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL,
-		App: hubspot.App{ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret)},
+		App:    hubspot.App{ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret)},
+		Impact: cfg.ImpactBaseURL, ImpactConcurrency: cfg.ImpactConcurrency,
 	}
 	links := wiring.NewLinks(vendors, s, budget, metrics, log)
 	defer links.Close()

@@ -31,23 +31,23 @@ const (
 func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activities.SyncContactResult, error) {
 	inbox := workflow.GetSignalChannel(ctx, SignalHints)
 	for {
-		in.Hints = in.Hints.Merge(drain(inbox))
+		in.Hints = in.Hints.Merge(drain[bridge.Hints](inbox))
 		if in.Hints.Empty() {
 			// Nothing may yield between a fruitless wait and the return: a hint
 			// that arrives then makes the server redo this task, and is seen.
-			if in.Hints = await(ctx, inbox, quiet, "wait for quiet"); in.Hints.Empty() {
+			if in.Hints = await[bridge.Hints](ctx, inbox, quiet, "wait for quiet"); in.Hints.Empty() {
 				return in.Last, ctx.Err()
 			}
 			continue
 		}
 		if d, why := in.pause(ctx); d > 0 {
-			in.Hints = in.Hints.Merge(await(ctx, inbox, d, why))
+			in.Hints = in.Hints.Merge(await[bridge.Hints](ctx, inbox, d, why))
 		}
 		if err := look(ctx, &in); err != nil {
 			return in.Last, err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			in.Hints = in.Hints.Merge(drain(inbox))
+			in.Hints = in.Hints.Merge(drain[bridge.Hints](inbox))
 			return in.Last, workflow.NewContinueAsNewError(ctx, ContactLifecycleName, in)
 		}
 	}
@@ -138,11 +138,17 @@ func live(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// hints are what signals carry, in any order and number.
+type hints[H any] interface {
+	Merge(H) H
+	Empty() bool
+}
+
 // drain takes what has arrived, without waiting.
-func drain(inbox workflow.ReceiveChannel) bridge.Hints {
-	var all bridge.Hints
+func drain[H hints[H]](inbox workflow.ReceiveChannel) H {
+	var all H
 	for {
-		var hints bridge.Hints
+		var hints H
 		if !inbox.ReceiveAsync(&hints) {
 			return all
 		}
@@ -151,16 +157,16 @@ func drain(inbox workflow.ReceiveChannel) bridge.Hints {
 }
 
 // await takes what has arrived, or waits at most d for the next hint.
-func await(ctx workflow.Context, inbox workflow.ReceiveChannel, d time.Duration, why string) bridge.Hints {
-	if heard := drain(inbox); !heard.Empty() {
+func await[H hints[H]](ctx workflow.Context, inbox workflow.ReceiveChannel, d time.Duration, why string) H {
+	if heard := drain[H](inbox); !heard.Empty() {
 		return heard
 	}
 	ctx, cancel := workflow.WithCancel(ctx)
 	defer cancel() // a timer left behind would wake the workflow for nothing
-	var hints bridge.Hints
+	var hints H
 	workflow.NewSelector(ctx).
 		AddReceive(inbox, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &hints) }).
 		AddFuture(workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: why}), func(workflow.Future) {}).
 		Select(ctx)
-	return hints.Merge(drain(inbox)) // a hint may have come with the timer
+	return hints.Merge(drain[H](inbox)) // a hint may have come with the timer
 }

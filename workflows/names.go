@@ -21,6 +21,7 @@ var (
 	retries     *activities.Retries
 	housekeeper *activities.Housekeeping
 	programs    *activities.Programs
+	tracking    *activities.Tracking
 )
 
 // Names that are written into histories, schedules and client calls. They are
@@ -31,6 +32,9 @@ const (
 	// BulkTaskQueue carries the set path's activities, so that a stalled
 	// report or mass sync cannot take the slots of live work.
 	BulkTaskQueue = "advocate-sync-bulk"
+	// ImpactTaskQueue carries calls to impact.com, as many at a time as it is to
+	// see.
+	ImpactTaskQueue = "advocate-sync-impact"
 
 	ContactLifecycleName = "ContactLifecycle"
 	ReportSyncName       = "ReportSync"
@@ -38,9 +42,13 @@ const (
 	HousekeepingName     = "Housekeeping"
 	ProgramSwitchName    = "ProgramSwitch"
 	MassSyncName         = "MassSync"
+	TrackEventName       = "TrackEvent"
+	TrackRoundName       = "TrackRound"
 
 	// SignalHints carries bridge.Hints to a ContactLifecycle.
 	SignalHints = "hints"
+	// SignalChanges carries bridge.ObjectHints to a TrackEvent.
+	SignalChanges = "changes"
 	// SignalWish tells a MassSync that the operator's wish has changed. It
 	// carries nothing: the wish is in the database.
 	SignalWish = "wish"
@@ -60,6 +68,17 @@ func ContactLifecycleID(connectionID, contactID string) string {
 // its runs.
 func ReportSyncID(connectionID string) string {
 	return "report-sync/" + connectionID
+}
+
+// TrackEventID is the workflow id of what triggers make of one record.
+func TrackEventID(connectionID string, t bridge.ObjectType, objectID string) string {
+	return "track/" + connectionID + "/" + string(t) + "/" + objectID
+}
+
+// TrackRoundID is the id of the schedule that looks after a connection's
+// triggers, and the prefix of its runs.
+func TrackRoundID(connectionID string) string {
+	return "track-round/" + connectionID
 }
 
 // RetryParkedID is the workflow id of one retry of parked participants.

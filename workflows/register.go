@@ -17,4 +17,6 @@ func Register(r registry) {
 	r.RegisterWorkflowWithOptions(Housekeeping, workflow.RegisterOptions{Name: HousekeepingName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(ProgramSwitch, workflow.RegisterOptions{Name: ProgramSwitchName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(MassSync, workflow.RegisterOptions{Name: MassSyncName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(TrackEvent, workflow.RegisterOptions{Name: TrackEventName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(TrackRound, workflow.RegisterOptions{Name: TrackRoundName, VersioningBehavior: pinned})
 }

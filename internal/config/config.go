@@ -24,7 +24,9 @@ type Common struct {
 	AdvocateBaseURL *url.URL // without a trailing slash
 	ImpactBaseURL   *url.URL // without a trailing slash
 
+	ImpactConcurrency  int           // calls that one worker may have under way at impact.com
 	ReportSyncInterval time.Duration // how often each connection's report is asked for
+	TrackInterval      time.Duration // how often forms, verdicts and what waits are looked after
 	DeletionHold       time.Duration // how long a deletion waits for what may belong to it
 
 	Log Log
@@ -136,7 +138,9 @@ func (r *reader) common() Common {
 		},
 		AdvocateBaseURL:    r.baseURL("ADVOCATE_BASE_URL", "https://app.referralsaasquatch.com"),
 		ImpactBaseURL:      r.baseURL("IMPACT_BASE_URL", "https://api.impact.com"),
+		ImpactConcurrency:  r.integer("IMPACT_CONCURRENCY", 4, 1, 100),
 		ReportSyncInterval: r.duration("REPORT_SYNC_INTERVAL", time.Minute, time.Second, 24*time.Hour),
+		TrackInterval:      r.duration("TRACK_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		DeletionHold:       r.duration("DELETION_HOLD", time.Minute, 0, time.Hour),
 		Log: Log{
 			JSON:  r.choice("LOG_FORMAT", "text", "json") == "json",

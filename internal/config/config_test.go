@@ -51,7 +51,9 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 		},
 		AdvocateBaseURL:    address("https://app.referralsaasquatch.com"),
 		ImpactBaseURL:      address("https://api.impact.com"),
+		ImpactConcurrency:  4,
 		ReportSyncInterval: time.Minute,
+		TrackInterval:      time.Minute,
 		DeletionHold:       time.Minute,
 	}
 
@@ -91,6 +93,8 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"HUBSPOT_CLIENT_SECRET": "other",
 		"HUBSPOT_RATE_PER_10S":  "190",
 		"REPORT_SYNC_INTERVAL":  "2s",
+		"TRACK_INTERVAL":        "3s",
+		"IMPACT_CONCURRENCY":    "7",
 		"DELETION_HOLD":         "0s",
 		"LOG_FORMAT":            "json",
 		"LOG_LEVEL":             "debug",
@@ -106,7 +110,9 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			},
 			AdvocateBaseURL:    address("http://127.0.0.1:9002"),
 			ImpactBaseURL:      address("http://127.0.0.1:9003"),
+			ImpactConcurrency:  7,
 			ReportSyncInterval: 2 * time.Second,
+			TrackInterval:      3 * time.Second,
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
 		ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",

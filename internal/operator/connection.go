@@ -166,10 +166,12 @@ func (o *Operator) DisconnectConnection(ctx context.Context, c bridge.Connection
 	if err := o.store.SetPaused(ctx, c.ID, true); err != nil { // nothing new begins
 		return d, err
 	}
-	err := o.schedule(ctx, c.ID).Delete(ctx)
-	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
-		return d, fmt.Errorf("delete the report schedule of connection %s: %w", c.ID, err)
+	for _, id := range []string{workflows.ReportSyncID(c.ID), workflows.TrackRoundID(c.ID)} {
+		if err := deleteSchedule(ctx, o.temporal.ScheduleClient(), id); err != nil {
+			return d, fmt.Errorf("delete the schedules of connection %s: %w", c.ID, err)
+		}
 	}
+	var err error
 	if d.Workflows, err = o.endWorkflows(ctx, c.ID); err != nil {
 		return d, err
 	}

@@ -20,6 +20,7 @@ type parkedRecords interface {
 	ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, error)
 	CloseParked(ctx context.Context, id int64, outcome store.Outcome) error
 	RetryContacts(ctx context.Context, connectionID string, itemIDs []int64, at time.Time) (retried []int64, err error)
+	RetryTracked(ctx context.Context, connectionID string, itemIDs []int64) (retried []int64, err error)
 	BeginRetry(ctx context.Context, connectionID string, itemIDs []int64) (store.Run, error)
 }
 
@@ -37,12 +38,13 @@ func (o *Operator) Parked(ctx context.Context, connectionID string, after int64,
 type Retried struct {
 	Contacts     []int64  // items of contacts: these are looked at again
 	Participants []int64  // items of participants: these are read again
+	Events       []int64  // items of what triggers sent: their records are looked at again
 	Workflows    []string // ids of the workflows that read them
 	NotOpen      []int64  // closed, or never there
 }
 
-// Retry has open items tried again. A contact's item is closed at once, and
-// comes back if the contact fails again. The items of participants stay open
+// Retry has open items tried again. The item of a contact, or of what a trigger
+// sent, is closed at once, and comes back if it fails again. The items of participants stay open
 // until a workflow has read and applied them.
 func (o *Operator) Retry(ctx context.Context, connectionID string, ids []int64) (Retried, error) {
 	var r Retried
@@ -67,13 +69,23 @@ func (o *Operator) RetryAll(ctx context.Context, connectionID string) (Retried, 
 }
 
 func (o *Operator) retry(ctx context.Context, connectionID string, items []bridge.ParkedItem, r *Retried) error {
-	var contacts, participants []int64
+	var contacts, participants, events []int64
 	for _, item := range items {
-		if item.ContactID != "" {
+		switch {
+		case item.TrackedEventID != 0:
+			events = append(events, item.ID)
+		case item.ContactID != "":
 			contacts = append(contacts, item.ID)
-		} else {
+		default:
 			participants = append(participants, item.ID)
 		}
+	}
+	if len(events) > 0 {
+		retried, err := o.store.RetryTracked(ctx, connectionID, events)
+		if err != nil {
+			return err
+		}
+		r.Events = retried
 	}
 	if len(contacts) > 0 {
 		retried, err := o.store.RetryContacts(ctx, connectionID, contacts, o.now())

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -68,6 +69,15 @@ func ensureSchedule(ctx context.Context, schedules client.ScheduleClient, want c
 			return &client.ScheduleUpdate{Schedule: &schedule}, nil
 		},
 	})
+}
+
+// deleteSchedule deletes a schedule, if there is one.
+func deleteSchedule(ctx context.Context, schedules client.ScheduleClient, id string) error {
+	err := schedules.GetHandle(ctx, id).Delete(ctx)
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return nil
+	}
+	return err
 }
 
 func sameInterval(have *client.ScheduleSpec, want client.ScheduleSpec) bool {

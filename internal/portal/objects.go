@@ -46,6 +46,7 @@ func (p *Portal) gatherObjects() {
 			return p.readLinks(ctx, t, keysOf(batch))
 		})
 	}
+	p.pages = newGather(true, p.gaps, p.liveToken, p.readPages)
 }
 
 // Object reads a record as it is at some moment after the call, with the given
@@ -145,31 +146,51 @@ func (p *Portal) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]h
 
 // Forms returns all forms of the portal.
 func (p *Portal) Forms(ctx context.Context) ([]hubspot.Form, error) {
+	t := &turn{lane: bridge.LaneLive}
 	var all []hubspot.Form
 	for after := ""; ; {
-		page, next, err := pageOf(ctx, p, opForms, func(ctx context.Context) ([]hubspot.Form, string, error) {
-			return p.client.Forms(ctx, after)
+		var next string
+		page, err := call(ctx, p, t, opForms, true, func(ctx context.Context) (page []hubspot.Form, err error) {
+			page, next, err = p.client.Forms(ctx, after)
+			return page, err
 		})
 		if all = append(all, page...); err != nil || next == "" {
-			return all, err
+			return all, p.wrapDefinition("read forms", err)
 		}
 		after = next
 	}
 }
 
-// Submissions returns a page of a form's submissions, the newest first. after
-// is empty for the first page, next is empty on the last one.
-func (p *Portal) Submissions(ctx context.Context, formID, after string) (page []hubspot.Submission, next string, err error) {
-	return pageOf(ctx, p, opSubmissions, func(ctx context.Context) ([]hubspot.Submission, string, error) {
-		return p.client.Submissions(ctx, formID, after)
-	})
+// pageKey is a page of a form's submissions.
+type pageKey struct{ form, after string }
+
+// SubmissionPage is a page of a form's submissions, the newest first.
+type SubmissionPage struct {
+	Submissions []hubspot.Submission // not to be changed: callers of one page share it
+	Next        string               // asks for the page after; empty on the last
 }
 
-// pageOf makes one call of a list. Nobody waits for those.
-func pageOf[R any](ctx context.Context, p *Portal, op string, do func(context.Context) ([]R, string, error)) (page []R, next string, err error) {
-	page, err = call(ctx, p, &turn{lane: bridge.LaneBulk}, op, true, func(ctx context.Context) (page []R, err error) {
-		page, next, err = do(ctx)
-		return page, err
-	})
-	return page, next, p.wrapDefinition(op, err)
+// Submissions returns a page of a form's submissions, as it is at some moment
+// after the call, in the live lane. Whoever else asks for it now shares the
+// answer. after is empty for the first page.
+func (p *Portal) Submissions(ctx context.Context, formID, after string) (SubmissionPage, error) {
+	page, err := p.pages.do(ctx, pageKey{formID, after}, struct{}{})
+	if err != nil {
+		return SubmissionPage{}, fmt.Errorf("portal %d: read submissions: %w", p.id, err)
+	}
+	return page, nil
+}
+
+// readPages makes a call for each page: HubSpot has no batch of them.
+func (p *Portal) readPages(ctx context.Context, batch []item[pageKey, struct{}]) map[pageKey]outcome[SubmissionPage] {
+	outcomes := make(map[pageKey]outcome[SubmissionPage], len(batch))
+	t := &turn{lane: bridge.LaneLive, held: true}
+	for _, key := range keysOf(batch) {
+		page, err := call(ctx, p, t, opSubmissions, true, func(ctx context.Context) (page SubmissionPage, err error) {
+			page.Submissions, page.Next, err = p.client.Submissions(ctx, key.form, key.after)
+			return page, err
+		})
+		outcomes[key] = outcome[SubmissionPage]{value: page, err: err}
+	}
+	return outcomes
 }

@@ -54,6 +54,7 @@ type Portal struct {
 	writes  *gather[string, bridge.Properties, struct{}]
 	objects map[bridge.ObjectType]*gather[objectKey, struct{}, bridge.Object]
 	links   map[bridge.ObjectType]*gather[string, struct{}, []string] // to contacts, by the type of what they are linked to
+	pages   *gather[pageKey, struct{}, SubmissionPage]
 }
 
 // Option adjusts a Portal when it is made.
@@ -93,6 +94,7 @@ func (p *Portal) Close() {
 	for _, reads := range p.links {
 		reads.close()
 	}
+	p.pages.close()
 }
 
 // Contact reads a contact as it is at some moment after the call, with

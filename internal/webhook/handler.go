@@ -13,6 +13,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
+	"advocatesync/internal/trigger"
 )
 
 // Path is where HubSpot's app has to send its webhooks, below the public URL.
@@ -32,6 +33,13 @@ type Inbox interface {
 	ConnectionByPortal(ctx context.Context, portalID int64) (bridge.Connection, error)
 	// AppendEvents makes the events durable and returns how many were new.
 	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	// AppendObjectEvents does the same with those that triggers watch.
+	AppendObjectEvents(ctx context.Context, events []store.ObjectEvent) (int, error)
+}
+
+// Triggers tells what the enabled triggers of a connection watch.
+type Triggers interface {
+	Watches(ctx context.Context, connectionID string) ([]trigger.Watch, error)
 }
 
 // HandlerConfig is what a Handler is made of. Every field is required.
@@ -40,11 +48,13 @@ type HandlerConfig struct {
 	AppID        int64  // of the HubSpot app; tells our own writes
 	PublicURL    string // what HubSpot was told to call, less Path and without a trailing slash
 
-	Inbox   Inbox
-	Poke    func() // called after events came in; must not block
-	Metrics prometheus.Registerer
-	Log     *slog.Logger
-	Now     func() time.Time
+	Inbox       Inbox
+	Triggers    Triggers
+	Poke        func() // called after events came in; must not block
+	PokeObjects func() // likewise, for those that triggers watch
+	Metrics     prometheus.Registerer
+	Log         *slog.Logger
+	Now         func() time.Time
 }
 
 // Handler takes HubSpot's webhooks in. HubSpot repeats whatever is not
@@ -56,6 +66,7 @@ type Handler struct {
 	portals  *portals
 	inbox    Inbox
 	poke     func()
+	pokeObj  func()
 	metrics  *handlerMetrics
 	refusals *refusalLog
 	now      func() time.Time
@@ -67,9 +78,10 @@ func NewHandler(cfg HandlerConfig) *Handler {
 	return &Handler{
 		verifier: verifier{secret: []byte(cfg.ClientSecret), publicURL: cfg.PublicURL, now: cfg.Now},
 		parser:   parser{appID: strconv.FormatInt(cfg.AppID, 10), now: cfg.Now},
-		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Now),
+		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Triggers.Watches, cfg.Now),
 		inbox:    cfg.Inbox,
 		poke:     cfg.Poke,
+		pokeObj:  cfg.PokeObjects,
 		metrics:  metrics,
 		refusals: newRefusalLog(vendorHubSpot, cfg.Log, cfg.Now, metrics.unsaid),
 		now:      cfg.Now,
@@ -114,48 +126,90 @@ func (h *Handler) take(ctx context.Context, w http.ResponseWriter, r *http.Reque
 // counted unless all went well: the repetition will count.
 func (h *Handler) store(ctx context.Context, elements []json.RawMessage) error {
 	tally := tally{}
-	var events []store.Event
+	var kept kept
 	for _, element := range elements {
-		parsed, disposition := h.parser.parse(element)
-		if len(parsed) == 0 {
-			tally[disposition]++
-			continue
-		}
-		portal := parsed[0].portalID
-		connection, err := h.portals.connection(ctx, portal)
-		if bridge.KindOf(err) == bridge.NotFound {
-			tally[UnknownPortal] += len(parsed)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("find the connection of portal %d: %w", portal, err)
-		}
-		tally[disposition] += len(parsed)
-		for _, e := range parsed {
-			events = append(events, e.stored(connection))
+		if err := h.sort(ctx, h.parser.parse(element), &kept, tally); err != nil {
+			return err
 		}
 	}
-	fresh, err := h.append(ctx, events)
+	repeated, err := h.append(ctx, kept)
 	if err != nil {
 		return err
 	}
-	tally.repeated(len(events) - fresh)
+	tally.repeated(repeated)
 	h.metrics.count(tally)
 	return nil
 }
 
-func (h *Handler) append(ctx context.Context, events []store.Event) (fresh int, err error) {
+// kept are the events of one request that somebody waits for.
+type kept struct {
+	contacts []store.Event
+	objects  []store.ObjectEvent
+	alone    int // of the objects: counted by no contact's event
+}
+
+// sort decides where an event goes, and counts it once: by the contacts that it
+// concerns, or else by the record that triggers watch.
+func (h *Handler) sort(ctx context.Context, p parsed, to *kept, tally tally) error {
+	if len(p.contacts) == 0 && p.object == nil {
+		tally[p.becomes]++
+		return nil
+	}
+	known, err := h.portals.find(ctx, p.portalID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		tally[UnknownPortal] += max(len(p.contacts), 1)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the connection of portal %d: %w", p.portalID, err)
+	}
+	for _, e := range p.contacts {
+		to.contacts = append(to.contacts, e.stored(known.connection))
+	}
+	tally[p.becomes] += len(p.contacts)
+	watched := p.object != nil && p.object.watched(known.watches)
+	if watched {
+		to.objects = append(to.objects, p.object.stored(known.connection))
+	}
+	switch {
+	case len(p.contacts) > 0:
+	case watched:
+		to.alone++
+		tally[Accepted]++
+	default:
+		tally[Ignored]++
+	}
+	return nil
+}
+
+// append makes the events durable and returns how many of those counted were
+// known already. If the second half fails, the repetition finds the first half
+// done.
+func (h *Handler) append(ctx context.Context, events kept) (repeated int, err error) {
+	fresh, err := appendTo(ctx, h.inbox.AppendEvents, events.contacts, h.poke)
+	if err != nil {
+		h.portals.forget() // the connection may be gone: the repetition has to look again
+		return 0, err
+	}
+	freshObjects, err := appendTo(ctx, h.inbox.AppendObjectEvents, events.objects, h.pokeObj)
+	if err != nil {
+		h.portals.forget()
+		return 0, err
+	}
+	// An event that concerns a contact's life as well is counted there.
+	return len(events.contacts) - fresh + min(len(events.objects)-freshObjects, events.alone), nil
+}
+
+// appendTo makes events durable and tells their relay if any is new.
+func appendTo[E any](ctx context.Context, inbox func(context.Context, []E) (int, error), events []E, poke func()) (fresh int, err error) {
 	if len(events) == 0 {
 		return 0, nil
 	}
-	fresh, err = h.inbox.AppendEvents(ctx, events)
-	if err != nil {
-		// The connection may be gone: the repetition has to look again.
-		h.portals.forget()
+	if fresh, err = inbox(ctx, events); err != nil {
 		return 0, fmt.Errorf("append %d events: %w", len(events), err)
 	}
 	if fresh > 0 {
-		h.poke()
+		poke()
 	}
 	return fresh, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
+	"advocatesync/internal/trigger"
 )
 
 const (
@@ -33,6 +34,7 @@ type memoryInbox struct {
 	events    []store.Event
 	keys      map[string]bool
 	lookups   int
+	objects   []store.ObjectEvent
 	lookupErr error // instead of an answer
 	appendErr error // instead of keeping
 }
@@ -71,6 +73,32 @@ func (m *memoryInbox) AppendEvents(_ context.Context, events []store.Event) (int
 	return fresh, nil
 }
 
+func (m *memoryInbox) AppendObjectEvents(_ context.Context, events []store.ObjectEvent) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.appendErr != nil {
+		return 0, m.appendErr
+	}
+	fresh := 0
+	for _, e := range events {
+		if m.keys[e.DedupeKey] {
+			continue
+		}
+		if m.keys == nil {
+			m.keys = map[string]bool{}
+		}
+		m.keys[e.DedupeKey] = true
+		m.objects = append(m.objects, e)
+		fresh++
+	}
+	return fresh, nil
+}
+
+// watching are triggers that watch these.
+type watching []trigger.Watch
+
+func (w watching) Watches(context.Context, string) ([]trigger.Watch, error) { return w, nil }
+
 // intake is a handler with everything around it in view.
 type intake struct {
 	*Handler
@@ -78,14 +106,15 @@ type intake struct {
 	registry *prometheus.Registry
 	logged   *strings.Builder
 	pokes    int
+	objPokes int
 	clock    time.Time
 }
 
-func newIntake() *intake {
+func newIntake(watches ...trigger.Watch) *intake {
 	in := &intake{inbox: &memoryInbox{}, registry: prometheus.NewRegistry(), logged: &strings.Builder{}, clock: receipt}
 	in.Handler = NewHandler(HandlerConfig{
 		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic,
-		Inbox: in.inbox, Poke: func() { in.pokes++ },
+		Inbox: in.inbox, Triggers: watching(watches), Poke: func() { in.pokes++ }, PokeObjects: func() { in.objPokes++ },
 		Metrics: in.registry, Log: slog.New(slog.NewTextHandler(in.logged, nil)),
 		Now: func() time.Time { return in.clock },
 	})
@@ -124,6 +153,7 @@ const (
 	mergeElsewhere = `{"eventId":8,"portalId":999,"subscriptionType":"contact.merge","primaryObjectId":501,"mergedObjectIds":[502]}`
 
 	phone     = `{"eventId":4,"portalId":4711001,"subscriptionType":"contact.propertyChange","objectId":501,"propertyName":"phone"}`
+	ticket    = `{"eventId":9,"portalId":4711001,"subscriptionType":"ticket.creation","objectId":9}`
 	deal      = `{"eventId":5,"portalId":4711001,"subscriptionType":"deal.creation","objectId":9}`
 	elsewhere = `{"eventId":6,"portalId":999,"subscriptionType":"contact.creation","objectId":501}`
 )
@@ -142,7 +172,8 @@ func TestHandler_keepsWhatMatters(t *testing.T) {
 		"our own write is kept beside the others": {
 			array(creation, ownWrite), 2, true, map[Disposition]int{Accepted: 1, Echo: 1},
 		},
-		"an unknown type is accepted and counted":   {array(deal), 0, false, map[Disposition]int{UnknownType: 1}},
+		"an unknown type is accepted and counted":   {array(ticket), 0, false, map[Disposition]int{UnknownType: 1}},
+		"a deal that no trigger watches is counted": {array(deal), 0, false, map[Disposition]int{Ignored: 1}},
 		"an unknown portal is accepted and counted": {array(elsewhere), 0, false, map[Disposition]int{UnknownPortal: 1}},
 		"another property is accepted and counted":  {array(phone), 0, false, map[Disposition]int{Ignored: 1}},
 		"one bad element does not lose the others": {
@@ -154,7 +185,7 @@ func TestHandler_keepsWhatMatters(t *testing.T) {
 		"a merge of an unknown portal":             {array(mergeElsewhere), 0, false, map[Disposition]int{UnknownPortal: 2}},
 		"an empty array":                           {array(), 0, false, map[Disposition]int{}},
 		"everything at once": {
-			array(creation, newEmail, ownWrite, phone, deal, elsewhere), 3, true,
+			array(creation, newEmail, ownWrite, phone, ticket, elsewhere), 3, true,
 			map[Disposition]int{Accepted: 2, Echo: 1, Ignored: 1, UnknownType: 1, UnknownPortal: 1},
 		},
 	}
@@ -304,7 +335,7 @@ func TestHandler_asksForARepetitionWhileTheStoreFails(t *testing.T) {
 			t.Parallel()
 			in := newIntake()
 			tt.fail(in.inbox, outage)
-			body := array(creation, deal)
+			body := array(creation, ticket)
 			if w := in.deliver(signed(body, receipt)); w.Code != http.StatusServiceUnavailable {
 				t.Errorf("status %d during the outage, want 503", w.Code)
 			}
@@ -363,7 +394,7 @@ func TestHandler_noticesAPortalThatWasJustConnected(t *testing.T) {
 	in.inbox.lookupErr = notYet
 	in.deliver(signed(array(creation), in.clock))
 	in.inbox.lookupErr = nil
-	in.clock = in.clock.Add(unknownFor)
+	in.clock = in.clock.Add(knownFor)
 	in.deliver(signed(array(newEmail), in.clock))
 	if diff := cmp.Diff(map[Disposition]int{UnknownPortal: 1, Accepted: 1}, in.counts(t)); diff != "" {
 		t.Errorf("counters (-want +got)\n%s", diff)

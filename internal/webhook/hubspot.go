@@ -25,7 +25,7 @@ const (
 	Accepted      Disposition = "accepted"       // in the inbox, will be relayed
 	Duplicate     Disposition = "duplicate"      // was in the inbox before
 	Echo          Disposition = "echo"           // our own creation or change coming back
-	Ignored       Disposition = "ignored"        // a property that is none of our business
+	Ignored       Disposition = "ignored"        // a change that is none of our business, nor any trigger's
 	UnknownType   Disposition = "unknown_type"   // a subscription that nothing here handles
 	UnknownPortal Disposition = "unknown_portal" // no connection has that portal
 	Malformed     Disposition = "malformed"      // without the ids that make it an event
@@ -105,6 +105,13 @@ type wireEvent struct {
 	NewObjectID     scalar  `json:"newObjectId"` // of a merge: the survivor
 	PrimaryObjectID scalar  `json:"primaryObjectId"`
 	MergedObjectIDs scalars `json:"mergedObjectIds"`
+
+	AssociationType    scalar `json:"associationType"` // of an association: "DEAL_TO_CONTACT"
+	AssociationRemoved scalar `json:"associationRemoved"`
+	FromObjectID       scalar `json:"fromObjectId"`
+	ToObjectID         scalar `json:"toObjectId"`
+	FromObjectTypeID   scalar `json:"fromObjectTypeId"` // of generic subscriptions
+	ToObjectTypeID     scalar `json:"toObjectTypeId"`
 }
 
 // objectIDs names whom the event is about, each once: one contact, or all that
@@ -161,18 +168,35 @@ type parser struct {
 	now   func() time.Time
 }
 
-// parse returns the events, one for each contact, and Accepted or Echo, or why
-// there is none.
-func (p parser) parse(element json.RawMessage) ([]event, Disposition) {
+// parsed is what one event comes to.
+type parsed struct {
+	portalID int64
+	contacts []event      // one for each contact whose life it concerns
+	object   *objectEvent // nil: nothing that a trigger could watch
+	becomes  Disposition  // Accepted or Echo, or why there are no contacts
+}
+
+func (p parser) parse(element json.RawMessage) parsed {
 	var wire wireEvent
 	if err := json.Unmarshal(element, &wire); err != nil {
-		return nil, Malformed
+		return parsed{becomes: Malformed}
 	}
-	name := wire.subscription()
 	portalID, badPortal := strconv.ParseInt(string(wire.PortalID), 10, 64)
-	if badPortal != nil || name == "" {
-		return nil, Malformed
+	if badPortal != nil || wire.subscription() == "" {
+		return parsed{becomes: Malformed}
 	}
+	out := parsed{portalID: portalID}
+	out.contacts, out.becomes = p.contacts(wire, portalID)
+	if object, ok := p.object(wire, portalID); ok {
+		out.object = &object
+	}
+	return out
+}
+
+// contacts returns the events, one for each contact, and Accepted or Echo, or
+// why there is none.
+func (p parser) contacts(wire wireEvent, portalID int64) ([]event, Disposition) {
+	name := wire.subscription()
 	kind, known := kindOf(name)
 	if !known {
 		return nil, UnknownType
@@ -211,18 +235,25 @@ func (p parser) echo(wire wireEvent, kind store.EventKind) bool {
 	return ours && wire.ChangeSource == "INTEGRATION" && p.appID != "" && string(wire.SourceID) == p.appID
 }
 
-// contacts is the object type id under which generic subscriptions name contacts.
-const contacts = "0-1"
+// objectTypes are the types under which generic subscriptions name records.
+var objectTypes = map[string]bridge.ObjectType{
+	"0-1": bridge.ObjectContact, "0-2": bridge.ObjectCompany, "0-3": bridge.ObjectDeal,
+}
 
-// subscription is the event's type, with generic subscriptions to contacts
-// under the name that classic ones have.
+// subscription is the event's type, with generic subscriptions under the name
+// that classic ones have.
 func (w wireEvent) subscription() string {
 	name := string(w.SubscriptionType)
 	if name == "" {
 		name = string(w.EventType)
 	}
-	if change, generic := strings.CutPrefix(name, "object."); generic && w.ObjectTypeID == contacts {
-		return "contact." + change
+	change, generic := strings.CutPrefix(name, "object.")
+	typeID := w.ObjectTypeID
+	if typeID == "" {
+		typeID = w.FromObjectTypeID
+	}
+	if objectType, known := objectTypes[string(typeID)]; generic && known {
+		return string(objectType) + "." + change
 	}
 	return name
 }

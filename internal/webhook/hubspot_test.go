@@ -186,7 +186,8 @@ func TestParse(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, becomes := testParser().parse(json.RawMessage(tt.element))
+			p := testParser().parse(json.RawMessage(tt.element))
+			got, becomes := p.contacts, p.becomes
 			diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(event{}), cmpopts.IgnoreFields(event{}, "key"))
 			if becomes != tt.becomes || diff != "" {
 				t.Errorf("becomes %s, want %s; events (-want +got)\n%s", becomes, tt.becomes, diff)
@@ -206,7 +207,7 @@ func TestParse_knowsEveryUpdateTrigger(t *testing.T) {
 	t.Parallel()
 	for _, name := range bridge.UpdateTriggers() {
 		element := fmt.Sprintf(`{"portalId":1,"objectId":1,"subscriptionType":"contact.propertyChange","propertyName":%q}`, name)
-		if _, becomes := testParser().parse(json.RawMessage(element)); becomes != Accepted {
+		if becomes := testParser().parse(json.RawMessage(element)).becomes; becomes != Accepted {
 			t.Errorf("a change of %s is %s", name, becomes)
 		}
 	}
@@ -217,7 +218,7 @@ func TestParse_keysDeliveriesNotAttempts(t *testing.T) {
 	const first = `{"eventId":100,"portalId":4711001,"occurredAt":1794999000123,"attemptNumber":0,
 		"subscriptionType":"contact.propertyChange","objectId":508000000001,"propertyName":"email"}`
 	key := func(element string) string {
-		events, _ := testParser().parse(json.RawMessage(element))
+		events := testParser().parse(json.RawMessage(element)).contacts
 		return events[0].key
 	}
 	again := strings.Replace(first, `"attemptNumber":0`, `"attemptNumber":3`, 1)

@@ -52,7 +52,7 @@ func newWhole(t *testing.T) whole {
 		t.Fatal(err)
 	}
 	return whole{store: s, connectionID: c.ID, Handler: NewHandler(HandlerConfig{
-		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic, Inbox: s, Poke: func() {},
+		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic, Inbox: s, Triggers: watching{}, Poke: func() {}, PokeObjects: func() {},
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return receipt },
 	})}
 }
@@ -66,21 +66,37 @@ func (w whole) deliver(t *testing.T, body string) {
 	}
 }
 
-// relay runs a relay until the inbox is empty.
+// relay runs a relay until the inbox of contacts is empty.
 func (w whole) relay(t *testing.T, to Signaler) {
+	t.Helper()
+	cfg := ContactRelay(w.store, to, NewRelayMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+	empty(t, NewRelay(cfg).Run, w.store.InboxLag)
+}
+
+// relayObjects does it with what triggers watch.
+func (w whole) relayObjects(t *testing.T, to Signaler) {
+	t.Helper()
+	cfg := ObjectRelay(w.store, to, NewRelayMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+	empty(t, NewRelay(cfg).Run, w.store.ObjectInboxLag)
+}
+
+func empty(t *testing.T, run func(context.Context), lag func(context.Context) (time.Duration, error)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var done sync.WaitGroup
-	done.Go(func() {
-		NewRelay(RelayConfig{
-			Outbox: w.store, Signaler: to, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		}).Run(ctx)
-	})
+	done.Go(func() { run(ctx) })
 	defer done.Wait()
 	defer stop()
 	look, deadline := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
 	defer look.Stop()
-	for w.lag(t) > 0 {
+	for {
+		waited, err := lag(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited == 0 {
+			return
+		}
 		select {
 		case <-look.C:
 		case <-deadline:
@@ -170,9 +186,7 @@ func TestIntake_nothingIsLostWhenTheRelayDies(t *testing.T) {
 	// It dies after the signal was sent and before the mark.
 	ctx, die := context.WithCancel(t.Context())
 	first := &memorySignaler{fail: func(string) error { die(); return nil }}
-	NewRelay(RelayConfig{
-		Outbox: w.store, Signaler: first, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	}).Run(ctx)
+	NewRelay(ContactRelay(w.store, first, NewRelayMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))).Run(ctx)
 	if len(first.calls) != 1 || w.lag(t) == 0 {
 		t.Fatalf("%d signals before death, lag %v", len(first.calls), w.lag(t))
 	}

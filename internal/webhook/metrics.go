@@ -70,21 +70,24 @@ func (t tally) repeated(n int) {
 	}
 }
 
-type relayMetrics struct {
+// RelayMetrics counts what relays do. All relays of a process share one.
+type RelayMetrics struct {
 	signals *prometheus.CounterVec
-	lag     prometheus.Gauge
+	lag     *prometheus.GaugeVec
 }
 
-func newRelayMetrics(reg prometheus.Registerer) *relayMetrics {
+// NewRelayMetrics registers the metrics. It panics, as Prometheus does, if the
+// registry has them already.
+func NewRelayMetrics(reg prometheus.Registerer) *RelayMetrics {
 	factory := promauto.With(reg)
-	return &relayMetrics{
+	return &RelayMetrics{
 		signals: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_relay_signals_total",
-			Help: "Signals to contacts' workflows, by outcome.",
-		}, []string{"outcome"}),
-		lag: factory.NewGauge(prometheus.GaugeOpts{
+			Help: "Signals to workflows, by inbox (contacts; objects that triggers watch) and outcome.",
+		}, []string{"inbox", "outcome"}),
+		lag: factory.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "advocatesync_inbox_lag_seconds",
-			Help: "Age of the oldest webhook event that waits to be relayed.",
-		}),
+			Help: "Age of the oldest event of an inbox that waits to be relayed.",
+		}, []string{"inbox"}),
 	}
 }

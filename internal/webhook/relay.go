@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-retry"
 	"golang.org/x/sync/errgroup"
 
@@ -33,52 +32,66 @@ const (
 	keepRelayed  = 7 * 24 * time.Hour // HubSpot repeats for a day; the rest is for people who look
 )
 
-// Outbox is the part of the inbox that the relay reads.
-type Outbox interface {
-	// RelayHints folds up to limit waiting events per contact and hands them
-	// to send, which returns an error or nil for each contact. A contact with
-	// an error comes again later, after a pause of its own.
-	RelayHints(ctx context.Context, limit int, send func(context.Context, []store.ContactHints) []error) (int, error)
-	// InboxLag is the age of the oldest waiting event, 0 if none waits.
-	InboxLag(ctx context.Context) (time.Duration, error)
-	// PurgeInbox deletes events that were relayed before a time.
-	PurgeInbox(ctx context.Context, olderThan time.Time) (int64, error)
+// Outbox is the part of an inbox that a relay reads. H is what it holds for
+// one workflow.
+type Outbox[H any] struct {
+	// Relay folds up to limit waiting events per workflow and hands them to
+	// send, which returns an error or nil for each. One with an error comes
+	// again later, after a pause of its own.
+	Relay func(ctx context.Context, limit int, send func(context.Context, []H) []error) (int, error)
+	// Lag is the age of the oldest waiting event, 0 if none waits.
+	Lag func(ctx context.Context) (time.Duration, error)
+	// Purge deletes events that were relayed before a time.
+	Purge func(ctx context.Context, olderThan time.Time) (int64, error)
 }
 
 // RelayConfig is what a Relay is made of. Every field is required.
-type RelayConfig struct {
-	Outbox   Outbox
-	Signaler Signaler
-	Metrics  prometheus.Registerer
-	Log      *slog.Logger
-	Now      func() time.Time
+type RelayConfig[H any] struct {
+	Inbox   string // its name in metrics and logs
+	Outbox  Outbox[H]
+	Signal  func(ctx context.Context, heard H) error // starts the workflow if it is not running
+	Metrics *RelayMetrics
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
-// Relay signals to each contact's workflow what the inbox holds for it. Any
-// number of relays may run over one inbox.
-type Relay struct {
-	outbox   Outbox
-	signaler Signaler
-	metrics  *relayMetrics
-	log      *slog.Logger
-	now      func() time.Time
-	poked    chan struct{}
-}
-
-// NewRelay returns a relay and registers its metrics.
-func NewRelay(cfg RelayConfig) *Relay {
-	return &Relay{
-		outbox:   cfg.Outbox,
-		signaler: cfg.Signaler,
-		metrics:  newRelayMetrics(cfg.Metrics),
-		log:      cfg.Log,
-		now:      cfg.Now,
-		poked:    make(chan struct{}, 1),
+// ContactRelay is the configuration of the relay that tells contacts' lives
+// what the store's inbox holds for them.
+func ContactRelay(s *store.Store, to Signaler, metrics *RelayMetrics, log *slog.Logger) RelayConfig[store.ContactHints] {
+	return RelayConfig[store.ContactHints]{
+		Inbox:   "contacts",
+		Outbox:  Outbox[store.ContactHints]{Relay: s.RelayHints, Lag: s.InboxLag, Purge: s.PurgeInbox},
+		Signal:  func(ctx context.Context, heard store.ContactHints) error { return signalContact(ctx, to, heard) },
+		Metrics: metrics, Log: log, Now: time.Now,
 	}
 }
 
+// ObjectRelay is the same for the records that triggers watch.
+func ObjectRelay(s *store.Store, to Signaler, metrics *RelayMetrics, log *slog.Logger) RelayConfig[store.HeardObject] {
+	return RelayConfig[store.HeardObject]{
+		Inbox:   "objects",
+		Outbox:  Outbox[store.HeardObject]{Relay: s.RelayObjects, Lag: s.ObjectInboxLag, Purge: s.PurgeObjectInbox},
+		Signal:  func(ctx context.Context, heard store.HeardObject) error { return signalObject(ctx, to, heard) },
+		Metrics: metrics, Log: log, Now: time.Now,
+	}
+}
+
+// Relay signals to each workflow what an inbox holds for it. Any number of
+// relays may run over one inbox.
+type Relay[H any] struct {
+	RelayConfig[H]
+
+	poked chan struct{}
+}
+
+// NewRelay returns a relay.
+func NewRelay[H any](cfg RelayConfig[H]) *Relay[H] {
+	cfg.Log = cfg.Log.With("inbox", cfg.Inbox)
+	return &Relay[H]{RelayConfig: cfg, poked: make(chan struct{}, 1)}
+}
+
 // Poke says that the inbox has something new. It never blocks.
-func (r *Relay) Poke() {
+func (r *Relay[H]) Poke() {
 	select {
 	case r.poked <- struct{}{}:
 	default: // a look is due already
@@ -87,14 +100,14 @@ func (r *Relay) Poke() {
 
 // Run relays, and keeps the inbox tidy, until ctx ends. It never gives up:
 // failures are logged and tried again, because the events are promised.
-func (r *Relay) Run(ctx context.Context) {
+func (r *Relay[H]) Run(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { r.keepHouse(ctx) })
 	both.Go(func() { r.relay(ctx) })
 	both.Wait()
 }
 
-func (r *Relay) relay(ctx context.Context) {
+func (r *Relay[H]) relay(ctx context.Context) {
 	backoff := newBackoff()
 	for ctx.Err() == nil {
 		sent, err := r.pass(ctx)
@@ -103,7 +116,7 @@ func (r *Relay) relay(ctx context.Context) {
 			return
 		case err != nil:
 			delay, _ := backoff.Next()
-			r.log.ErrorContext(ctx, "relay of webhook events failed", "error", err, "again_in", delay)
+			r.Log.ErrorContext(ctx, "relay of webhook events failed", "error", err, "again_in", delay)
 			pause(ctx, delay, nil)
 			continue
 		case sent == 0:
@@ -130,16 +143,16 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	}
 }
 
-// pass relays what is due and returns how many contacts were signalled. Single
-// contacts that fail are logged and left to the outbox; if Temporal could not
+// pass relays what is due and returns how many workflows were signalled. Single
+// ones that fail are logged and left to the outbox; if Temporal could not
 // be reached for any, that is nobody's own fault: the pass is undone, so that
 // none has to pause, and fails.
-func (r *Relay) pass(ctx context.Context) (sent int, err error) {
+func (r *Relay[H]) pass(ctx context.Context) (sent int, err error) {
 	ctx, undo := context.WithCancel(ctx)
 	defer undo()
 	var outage error
-	_, err = r.outbox.RelayHints(ctx, passEvents, func(ctx context.Context, contacts []store.ContactHints) []error {
-		errs := r.send(ctx, contacts)
+	_, err = r.Outbox.Relay(ctx, passEvents, func(ctx context.Context, batch []H) []error {
+		errs := r.send(ctx, batch)
 		sent, outage = r.judge(ctx, errs)
 		if outage != nil {
 			undo()
@@ -152,16 +165,16 @@ func (r *Relay) pass(ctx context.Context) (sent int, err error) {
 	return sent, err
 }
 
-func (r *Relay) send(ctx context.Context, contacts []store.ContactHints) []error {
+func (r *Relay[H]) send(ctx context.Context, batch []H) []error {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
-	errs := make([]error, len(contacts))
+	errs := make([]error, len(batch))
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	for i, contact := range contacts {
+	for i, heard := range batch {
 		group.Go(func() error {
-			errs[i] = signal(ctx, r.signaler, contact)
-			return nil // one contact's failure must not stop the others
+			errs[i] = r.Signal(ctx, heard)
+			return nil // one's failure must not stop the others
 		})
 	}
 	// Failures are in errs.
@@ -171,7 +184,7 @@ func (r *Relay) send(ctx context.Context, contacts []store.ContactHints) []error
 
 // judge counts what came of the signals and logs the failures in one line. It
 // returns an error if there was nothing but failures to reach Temporal.
-func (r *Relay) judge(ctx context.Context, errs []error) (sent int, outage error) {
+func (r *Relay[H]) judge(ctx context.Context, errs []error) (sent int, outage error) {
 	var first error
 	failed, unreached := 0, 0
 	for _, err := range errs {
@@ -187,20 +200,20 @@ func (r *Relay) judge(ctx context.Context, errs []error) (sent int, outage error
 			first = err
 		}
 	}
-	r.metrics.signals.WithLabelValues("sent").Add(float64(sent))
-	r.metrics.signals.WithLabelValues("failed").Add(float64(failed))
+	r.Metrics.signals.WithLabelValues(r.Inbox, "sent").Add(float64(sent))
+	r.Metrics.signals.WithLabelValues(r.Inbox, "failed").Add(float64(failed))
 	if failed > 0 && unreached == len(errs) {
 		return 0, first
 	}
 	if failed > 0 {
-		r.log.WarnContext(ctx, "some contacts could not be signalled and come again later",
+		r.Log.WarnContext(ctx, "some workflows could not be signalled and come again later",
 			"failed", failed, "sent", sent, "first_error", first)
 	}
 	return sent, nil
 }
 
 // keepHouse measures how far the relay lags and deletes what nobody needs.
-func (r *Relay) keepHouse(ctx context.Context) {
+func (r *Relay[H]) keepHouse(ctx context.Context) {
 	measure, purge := time.NewTicker(measureEvery), time.NewTicker(purgeEvery)
 	defer measure.Stop()
 	defer purge.Stop()
@@ -216,20 +229,20 @@ func (r *Relay) keepHouse(ctx context.Context) {
 	}
 }
 
-func (r *Relay) measure(ctx context.Context) {
-	lag, err := r.outbox.InboxLag(ctx)
+func (r *Relay[H]) measure(ctx context.Context) {
+	lag, err := r.Outbox.Lag(ctx)
 	if err != nil {
-		r.log.WarnContext(ctx, "inbox lag is unknown", "error", err)
+		r.Log.WarnContext(ctx, "inbox lag is unknown", "error", err)
 		return
 	}
-	r.metrics.lag.Set(lag.Seconds())
+	r.Metrics.lag.WithLabelValues(r.Inbox).Set(lag.Seconds())
 }
 
-func (r *Relay) purge(ctx context.Context) {
-	n, err := r.outbox.PurgeInbox(ctx, r.now().Add(-keepRelayed))
+func (r *Relay[H]) purge(ctx context.Context) {
+	n, err := r.Outbox.Purge(ctx, r.Now().Add(-keepRelayed))
 	if err != nil {
-		r.log.WarnContext(ctx, "inbox was not purged", "error", err)
+		r.Log.WarnContext(ctx, "inbox was not purged", "error", err)
 		return
 	}
-	r.log.InfoContext(ctx, "inbox purged", "events", n)
+	r.Log.InfoContext(ctx, "inbox purged", "events", n)
 }

@@ -177,12 +177,11 @@ func elapse(d time.Duration) {
 }
 
 // running starts a relay that ends with the test.
-func running(t *testing.T, outbox Outbox, signaler Signaler) *Relay {
+func running(t *testing.T, outbox *memoryOutbox, signaler Signaler) *Relay[store.ContactHints] {
 	t.Helper()
-	r := NewRelay(RelayConfig{
-		Outbox: outbox, Signaler: signaler, Metrics: prometheus.NewRegistry(),
-		Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	cfg := ContactRelay(nil, signaler, NewRelayMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+	cfg.Outbox = Outbox[store.ContactHints]{Relay: outbox.RelayHints, Lag: outbox.InboxLag, Purge: outbox.PurgeInbox}
+	r := NewRelay(cfg)
 	var done sync.WaitGroup
 	ctx, stop := context.WithCancel(context.Background())
 	done.Go(func() { r.Run(ctx) })
@@ -258,7 +257,7 @@ func TestRelay_oneContactsFailureHoldsNobodyUp(t *testing.T) {
 		if outbox.left() != 0 {
 			t.Error("the contact was given up")
 		}
-		if got := testutil.ToFloat64(relay.metrics.signals.WithLabelValues("sent")); got != 31 {
+		if got := testutil.ToFloat64(relay.Metrics.signals.WithLabelValues("contacts", "sent")); got != 31 {
 			t.Errorf("%v signals counted as sent, want 31", got)
 		}
 	})
@@ -416,7 +415,7 @@ func TestRelay_keepsTheInboxTidy(t *testing.T) {
 		if diff := cmp.Diff(want, outbox.purged); diff != "" {
 			t.Errorf("purged before (-want +got)\n%s", diff)
 		}
-		if got := testutil.ToFloat64(relay.metrics.lag); got != 90 {
+		if got := testutil.ToFloat64(relay.Metrics.lag.WithLabelValues("contacts")); got != 90 {
 			t.Errorf("lag %v seconds, want 90", got)
 		}
 	})

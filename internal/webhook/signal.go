@@ -19,8 +19,8 @@ type Signaler interface {
 		options client.StartWorkflowOptions, workflow any, workflowArgs ...any) (client.WorkflowRun, error)
 }
 
-// signal tells one contact's workflow, which is started if it is not running.
-func signal(ctx context.Context, to Signaler, c store.ContactHints) error {
+// signalContact tells one contact's workflow, which is started if it is not running.
+func signalContact(ctx context.Context, to Signaler, c store.ContactHints) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:     workflows.TaskQueue,
 		StaticSummary: fmt.Sprintf("contact %s of connection %s", c.ContactID, c.ConnectionID),
@@ -37,6 +37,23 @@ func signal(ctx context.Context, to Signaler, c store.ContactHints) error {
 		workflows.ContactLifecycleInput{ConnectionID: c.ConnectionID, ContactID: c.ContactID})
 	if err != nil {
 		return fmt.Errorf("signal contact %s of connection %s: %w", c.ContactID, c.ConnectionID, err)
+	}
+	return nil
+}
+
+// signalObject tells the workflow of one record that triggers watch.
+func signalObject(ctx context.Context, to Signaler, o store.HeardObject) error {
+	options := client.StartWorkflowOptions{
+		TaskQueue:             workflows.TaskQueue,
+		StaticSummary:         fmt.Sprintf("triggers of %s %s of connection %s", o.ObjectType, o.ObjectID, o.ConnectionID),
+		TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(o.ConnectionID)),
+		Priority:              temporal.Priority{PriorityKey: 2}, // after contacts: a conversion may come a little later
+	}
+	_, err := to.SignalWithStartWorkflow(ctx, workflows.TrackEventID(o.ConnectionID, o.ObjectType, o.ObjectID),
+		workflows.SignalChanges, o.Hints, options, workflows.TrackEventName,
+		workflows.TrackEventInput{ConnectionID: o.ConnectionID, ObjectType: o.ObjectType, ObjectID: o.ObjectID})
+	if err != nil {
+		return fmt.Errorf("signal %s %s of connection %s: %w", o.ObjectType, o.ObjectID, o.ConnectionID, err)
 	}
 	return nil
 }

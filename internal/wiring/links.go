@@ -18,6 +18,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/impact"
 	"advocatesync/internal/oauth"
 	"advocatesync/internal/outbound"
 	"advocatesync/internal/portal"
@@ -28,7 +29,12 @@ import (
 type Vendors struct {
 	HubSpot  *url.URL
 	Advocate *url.URL
+	Impact   *url.URL
 	App      hubspot.App // its id and secret refresh the tokens of portals that consented
+
+	// ImpactConcurrency is how many calls this process may have under way at
+	// impact.com; 0 means one.
+	ImpactConcurrency int
 }
 
 // vendorTimeout bounds one HTTP call. HubSpot's gateway gives up after 100 s;
@@ -56,6 +62,7 @@ type Links struct {
 	budget  *store.Budget
 	metrics *portal.Metrics
 	log     *slog.Logger
+	impact  *http.Client // for all connections together: they share the bound
 
 	mu   sync.Mutex
 	open map[string]*clients // by connection id
@@ -65,6 +72,7 @@ type clients struct {
 	revision int
 	portal   *portal.Portal
 	advocate *advocate.Client
+	impact   *impact.Client
 }
 
 // NewLinks returns links over the store. The budget is what all workers share.
@@ -73,6 +81,7 @@ func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prom
 	return &Links{
 		vendors: vendors, store: s, tokens: oauth.NewTokens(s, app, time.Now), budget: budget,
 		metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{},
+		impact: &http.Client{Transport: outbound.NewLimiter(answering(), outbound.AtMost(vendors.ImpactConcurrency))},
 	}
 }
 
@@ -95,6 +104,7 @@ func (l *Links) Open(ctx context.Context, connectionID string) (activities.Link,
 		Sharing:    bridge.Program{ID: connection.Program, Tenant: connection.Tenant, BaseURL: l.vendors.Advocate.String()},
 		HubSpot:    c.portal,
 		Advocate:   c.advocate,
+		Impact:     c.impact,
 	}, nil
 }
 
@@ -131,6 +141,9 @@ func (l *Links) build(connection bridge.Connection, credentials store.Credential
 			User: credentials.AdvocateUser, Key: credentials.AdvocateKey,
 			ContactIDField: connection.ContactIDField,
 		}, limited),
+		impact: impact.New(impact.Config{
+			BaseURL: l.vendors.Impact, AccountSID: credentials.ImpactAccountSID, AuthToken: credentials.ImpactAuthToken,
+		}, l.impact),
 	}
 }
 

@@ -34,6 +34,8 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
 	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher(), hold, time.Now))
+	tracking := activities.NewTracking(links, NewTriggers(s), s, s.Hasher(), activities.VerdictAfter, time.Now)
+	live.RegisterActivity(tracking)
 
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))
 	bulk.RegisterActivity(activities.NewExports(links, s))
@@ -41,7 +43,14 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	bulk.RegisterActivity(activities.NewRetries(links, s))
 	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
 	bulk.RegisterActivity(activities.NewPrograms(links, s))
-	return Workers{live, bulk}
+	bulk.RegisterActivity(tracking)
+
+	few := options(d, more)
+	few.MaxConcurrentActivityExecutionSize = max(links.vendors.ImpactConcurrency, 1)
+	few.DisableWorkflowWorker = true
+	calls := worker.New(c, workflows.ImpactTaskQueue, few)
+	calls.RegisterActivity(tracking)
+	return Workers{live, bulk, calls}
 }
 
 func options(d Deployment, more []interceptor.WorkerInterceptor) worker.Options {

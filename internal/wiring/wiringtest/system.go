@@ -4,7 +4,9 @@
 package wiringtest
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
@@ -43,6 +45,8 @@ type System struct {
 	Temporal   *Temporal
 	Operator   *operator.Operator
 	Connection bridge.Connection
+
+	hubspotURL *url.URL
 }
 
 // New sets a system up; it goes with the test.
@@ -52,8 +56,8 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 	t.Cleanup(crm.Close)
 	server := httptest.NewServer(crm)
 	t.Cleanup(server.Close)
-	// Tests skip time; exports, on the vendor's clock, must not take any.
-	referrals := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay = 0 }))
+	// Tests skip time; exports and verdicts, on the vendor's clock, must not take any.
+	referrals := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay, k.VerdictDelay = 0, 0 }))
 	s := &System{
 		HubSpot: crm, Portal: crm.DefaultPortal(),
 		Advocate: referrals, Tenant: referrals.Tenant(""),
@@ -65,6 +69,7 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 
 func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	t.Helper()
+	s.hubspotURL = crm
 	app := hubspot.App{
 		ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Authorize: crm.JoinPath("/oauth/authorize"),
 	}
@@ -73,7 +78,7 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
 	budget := store.NewBudget(s.Store, store.BudgetOptions{})
-	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app}, s.Store, budget,
+	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app, Impact: referrals, ImpactConcurrency: 4}, s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Links.Close)
 }
@@ -113,7 +118,19 @@ func (s *System) Activities() []any {
 		activities.NewRetries(s.Links, s.Store),
 		activities.NewHousekeeping(s.Store, time.Now),
 		activities.NewPrograms(s.Links, s.Store),
+		activities.NewTracking(s.Links, wiring.NewTriggers(s.Store), s.Store, s.Store.Hasher(), 0, time.Now),
 	}
+}
+
+// ObjectProperties are the properties that the portal has for a record type.
+func (s *System) ObjectProperties(t *testing.T, of bridge.ObjectType) []hubspot.Property {
+	t.Helper()
+	client := hubspot.New(s.hubspotURL, func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }, http.DefaultClient)
+	found, err := client.ObjectProperties(t.Context(), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // SetRules changes the connection's sharing rules.
