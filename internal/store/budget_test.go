@@ -195,6 +195,45 @@ func TestBudget_nextTokenGoesToLive(t *testing.T) {
 	}
 }
 
+// Bulk asks whenever it may and is always there first; live asks now and then.
+// From the moment that live is refused, the next call is live's.
+func TestBudget_liveWaitsForNoBulkCall(t *testing.T) {
+	t.Parallel()
+	s := simulate(store.BudgetOptions{})
+	random := rand.New(rand.NewPCG(3, 4))
+	var (
+		bulkAt, liveAt       time.Time // when each asks next
+		waits                bool      // live was refused
+		refusals, live, bulk int
+	)
+	for ; s.now.Before(at(0).Add(30 * s.opts.Window)); s.now = s.now.Add(time.Millisecond) {
+		if !s.now.Before(bulkAt) {
+			g := s.ask(bridge.LaneBulk)
+			bulkAt = s.now.Add(g.Wait)
+			if g.OK {
+				bulk++
+			}
+			if g.OK && waits {
+				t.Fatalf("bulk got a call at %s while live waits", s.now.Sub(at(0)))
+			}
+		}
+		if !s.now.Before(liveAt) {
+			g := s.ask(bridge.LaneLive)
+			waits = !g.OK
+			liveAt = s.now.Add(g.Wait)
+			if g.OK {
+				live++
+				liveAt = s.now.Add(time.Duration(random.IntN(400)) * time.Millisecond)
+			} else {
+				refusals++
+			}
+		}
+	}
+	if refusals == 0 || live < 1000 || bulk < 1000 {
+		t.Errorf("live was refused %d times, and got %d calls, bulk %d: the window was never short", refusals, live, bulk)
+	}
+}
+
 func TestBudget_clockSetBackDoesNotStall(t *testing.T) {
 	t.Parallel()
 	s := simulate(store.BudgetOptions{Limit: 10})

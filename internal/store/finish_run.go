@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,7 +18,7 @@ const upsertHandled = `
 INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
 SELECT $1, identity_hash, row_hash
   FROM staged_participant
- WHERE run_id = $2 AND account_id <> ''
+ WHERE run_id = $2 AND account_id <> '' AND ordinal BETWEEN $3 AND $4
    AND (plan <> 'blocked' OR NOT (SELECT mapped_only FROM sync_run WHERE id = $2))
  ORDER BY identity_hash
 ON CONFLICT (connection_id, identity_hash) DO UPDATE
@@ -50,9 +51,16 @@ UPDATE connection SET report_watermark = greatest(report_watermark, $2::timestam
 // a retry's items, deletes the rows and returns the counts. A rehearsal leaves
 // nothing but its counts. It refuses while rows are left to do; finishing a
 // finished run is success.
+//
+// The rows of a mass sync go in many transactions before the last one. Should
+// it break off between them, finishing again makes up for it.
 func (s *Store) FinishRun(ctx context.Context, runID int64) (Counts, error) {
 	var counts Counts
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.thinOut(ctx, runID)
+	if err != nil {
+		return Counts{}, wrap(err, "finish run %d", runID)
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
 		if err != nil {
 			return err
@@ -75,19 +83,73 @@ func (s *Store) FinishRun(ctx context.Context, runID int64) (Counts, error) {
 	return counts, nil
 }
 
-func finish(ctx context.Context, tx pgx.Tx, run Run) error {
+// finishChunk is how many rows of a mass sync are remembered and deleted at a
+// time. One transaction over a million would keep vacuum off for minutes, also
+// from the budget's rows, which change eleven times a second.
+const finishChunk = 20_000
+
+// thinOut remembers and deletes the rows of a mass sync that has nothing left to
+// do. Other runs are short, and a rehearsal is judged by all of its rows.
+func (s *Store) thinOut(ctx context.Context, runID int64) error {
+	for last, more := int64(0), true; more; {
+		err := s.inTx(ctx, func(tx pgx.Tx) error {
+			run, err := lockRun(ctx, tx, runID)
+			more = err == nil && run.State == RunPlanned && run.Kind == RunMass && !run.DryRun
+			if !more {
+				return err
+			}
+			if last == 0 {
+				if err := noneLeft(ctx, tx, runID); err != nil {
+					return err
+				}
+			}
+			last, more, err = forgetSome(ctx, tx, run, last)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetSome remembers and deletes the next rows behind an ordinal, and returns
+// the last one's. more is false where there were none.
+func forgetSome(ctx context.Context, tx pgx.Tx, run Run, after int64) (last int64, more bool, err error) {
+	var upTo *int64
+	if err := tx.QueryRow(ctx, `
+SELECT max(ordinal) FROM (
+       SELECT ordinal FROM staged_participant WHERE run_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3) AS next_rows`,
+		run.ID, after, finishChunk).Scan(&upTo); err != nil || upTo == nil {
+		return after, false, err
+	}
+	if _, err := tx.Exec(ctx, upsertHandled, run.ConnectionID, run.ID, after+1, *upTo); err != nil {
+		return after, false, err
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1 AND ordinal BETWEEN $2 AND $3", run.ID, after+1, *upTo)
+	return *upTo, true, err
+}
+
+func noneLeft(ctx context.Context, tx pgx.Tx, runID int64) error {
 	var left bool
 	if err := tx.QueryRow(ctx, `
-SELECT EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $1 AND state NOT IN ('done', 'parked'))`, run.ID).Scan(&left); err != nil {
+SELECT EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $1 AND state NOT IN ('done', 'parked'))`, runID).Scan(&left); err != nil {
 		return err
 	}
 	if left {
 		return &bridge.Error{Kind: bridge.Invalid, Op: "store.finish_run", Err: errors.New("rows are left to do")}
 	}
+	return nil
+}
+
+func finish(ctx context.Context, tx pgx.Tx, run Run) error {
+	if err := noneLeft(ctx, tx, run.ID); err != nil {
+		return err
+	}
 	if run.DryRun {
 		return finishRehearsal(ctx, tx, run)
 	}
-	if _, err := tx.Exec(ctx, upsertHandled, run.ConnectionID, run.ID); err != nil {
+	if _, err := tx.Exec(ctx, upsertHandled, run.ConnectionID, run.ID, 0, int64(math.MaxInt64)); err != nil {
 		return err
 	}
 	var err error

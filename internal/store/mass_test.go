@@ -228,6 +228,39 @@ func TestDryRun_leavesNothingButItsCounts(t *testing.T) {
 	}
 }
 
+func TestFinishRun_ofManyRowsBreaksOffAndGoesOn(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	const people = 20_005 // more than one transaction takes
+	d.exec(t, "UPDATE connection SET rule_participant_created = false")
+	crowd := make([]bridge.Participant, people)
+	for i := range crowd {
+		crowd[i] = person(fmt.Sprint(i))
+	}
+	run := d.massPlanned(t, false, crowd...)
+	d.exec(t, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$")
+	d.exec(t, "CREATE TRIGGER refuse BEFORE DELETE ON staged_participant FOR EACH ROW WHEN (old.ordinal = 20001) EXECUTE FUNCTION refuse()")
+
+	if _, err := d.FinishRun(t.Context(), run.ID); err == nil {
+		t.Fatal("it did not break off: the test tests nothing")
+	}
+	if left := d.count(t, "SELECT count(*) FROM staged_participant"); left != 5 || d.state(t, run) != store.RunPlanned {
+		t.Errorf("%d rows left of a run that is %s, want 5", left, d.state(t, run))
+	}
+	d.exec(t, "DROP TRIGGER refuse ON staged_participant")
+	counts, err := d.FinishRun(t.Context(), run.ID)
+	must(t, err)
+	if want := (store.Counts{Total: people, Blocked: people}); counts != want {
+		t.Errorf("counts %+v, want %+v", counts, want)
+	}
+	if n := d.count(t, "SELECT count(*) FROM participant_ledger"); n != people || d.state(t, run) != store.RunDone {
+		t.Errorf("%d participants remembered, want %d; the run is %s", n, people, d.state(t, run))
+	}
+	if n := d.count(t, "SELECT count(*) FROM staged_participant"); n != 0 {
+		t.Errorf("%d rows of personal data left", n)
+	}
+}
+
 func TestPage_tellsWhatOthersKnowNewer(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)

@@ -31,7 +31,8 @@ func (b *bench) mapped(ctx context.Context) error {
 		b.table.add(what+": 429s", "< 0.1 % of calls", m.tooMany(), "")
 		b.table.add(what+": written again with the same", "0", fmt.Sprint(m.traffic.Repeats), "")
 		b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory(), "")
-		b.table.add(what+": CPU", "–", m.cpuLine(), "")
+		b.table.add(what+": CPU", "–", m.cpuLine(), m.cpuPerRecord())
+		b.table.add(what+": events in its history", "–", fmt.Sprint(m.events), "")
 		if m, err = b.massSync(ctx, s, nil); err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func (b *bench) growth(ctx context.Context) error {
 			b.table.add(what+": export, plan and end, µs per record", "–", fmt.Sprintf("%.0f", rest), fmt.Sprintf("%.1f s in all", m.whole.Seconds()))
 			b.table.add(what+": contacts/s while applying", "–", fmt.Sprintf("%.0f", m.rate), fmt.Sprintf("%.1f × the ceiling", m.rate/ceiling))
 			b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory(), "")
-			b.table.add(what+": CPU", "–", m.cpuLine(), "")
+			b.table.add(what+": CPU", "–", m.cpuLine(), m.cpuPerRecord())
 			return nil
 		})
 		if err != nil {
@@ -191,6 +192,14 @@ func (b *bench) growth(ctx context.Context) error {
 
 func (m measured) memory() string {
 	return fmt.Sprintf("%.0f, %.0f, %.0f MiB, most %.0f", m.residentAt(0.1), m.residentAt(0.5), m.residentAt(1), m.residentMost())
+}
+
+func (m measured) cpuPerRecord() string {
+	var sum time.Duration
+	for _, cpu := range m.cpu {
+		sum += cpu
+	}
+	return fmt.Sprintf("%.2f ms per record", sum.Seconds()*1000/float64(m.Total))
 }
 
 func (m measured) tooMany() string {

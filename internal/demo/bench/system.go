@@ -17,6 +17,7 @@ import (
 	"advocatesync/internal/demo/crowd"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/store"
+	"advocatesync/workflows"
 )
 
 // ceiling is what HubSpot's limit allows: 110 calls of 100 records in 10 s.
@@ -67,10 +68,11 @@ type measured struct {
 	store.Progress
 	traffic crowd.Traffic // at HubSpot
 
-	whole time.Duration // from asking for it until its end
-	apply time.Duration // from the first contact written until the last
-	rate  float64       // contacts a second while it applied
-	cpu   map[string]time.Duration
+	whole  time.Duration // from asking for it until its end
+	apply  time.Duration // from the first contact written until the last
+	rate   float64       // contacts a second while it applied
+	events int64         // in its Temporal history, or the last of several
+	cpu    map[string]time.Duration
 	// resident is what the worker took, sampled evenly from the first write to
 	// the last.
 	resident []int64
@@ -105,6 +107,11 @@ func (b *bench) massSync(ctx context.Context, s *system, meanwhile func() error)
 		return m, err
 	}
 	m.whole = m.FinishedAt.Sub(m.CreatedAt)
+	described, err := s.Temporal.DescribeWorkflowExecution(ctx, workflows.MassSyncID(s.ConnectionID, m.ID), "")
+	if err != nil {
+		return m, err
+	}
+	m.events = described.GetWorkflowExecutionInfo().GetHistoryLength()
 	m.cpu = map[string]time.Duration{}
 	for name, now := range processes() {
 		m.cpu[name] = now.cpu - before[name].cpu
