@@ -35,6 +35,10 @@ func (a *app) print(view any, words func()) error {
 		words()
 		return nil
 	}
+	return a.printJSON(view)
+}
+
+func (a *app) printJSON(view any) error {
 	encoder := json.NewEncoder(a.out)
 	encoder.SetEscapeHTML(false) // links are to be read
 	encoder.SetIndent("", "  ")

@@ -42,6 +42,11 @@ func TestExitCodes_tellAWrongCommandLineFromAFailure(t *testing.T) {
 		"items and all":                       {"parked retry 1 --all", wrong, "--all"},
 		"nothing to discard":                  {"parked discard", wrong, "name the items"},
 		"a discard with nobody to ask":        {"parked discard 1", wrong, "--yes"},
+		"a definition from nowhere":           {"trigger apply", wrong, "-f FILE"},
+		"a definition that is not there":      {"trigger apply -f nowhere.yaml", wrong, "nowhere.yaml"},
+		"a trial on nothing":                  {"trigger test deal-won", wrong, "--object"},
+		"a trial of nothing":                  {"trigger test --object 1", wrong, "name one trigger"},
+		"no trigger":                          {"trigger disable", wrong, "name one trigger"},
 		"a connect without its inputs":        {"connect", wrong, "--advocate-key"},
 		"an installation without settings":    {"contact show 101", failed, "DATABASE_URL"},
 	}

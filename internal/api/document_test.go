@@ -111,6 +111,9 @@ var schemas = map[string]any{
 	"StartMassSync": StartMassSync{}, "MassSync": MassSync{}, "MassSyncPrediction": MassSyncPrediction{},
 	"Program": Program{}, "ProgramPage": Page[Program]{}, "SwitchRequest": SwitchRequest{}, "SwitchPlan": SwitchPlan{},
 	"PlannedProperty": PlannedProperty{}, "ProgramSwitch": ProgramSwitch{}, "SwitchedProperty": SwitchedProperty{},
+	"Trigger": Trigger{}, "TriggerPage": Page[Trigger]{}, "TriggerDetail": TriggerDetail{}, "TriggerDefinition": TriggerDefinition{},
+	"AppliedTrigger": AppliedTrigger{}, "TriggerChanges": TriggerChanges{}, "TriggerTest": TriggerTest{}, "TriggerTrial": TriggerTrial{},
+	"WebhooksManifest": WebhooksManifest{}, "WebhookSubscription": WebhookSubscription{},
 	"NextPage": nil,
 }
 

@@ -37,6 +37,7 @@ func newBench(t *testing.T) bench {
 
 var connectAgain = api.ConnectRequest{
 	HubSpotToken: hubspottest.DefaultToken, Tenant: advocatetest.DefaultAlias, AdvocateKey: advocatetest.DefaultKey, Program: wiringtest.Program,
+	ImpactAccountSID: advocatetest.DefaultAccountSID, ImpactAuthToken: advocatetest.DefaultAuthToken,
 }
 
 // Each operation once, with success: what is sent and answered has to be as
@@ -101,6 +102,12 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 			return b.StartProgramSwitch(ctx, b.connection, api.SwitchRequest{Program: champions, InPlace: true})
 		}, nil},
 		{"getProgramSwitch", func(ctx context.Context) (any, error) { return b.ProgramSwitch(ctx, b.connection, 0) }, nil},
+		{"applyTrigger", func(ctx context.Context) (any, error) { return b.ApplyTrigger(ctx, b.connection, dealWon) }, nil},
+		{"listTriggers", func(ctx context.Context) (any, error) { return b.Triggers(ctx, b.connection) }, nil},
+		{"getTrigger", func(ctx context.Context) (any, error) { return b.Trigger(ctx, b.connection, "deal-won") }, nil},
+		{"testTrigger", func(ctx context.Context) (any, error) { return b.TestTrigger(ctx, b.connection, "deal-won", b.deal(t)) }, nil},
+		{"getWebhooksManifest", func(ctx context.Context) (any, error) { return b.WebhooksManifest(ctx) }, nil},
+		{"changeTrigger", func(ctx context.Context) (any, error) { return b.EnableTrigger(ctx, b.connection, "deal-won", false) }, nil},
 		{"getDocument", func(ctx context.Context) (any, error) { return b.document(ctx) }, nil},
 	}
 	tested := map[string]bool{}

@@ -9,6 +9,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/trigger"
 )
 
 // Problem is what the API answers instead of a success (RFC 9457). As an error
@@ -28,7 +29,9 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so
 // Mistake is one of the things that are wrong with a request. All of them are
 // told at once.
 type Mistake struct {
-	Field  string `json:"field,omitempty"` // of the body, or a parameter; empty: the request as a whole
+	Field  string `json:"field,omitempty"`  // of the body, or a parameter; empty: the request as a whole
+	Line   int    `json:"line,omitempty"`   // of a text that was sent, from 1; 0 where there is none
+	Column int    `json:"column,omitempty"` // likewise
 	Detail string `json:"detail"`
 }
 
@@ -65,6 +68,9 @@ func problemOf(err error) *Problem {
 	}
 	status, code := classify(err)
 	p := newProblem(status, code, err.Error())
+	if wrong, ok := errors.AsType[trigger.MistakesError](err); ok {
+		p.Mistakes = mistakesOf(wrong)
+	}
 	var all interface{ Unwrap() []error }
 	if errors.As(err, &all) { // several mistakes, joined
 		for _, one := range all.Unwrap() {

@@ -45,6 +45,13 @@ var routes = []route{
 	{http.MethodPost, "/connections/{connection}/program-switches/plan", "planProgramSwitch", http.StatusOK, (*Handler).planProgramSwitch},
 	{http.MethodPost, "/connections/{connection}/program-switches", "startProgramSwitch", http.StatusAccepted, (*Handler).startProgramSwitch},
 	{http.MethodGet, "/connections/{connection}/program-switches/{switch}", "getProgramSwitch", http.StatusOK, (*Handler).getProgramSwitch},
+
+	{http.MethodGet, "/connections/{connection}/triggers", "listTriggers", http.StatusOK, (*Handler).listTriggers},
+	{http.MethodPost, "/connections/{connection}/triggers", "applyTrigger", http.StatusOK, (*Handler).applyTrigger},
+	{http.MethodGet, "/connections/{connection}/triggers/{trigger}", "getTrigger", http.StatusOK, (*Handler).getTrigger},
+	{http.MethodPatch, "/connections/{connection}/triggers/{trigger}", "changeTrigger", http.StatusOK, (*Handler).changeTrigger},
+	{http.MethodPost, "/connections/{connection}/triggers/{trigger}/test", "testTrigger", http.StatusOK, (*Handler).testTrigger},
+	{http.MethodGet, "/webhooks-manifest", "getWebhooksManifest", http.StatusOK, (*Handler).getWebhooksManifest},
 }
 
 // Operation is what anybody may know of a route.

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"advocatesync/internal/api"
+	"advocatesync/internal/trigger"
+)
+
+func (a *app) triggerCommand() *cobra.Command {
+	return family("trigger", "Turn changes in HubSpot into conversions or Advocate events",
+		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(),
+		a.triggerSwitchCommand("enable", "Switch a trigger on", true),
+		a.triggerSwitchCommand("disable", "Switch a trigger off; what happens meanwhile is not made up for", false))
+}
+
+func (a *app) triggerApplyCommand() *cobra.Command {
+	var connection, file string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Check a definition against the portal and make it count",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usageError{errors.New("say which definition: -f FILE, or -f - for the input")}
+			}
+			source, err := a.read(file)
+			if err != nil {
+				return err
+			}
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				applied, err := c.ApplyTrigger(ctx, connection, source)
+				if err != nil {
+					return err
+				}
+				return a.printApplied(applied)
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	cmd.Flags().StringVarP(&file, "file", "f", "", "the definition, in YAML or JSON; - reads it from the input")
+	return cmd
+}
+
+// read returns the text of a definition's file, or of the input.
+func (a *app) read(file string) (string, error) {
+	from := a.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", usageError{err}
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		from = f
+	}
+	text, err := io.ReadAll(io.LimitReader(from, trigger.MaxSource+1)) // one byte more tells that it is too long
+	return string(text), err
+}
+
+func (a *app) triggerListCommand() *cobra.Command {
+	var connection string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the triggers",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				all, err := c.Triggers(ctx, connection)
+				if err != nil {
+					return err
+				}
+				return a.printTriggers(all)
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	return cmd
+}
+
+// triggerID checks that there is one argument.
+func triggerID(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("name one trigger by its id, as \"starter trigger list\" shows it")
+	}
+	return nil
+}
+
+func (a *app) triggerShowCommand() *cobra.Command {
+	var connection string
+	var version int
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a trigger's definition and its versions",
+		Args:  triggerID,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				detail, err := c.Trigger(ctx, connection, args[0])
+				if err != nil {
+					return err
+				}
+				return a.printTrigger(detail, version)
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	cmd.Flags().IntVar(&version, "version", 0, "show the definition as it was in this version")
+	return cmd
+}
+
+func (a *app) triggerSwitchCommand(use, short string, enabled bool) *cobra.Command {
+	var connection string
+	cmd := &cobra.Command{
+		Use:   use + " ID",
+		Short: short,
+		Args:  triggerID,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				t, err := c.EnableTrigger(ctx, connection, args[0], enabled)
+				if err != nil {
+					return err
+				}
+				return a.print(t, func() { fmt.Fprintf(a.out, "Trigger %s is %s.\n", t.TriggerID, state(t)) })
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	return cmd
+}
+
+func (a *app) triggerTestCommand() *cobra.Command {
+	var connection, object string
+	cmd := &cobra.Command{
+		Use:   "test ID --object RECORD",
+		Short: "Show what a trigger makes of a record as it is now, and the exact request; sends nothing",
+		Args:  triggerID,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if object == "" {
+				return usageError{errors.New("say on which record to try it: --object ID")}
+			}
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				trial, err := c.TestTrigger(ctx, connection, args[0], object)
+				if err != nil {
+					return err
+				}
+				return a.printTrial(trial)
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	cmd.Flags().StringVar(&object, "object", "", "id of the record, as the address of its HubSpot page shows it")
+	return cmd
+}
+
+func (a *app) webhooksCommand() *cobra.Command {
+	manifest := &cobra.Command{
+		Use:   "manifest",
+		Short: "Print the webhooks that the HubSpot app needs, as a file of its project",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {
+				m, err := c.WebhooksManifest(ctx)
+				if err != nil {
+					return err
+				}
+				return a.printJSON(m)
+			})
+		},
+	}
+	return family("webhooks", "What the HubSpot app has to be told about webhooks", manifest)
+}
