@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench lint record-histories
+.PHONY: help demo build test model bench lint record-histories
 
 lint := golangci-lint run ./...
 
@@ -16,6 +16,10 @@ build: ## Build worker and starter into bin/
 test: lint ## Check and test everything
 	go test ./...
 	go test -C internal/demo -timeout 30m ./...
+
+model: ## Live through many random sequences that no run has seen yet (SEQUENCES=20000)
+	@.ci/postgres
+	go test ./internal/model -count=1 -timeout=0 -run=TestModel -model.sequences=$(or $(SEQUENCES),20000) -model.seed=$$(date +%s)
 
 bench: ## Measure mass syncs, in about ten minutes (ARGS="-records 100000 mapped")
 	@.ci/postgres

@@ -35,8 +35,8 @@ func (l *contactLook) end(ctx context.Context, ending bridge.Ending, s store.Set
 }
 
 // followMerge lets the contact that lives on take over the participant, unless
-// it has one: that was the primary contact's, and stays. A participant that is
-// left without a contact is reported, never deleted.
+// it has, or names, another: that was the primary contact's, and stays. A
+// participant that is left without a contact is reported, never deleted.
 func (l *contactLook) followMerge(ctx context.Context) (bridge.State, error) {
 	if l.known.Mapping == nil && l.known.Ledger.State == bridge.StateMergedAway {
 		return l.followedBefore(ctx)

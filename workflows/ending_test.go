@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -303,6 +305,39 @@ func TestContactLifecycle_followsAMergeToTheSurvivor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One id of each of the merged contacts names nobody: who is meant is for a
+// person to say.
+func TestContactLifecycle_parksASurvivorWithTheIDsOfTwo(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	primary, secondary := mappedContact(t, s, ann), mappedContact(t, s, "ann@work.example")
+	user, _ := s.Tenant.User(ann, ann)
+	other, _ := s.Tenant.User("ann@work.example", "ann@work.example")
+	survivor, err := s.Portal.Person(1).Merge("contacts", primary, secondary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.EditContact(t, survivor, map[string]string{bridge.PropUserID: other.ID})
+
+	live(t, s, secondary, merged(), deleted)
+	live(t, s, primary, merged(), deleted)
+	live(t, s, survivor, merged(), updated)
+
+	causes := map[string]bridge.Cause{}
+	for _, item := range s.Parked(t) {
+		causes[item.ContactID] = item.Cause
+	}
+	want := map[string]bridge.Cause{
+		survivor: bridge.CauseUnknownPair, primary: bridge.CauseParticipantLeft, secondary: bridge.CauseParticipantLeft,
+	}
+	if diff := cmp.Diff(want, causes); diff != "" {
+		t.Error(diff)
+	}
+	s.EditContact(t, survivor, map[string]string{bridge.PropUserID: user.ID})
+	live(t, s, survivor, updated())
+	s.InStep(t, survivor, user.AccountID, user.ID)
 }
 
 func TestContactLifecycle_reportsWhatAMergeLeftUntilAPersonHasSeenToIt(t *testing.T) {

@@ -25,6 +25,14 @@ func TestKnown(t *testing.T) {
 			{redeliver, 0, 0, 0, nil},
 			{live, 0, 0, 0, []interruption{{4, step{failCall, 0, 0, 0, nil}}, {6, step{report, 0, 0, 0, nil}}}},
 		},
+		"the ids on the survivor of a merge are half changed before the merge is followed": {
+			{report, 0, 0, 0, []interruption{{1, step{form, 1, 0, 0, nil}}}},
+			{quiet, 0, 0, 0, nil},
+			{join, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{mergeContacts, 1, 0, 0, nil},
+			{remap, 0, 0, 0, nil},
+		},
 		"the survivor of a merge goes to the recycle bin before the merge is followed": {
 			{join, 0, 0, 0, nil},
 			{create, 6, 0, 0, nil},

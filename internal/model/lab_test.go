@@ -71,7 +71,7 @@ func (l *lab) world(t reporter, p plan) *world {
 	crm.Tune(func(k *hubspottest.Knobs) { k.Limits, k.ReadLagReads = hubspottest.Unlimited(), p.lag })
 	w := &world{
 		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii,
-		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, ref: newReference(),
+		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, said: map[string]string{}, ref: newReference(),
 	}
 	w.define()
 	var err error

@@ -5,6 +5,17 @@
 //
 // The intake, the workflows, the activities, the clients and the database are
 // the real ones; the vendors are the strict stand-ins, and time is skipped.
+//
+// What must be true, and where it is checked:
+//
+//   - A live contact never gets a second participant: judgeNewParticipant.
+//   - Nobody who was erased comes back, and nothing of them stays:
+//     judgeNewContact, judgeNewParticipant, checkErased, checkParticipants.
+//   - A participant is deleted only if a contact of it is gone and no live one
+//     has it, or if the person was erased: judgeDeletion.
+//   - In quiet moments both sides are as the reference says: checkQuiet.
+//   - Every write follows from a change: checkWrites.
+//   - The system falls silent, and old news does not wake it: settle, end.
 package model
 
 import (

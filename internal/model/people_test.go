@@ -52,13 +52,14 @@ func (w *world) person(s step, nested bool) {
 	case setName:
 		w.edit(id, map[string]string{bridge.PropFirstName: names[s.b%len(names)]})
 	case wipeIDs:
-		w.ref.release(w.mapping(id))
+		w.release(id)
 		delete(w.ref.wanted, id)
 		w.edit(id, map[string]string{bridge.PropUserID: "", bridge.PropAccountID: ""})
+		w.repeatable++ // they are put back with an exchange
 	case remap:
 		w.remap(id, s, nested)
 	case archive:
-		w.ref.release(w.mapping(id))
+		w.release(id)
 		w.did(id, user.Archive("contacts", id))
 	case restore:
 		w.did(id, user.Restore("contacts", id))
@@ -151,7 +152,7 @@ func (w *world) remap(id string, s step, nested bool) {
 	if exists = exists && s.c != 7; exists {
 		account, user = target.AccountID, target.ID
 	}
-	w.ref.release(w.mapping(id))
+	w.release(id)
 	delete(w.ref.wanted, id)
 	switch s.c {
 	case 0:
@@ -170,6 +171,14 @@ func (w *world) remap(id string, s step, nested bool) {
 	// and our own write may be overwritten, so nothing is promised then.
 	if exists && !nested {
 		w.ref.wanted[id] = bridge.Identity{AccountID: account, UserID: user}
+	}
+}
+
+// release notes that a person may leave the participant of a contact without
+// one; of a merge that was not followed yet, those of all who were merged.
+func (w *world) release(id string) {
+	for _, who := range append(w.ref.ancestors[id], id) {
+		w.ref.release(w.mapping(who))
 	}
 }
 
@@ -205,9 +214,6 @@ func (w *world) merge(primary, other string) {
 	survivor, err := w.portal.Person(1).Merge("contacts", primary, other)
 	if err != nil {
 		return
-	}
-	for _, m := range mappings {
-		w.ref.release(m)
 	}
 	props := w.properties(survivor)
 	w.ref.merged(primary, other, survivor, mappings,

@@ -96,6 +96,16 @@ func (r *reference) gone(id bridge.Identity) {
 	maps.DeleteFunc(r.wanted, func(_ string, want bridge.Identity) bool { return want == id })
 }
 
+// isLeft: a merge that nobody undid by hand left the participant without a contact.
+func (r *reference) isLeft(id bridge.Identity) bool {
+	for _, left := range r.left {
+		if slices.Contains(left, id) {
+			return !r.released[id]
+		}
+	}
+	return false
+}
+
 // merged: the survivor is both of them. mappings is what they were mapped to,
 // carried what the survivor has of these.
 func (r *reference) merged(primary, other, survivor string, mappings []bridge.Identity, carried bridge.Identity) {

@@ -205,16 +205,21 @@ func (w *world) maybeErased(contact string, mapped bridge.Identity) bool {
 	return w.ref.maybeEmails[bridge.NormalEmail(props[bridge.PropEmail])] || w.ref.maybeIDs[w.stored(named)] || w.ref.maybeIDs[mapped]
 }
 
-func (w *world) parked(contact string) []bridge.ParkedItem {
+func (w *world) allParked() []bridge.ParkedItem {
 	items, err := w.lab.store.ParkedItems(w.ctx, w.connection.ID)
 	if err != nil {
 		w.t.Fatalf("parked items: %v", err)
 	}
-	return slices.DeleteFunc(items, func(i bridge.ParkedItem) bool { return i.ContactID != contact })
+	return items
+}
+
+func (w *world) parked(contact string) []bridge.ParkedItem {
+	return slices.DeleteFunc(w.allParked(), func(i bridge.ParkedItem) bool { return i.ContactID != contact })
 }
 
 func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 	waiting := map[bridge.Identity]bool{}
+	reported := slices.ContainsFunc(w.allParked(), func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseParticipantLeft })
 	for _, item := range w.parked("") {
 		waiting[bridge.Identity{AccountID: item.AccountID, UserID: item.UserID}] = true
 	}
@@ -225,7 +230,13 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 			w.breaks("a participant is left of an erased person")
 		}
 		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
-		if !w.narrow && e != "" && !mapped[id] && !waiting[id] && !maybe && !w.ref.released[id] {
+		if w.narrow || e == "" || mapped[id] || waiting[id] || maybe {
+			continue
+		}
+		switch {
+		case w.ref.isLeft(id) && !reported:
+			w.breaks("a merge leaves a participant without a contact, and nobody is told", id.UserID, e)
+		case !w.ref.isLeft(id) && !w.ref.released[id]:
 			w.breaks("a participant has no contact, for no good reason", id.UserID, e)
 		}
 	}
@@ -277,6 +288,9 @@ func (w *world) checkWrites() {
 	if repeats := w.portal.Writes().Repeats; repeats > w.repeatable {
 		w.breaks("HubSpot is written to although nothing changes", repeats)
 	}
+	if w.repeats > w.repeatable {
+		w.breaks("Advocate is told the same again", w.repeats)
+	}
 }
 
 func (w *world) writes() [2]int { return [2]int{w.portal.Writes().Writes, w.advocateWrites} }
@@ -301,11 +315,7 @@ func (w *world) retry() {
 
 // checkParked: what is still parked after a retry is parked for a true reason.
 func (w *world) checkParked() {
-	items, err := w.lab.store.ParkedItems(w.ctx, w.connection.ID)
-	if err != nil {
-		w.t.Fatalf("parked items: %v", err)
-	}
-	for _, item := range items {
+	for _, item := range w.allParked() {
 		if item.ContactID != "" && w.alive(item.ContactID) && !w.trueCause(item) {
 			w.breaks("a contact stays parked for no good reason", item.ContactID, item.Cause)
 		}

@@ -174,6 +174,11 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	x.w.unreported = true
 	resp, err := answer(x.w.lab.referrals, r)
 	if err == nil && resp.StatusCode == http.StatusOK {
+		said := r.URL.Path + "\n" + string(body)
+		if existed && x.w.said[contact] == said {
+			x.w.repeats++
+		}
+		x.w.said[contact] = said
 		if !existed {
 			x.w.judgeNewParticipant(id, contact, x.mapped)
 		}

@@ -65,7 +65,9 @@ type world struct {
 
 	contacts       []string // every contact's id there ever was
 	advocateWrites int
-	unreported     bool // something changed in Advocate since a report began
+	said           map[string]string // contact → what Advocate last took from it
+	repeats        int               // of that
+	unreported     bool              // something changed in Advocate since a report began
 	ref            *reference
 	broken         string // the first rule that was broken
 }
