@@ -17,7 +17,8 @@ import (
 // Common is what every process of ours needs.
 type Common struct {
 	DatabaseURL   Secret // may hold a password
-	EncryptionKey Key    // seals credentials at rest and keys our hashes
+	EncryptionKey Key    // seals credentials at rest
+	OlderKeys     []Key  // open what they sealed until that is sealed anew
 
 	PublicURL       string // how HubSpot and browsers reach us, without a trailing slash; the worker does not need it
 	HubSpot         HubSpot
@@ -127,6 +128,7 @@ func (r *reader) common() Common {
 	return Common{
 		DatabaseURL:   r.databaseURL(),
 		EncryptionKey: r.encryptionKey(),
+		OlderKeys:     r.olderKeys(),
 		HubSpot: HubSpot{
 			BaseURL:      r.baseURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
 			AuthorizeURL: r.baseURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),

@@ -81,6 +81,7 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 	got, err := config.LoadStarter(with(map[string]string{
 		"DATABASE_URL":          "host=/run/postgresql dbname=sync",
 		"ENCRYPTION_KEY":        " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
+		"ENCRYPTION_KEY_OLD":    "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY=, MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"ADMIN_TOKEN":           "a token of some length\n",
 		"PUBLIC_URL":            "https://sync.example.test/advocate/",
 		"LISTEN_ADDR":           "127.0.0.1:0",
@@ -103,7 +104,10 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		Common: config.Common{
 			DatabaseURL:   "host=/run/postgresql dbname=sync",
 			EncryptionKey: config.Key([]byte("0123456789abcdef0123456789abcdef")),
-			PublicURL:     "https://sync.example.test/advocate",
+			OlderKeys: []config.Key{
+				config.Key([]byte("abcdefghijklmnopqrstuvwxyzabcdef")), config.Key([]byte("0123456789abcdef0123456789abcdef")),
+			},
+			PublicURL: "https://sync.example.test/advocate",
 			HubSpot: config.HubSpot{
 				BaseURL: address("http://127.0.0.1:9001"), AuthorizeURL: address("http://127.0.0.1:9001/oauth/authorize"),
 				AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // reader collects values and what is wrong with them.
@@ -130,17 +131,33 @@ func (r *reader) logLevel() slog.Level {
 	return level
 }
 
+const keyRemedy = "make one with: openssl rand -base64 32"
+
 func (r *reader) encryptionKey() Key {
-	const name, remedy = "ENCRYPTION_KEY", "make one with: openssl rand -base64 32"
-	if !r.require(name, "the key that credentials are sealed with; "+remedy) {
+	const name = "ENCRYPTION_KEY"
+	if !r.require(name, "the key that credentials are sealed with; "+keyRemedy) {
 		return Key{}
 	}
-	raw, err := base64.StdEncoding.DecodeString(r.get(name))
+	return r.key(name, r.get(name))
+}
+
+// olderKeys reads keys that only open, apart by commas or white space.
+func (r *reader) olderKeys() []Key {
+	const name = "ENCRYPTION_KEY_OLD"
+	var keys []Key
+	for _, text := range strings.FieldsFunc(r.get(name), func(c rune) bool { return c == ',' || unicode.IsSpace(c) }) {
+		keys = append(keys, r.key(name, text))
+	}
+	return keys
+}
+
+func (r *reader) key(name, text string) Key {
+	raw, err := base64.StdEncoding.DecodeString(text)
 	switch {
 	case err != nil:
-		r.mistake(name, "is not base64; %s", remedy)
+		r.mistake(name, "is not base64; %s", keyRemedy)
 	case len(raw) != len(Key{}):
-		r.mistake(name, "holds %d bytes instead of %d; %s", len(raw), len(Key{}), remedy)
+		r.mistake(name, "holds %d bytes instead of %d; %s", len(raw), len(Key{}), keyRemedy)
 	default:
 		return Key(raw)
 	}

@@ -66,6 +66,12 @@ func (s *Sealer) Seal(plain []byte, context string) []byte {
 	return s.keys[s.current].Seal(s.current[:], nil, plain, []byte(context))
 }
 
+// Current tells that a text was sealed under the first key. One that was not has
+// to be sealed anew before its key may go.
+func (s *Sealer) Current(sealed []byte) bool {
+	return len(sealed) >= len(keyID{}) && keyID(sealed) == s.current
+}
+
 // Open decrypts what Seal made for the same context. The error is ErrUnknownKey
 // or ErrCorrupt.
 func (s *Sealer) Open(sealed []byte, context string) ([]byte, error) {

@@ -56,6 +56,23 @@ func TestSealer_opensOnlyWhatBelongs(t *testing.T) {
 	}
 }
 
+func TestSealer_knowsWhatAnOlderKeySealed(t *testing.T) {
+	t.Parallel()
+	rotated := newSealer(t, key(2), key(1))
+	for name, tt := range map[string]struct {
+		sealed []byte
+		want   bool
+	}{
+		"sealed by the first key": {rotated.Seal([]byte("secret"), "place"), true},
+		"sealed by an older one":  {newSealer(t, key(1)).Seal([]byte("secret"), "place"), false},
+		"blank":                   {nil, false},
+	} {
+		if got := rotated.Current(tt.sealed); got != tt.want {
+			t.Errorf("%s: current %t, want %t", name, got, tt.want)
+		}
+	}
+}
+
 func TestSealer_neverRepeatsItself(t *testing.T) {
 	t.Parallel()
 	s := newSealer(t, key(1))

@@ -41,7 +41,11 @@ func WarnMisspelt(ctx context.Context, log *slog.Logger) {
 // Store opens the database, waits for it to accept connections, and brings its
 // schema up to date. A wrong encryption key is reported at once.
 func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Store, error) {
-	sealer, err := seal.NewSealer(cfg.EncryptionKey[:])
+	var older [][]byte
+	for _, key := range cfg.OlderKeys {
+		older = append(older, key[:])
+	}
+	sealer, err := seal.NewSealer(cfg.EncryptionKey[:], older...)
 	if err != nil {
 		return nil, err
 	}

@@ -16,3 +16,12 @@ var (
 	ForgottenWith = forgottenWith
 	KeptAfter     = keptAfter
 )
+
+// SealedColumns are what Reseal knows, as table.column.
+func SealedColumns() map[string]bool {
+	known := map[string]bool{}
+	for _, c := range sealedColumns {
+		known[c.table+"."+c.column] = true
+	}
+	return known
+}
