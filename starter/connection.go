@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,8 @@ import (
 )
 
 func (a *app) connectionCommand() *cobra.Command {
-	return family("connection", "Look at connections", a.connectionListCommand(), a.connectionShowCommand())
+	return family("connection", "Look at connections, have their work wait or go on, end them",
+		a.connectionListCommand(), a.connectionShowCommand(), a.connectionPauseCommand(), a.connectionResumeCommand(), a.disconnectCommand())
 }
 
 func (a *app) connectionListCommand() *cobra.Command {
@@ -31,24 +33,94 @@ func (a *app) connectionListCommand() *cobra.Command {
 	}
 }
 
-func (a *app) connectionShowCommand() *cobra.Command {
+// onConnection is a command about one connection.
+func (a *app) onConnection(use, short string, do func(ctx context.Context, c *api.Client, id string) error) *cobra.Command {
 	var id string
 	cmd := &cobra.Command{
-		Use:   "show",
-		Short: "Show one connection",
+		Use:   use,
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), id, func(ctx context.Context, c *api.Client, id string) error {
-				connection, err := c.Connection(ctx, id)
-				if err != nil {
-					return err
-				}
-				return a.printConnections([]api.Connection{connection})
-			})
+			return a.withConnection(cmd.Context(), id, do)
 		},
 	}
 	connectionFlag(cmd, &id)
 	return cmd
+}
+
+func (a *app) connectionShowCommand() *cobra.Command {
+	return a.onConnection("show", "Show how a connection is doing", func(ctx context.Context, c *api.Client, id string) error {
+		status, err := c.ConnectionStatus(ctx, id)
+		if err != nil {
+			return err
+		}
+		return a.print(status, func() { a.printStatus(status) })
+	})
+}
+
+func (a *app) connectionPauseCommand() *cobra.Command {
+	return a.onConnection("pause", "Have all work of a connection wait; webhooks are kept", func(ctx context.Context, c *api.Client, id string) error {
+		connection, err := c.PauseConnection(ctx, id)
+		if err != nil {
+			return err
+		}
+		return a.print(connection, func() {
+			fmt.Fprintf(a.out, "Connection %s is paused. \"starter connection resume\" has its work go on.\n", connection.ConnectionID)
+		})
+	})
+}
+
+func (a *app) connectionResumeCommand() *cobra.Command {
+	return a.onConnection("resume", "Have the work of a connection go on", func(ctx context.Context, c *api.Client, id string) error {
+		connection, err := c.ResumeConnection(ctx, id)
+		if err != nil {
+			return err
+		}
+		return a.print(connection, func() {
+			fmt.Fprintf(a.out, "Connection %s goes on; what waits inside Temporal notices within a minute.\n", connection.ConnectionID)
+		})
+	})
+}
+
+func (a *app) disconnectCommand() *cobra.Command {
+	var yes bool
+	cmd := a.onConnection("disconnect", "End a connection and forget its people; asks first", func(ctx context.Context, c *api.Client, id string) error {
+		if !yes {
+			plan, err := c.PlanDisconnect(ctx, id)
+			if err != nil {
+				return err
+			}
+			a.explainDisconnect(plan)
+			if err := a.confirm("Disconnect " + id + "?"); err != nil {
+				return err
+			}
+		}
+		done, err := c.Disconnect(ctx, id)
+		if err != nil {
+			return err
+		}
+		return a.print(done, func() { a.printDisconnected(done) })
+	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (a *app) explainDisconnect(d api.Disconnection) {
+	fmt.Fprintf(a.log, `This removes the schedule, the credentials, and all that is known of its people: %d mapped contacts, %d parked items,
+%d webhook events that were not acted on yet. %d workflows are ended while they run.
+It keeps %d marks of people who were erased; they count again if the portal is connected again.
+HubSpot keeps its properties and their values, Advocate its participants.
+`, d.Mappings, d.ParkedItems, d.WaitingEvents, d.Workflows, d.TombstonesKept)
+}
+
+func (a *app) printDisconnected(d api.Disconnection) {
+	fmt.Fprintf(a.out, "Connection %s has ended. %d mappings were removed, %d marks of erased people are kept.\n", d.ConnectionID, d.Mappings, d.TombstonesKept)
+	switch {
+	case d.RevokeFailure != "":
+		fmt.Fprintf(a.out, "Its refresh token could not be ended at HubSpot (%s): uninstall the app there.\n", d.RevokeFailure)
+	case d.TokenRevoked:
+		fmt.Fprintln(a.out, "Its refresh token was ended at HubSpot. The app is still installed there.")
+	}
 }
 
 func (a *app) printConnections(all []api.Connection) error {
@@ -56,8 +128,91 @@ func (a *app) printConnections(all []api.Connection) error {
 		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "CONNECTION\tPORTAL\tTENANT\tPROGRAM\tSTATUS")
 		for _, c := range all {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s %s\n", c.ConnectionID, c.PortalID, c.Tenant, c.Program, c.Status, c.StatusReason)
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", c.ConnectionID, c.PortalID, c.Tenant, c.Program, standing(c))
 		}
 		_ = w.Flush() // like Println: a closed terminal is no failure of the command
 	})
+}
+
+// standing is a connection's status in a line.
+func standing(c api.Connection) string {
+	text := string(c.Status)
+	if c.Paused {
+		text += ", paused"
+	}
+	if c.StatusReason != "" {
+		text += ": " + c.StatusReason
+	}
+	return text
+}
+
+func (a *app) printStatus(s api.ConnectionStatus) {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	line("Connection", "%s", s.ConnectionID)
+	line("Portal", "%d, %s", s.PortalID, map[bool]string{true: "by consent", false: "by static token"}[s.Consented])
+	line("Tenant", "%s, program %s", s.Tenant, s.Program)
+	line("Status", "%s", standing(s.Connection))
+	line("Contacts", "%d mapped", s.MappedContacts)
+	line("Parked", "%d", s.ParkedItems)
+	line("Webhooks", "%d events wait%s", s.WaitingEvents, waitingFor(s.WaitingSeconds))
+	line("Reports", "%s", reports(s))
+	line("HubSpot", "%d of %d calls in the last 10 s%s", s.HubSpotCalls, s.HubSpotCallLimit, pausedFor(s.HubSpotPauseSeconds))
+	if s.MassSync != "" {
+		line("Mass sync", "%s", s.MassSync)
+	}
+	_ = w.Flush() // like Println: a closed terminal is no failure of the command
+}
+
+func waitingFor(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return ", the oldest for " + (time.Duration(seconds) * time.Second).String()
+}
+
+func pausedFor(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return ", which wants to be left alone for " + (time.Duration(seconds) * time.Second).String()
+}
+
+func reports(s api.ConnectionStatus) string {
+	until := "none has finished yet"
+	if s.ReportedUntil != nil {
+		until = "up to " + stamp(*s.ReportedUntil)
+	}
+	switch {
+	case s.Schedule.Missing:
+		return until + "; there is no schedule: restart \"starter serve\""
+	case s.Schedule.Paused:
+		return until + "; paused: " + s.Schedule.Note
+	case s.Schedule.Running:
+		return until + "; one is under way"
+	case s.Schedule.Next != nil:
+		return until + "; the next one at " + stamp(*s.Schedule.Next)
+	default:
+		return until
+	}
+}
+
+func (a *app) keysCommand() *cobra.Command {
+	rotate := &cobra.Command{
+		Use:   "rotate",
+		Short: "Seal anew what a key in ENCRYPTION_KEY_OLD has sealed",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {
+				done, err := c.RotateKeys(ctx)
+				if err != nil {
+					return err
+				}
+				return a.print(done, func() {
+					fmt.Fprintf(a.out, "%d texts were sealed anew. Nothing needs an older key any more.\n", done.Resealed)
+				})
+			})
+		},
+	}
+	return family("keys", "Replace the encryption key", rotate)
 }

@@ -16,11 +16,13 @@ type Connection struct {
 	Program      string                  `json:"program"` // id of the connected one
 	Status       bridge.ConnectionStatus `json:"status"`
 	StatusReason string                  `json:"status_reason,omitempty"`
+	Paused       bool                    `json:"paused"` // an operator has its work wait
 }
 
 func connectionOf(c bridge.Connection) Connection {
 	return Connection{
 		ConnectionID: c.ID, PortalID: c.PortalID, Tenant: c.Tenant, Program: c.Program, Status: c.Status, StatusReason: c.StatusReason,
+		Paused: !c.PausedAt.IsZero(),
 	}
 }
 

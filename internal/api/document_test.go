@@ -114,6 +114,7 @@ var schemas = map[string]any{
 	"Trigger": Trigger{}, "TriggerPage": Page[Trigger]{}, "TriggerDetail": TriggerDetail{}, "TriggerDefinition": TriggerDefinition{},
 	"AppliedTrigger": AppliedTrigger{}, "TriggerChanges": TriggerChanges{}, "TriggerTest": TriggerTest{}, "TriggerTrial": TriggerTrial{},
 	"WebhooksManifest": WebhooksManifest{}, "WebhookSubscription": WebhookSubscription{},
+	"Status": nil, "ConnectionStatus": ConnectionStatus{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
 	"NextPage": nil,
 }
 

@@ -108,6 +108,18 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"testTrigger", func(ctx context.Context) (any, error) { return b.TestTrigger(ctx, b.connection, "deal-won", b.deal(t)) }, nil},
 		{"getWebhooksManifest", func(ctx context.Context) (any, error) { return b.WebhooksManifest(ctx) }, nil},
 		{"changeTrigger", func(ctx context.Context) (any, error) { return b.EnableTrigger(ctx, b.connection, "deal-won", false) }, nil},
+		{"getConnectionStatus", func(ctx context.Context) (any, error) { return b.ConnectionStatus(ctx, b.connection) }, nil},
+		{"pauseConnection", func(ctx context.Context) (any, error) {
+			c, err := b.PauseConnection(ctx, b.connection)
+			return c.Paused, err
+		}, true},
+		{"resumeConnection", func(ctx context.Context) (any, error) {
+			c, err := b.ResumeConnection(ctx, b.connection)
+			return c.Paused, err
+		}, false},
+		{"rotateKeys", func(ctx context.Context) (any, error) { return b.RotateKeys(ctx) }, api.Resealed{}},
+		{"planDisconnect", func(ctx context.Context) (any, error) { return b.PlanDisconnect(ctx, b.connection) }, nil},
+		{"disconnect", func(ctx context.Context) (any, error) { return b.Disconnect(ctx, b.connection) }, nil},
 		{"getDocument", func(ctx context.Context) (any, error) { return b.document(ctx) }, nil},
 	}
 	tested := map[string]bool{}

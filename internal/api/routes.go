@@ -19,6 +19,14 @@ var routes = []route{
 	{http.MethodPost, "/connections", "connect", http.StatusOK, (*Handler).connect},
 	{http.MethodGet, "/connections/{connection}", "getConnection", http.StatusOK, (*Handler).getConnection},
 
+	{http.MethodDelete, "/connections/{connection}", "disconnect", http.StatusOK, (*Handler).disconnect},
+	{http.MethodGet, "/connections/{connection}/disconnection", "planDisconnect", http.StatusOK, (*Handler).planDisconnect},
+	{http.MethodGet, "/connections/{connection}/status", "getConnectionStatus", http.StatusOK, (*Handler).getConnectionStatus},
+	{http.MethodPost, "/connections/{connection}/pause", "pauseConnection", http.StatusOK, (*Handler).pauseConnection},
+	{http.MethodPost, "/connections/{connection}/resume", "resumeConnection", http.StatusOK, (*Handler).resumeConnection},
+
+	{http.MethodPost, "/keys/rotate", "rotateKeys", http.StatusOK, (*Handler).rotateKeys},
+
 	{http.MethodPost, "/consents", "requestConsent", http.StatusCreated, (*Handler).requestConsent},
 	{http.MethodGet, "/consents/{intent}", "getConsent", http.StatusOK, (*Handler).getConsent},
 	{http.MethodPost, "/connections/{connection}/consents", "requestConsentAgain", http.StatusCreated, (*Handler).requestConsentAgain},

@@ -22,6 +22,7 @@ type lifecycle interface {
 	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
 	WouldForget(ctx context.Context, connectionID string) (store.Forgotten, error)
 	Disconnect(ctx context.Context, connectionID string) (store.Forgotten, error)
+	Reseal(ctx context.Context) (int, error)
 }
 
 // ReportSchedule is how a connection's reports are planned, as Temporal has it.
@@ -214,6 +215,10 @@ func (o *Operator) endWorkflows(ctx context.Context, connectionID string) (int, 
 	}
 	return ended, nil
 }
+
+// RotateKeys seals anew what an older encryption key has sealed, and returns how
+// many texts that were. Afterwards that key is not needed any more.
+func (o *Operator) RotateKeys(ctx context.Context) (int, error) { return o.store.Reseal(ctx) }
 
 type execution struct{ workflowID, runID string }
 
