@@ -86,6 +86,13 @@ func LoadCommand(getenv func(string) string) (Common, error) {
 	return c, r.err()
 }
 
+// LoadLog reads how to log, for commands that need nothing else of ours.
+func LoadLog(getenv func(string) string) (Log, error) {
+	r := reader{getenv: getenv}
+	l := r.log()
+	return l, r.err()
+}
+
 // LoadWorker reads what the worker needs.
 func LoadWorker(getenv func(string) string) (Worker, error) {
 	r := reader{getenv: getenv}
@@ -144,11 +151,12 @@ func (r *reader) common() Common {
 		ReportSyncInterval: r.duration("REPORT_SYNC_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		TrackInterval:      r.duration("TRACK_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		DeletionHold:       r.duration("DELETION_HOLD", time.Minute, 0, time.Hour),
-		Log: Log{
-			JSON:  r.choice("LOG_FORMAT", "text", "json") == "json",
-			Level: r.logLevel(),
-		},
+		Log:                r.log(),
 	}
+}
+
+func (r *reader) log() Log {
+	return Log{JSON: r.choice("LOG_FORMAT", "text", "json") == "json", Level: r.logLevel()}
 }
 
 func (r *reader) databaseURL() Secret {

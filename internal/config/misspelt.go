@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// names lists every variable that this program reads itself, also those that
+// Names lists every variable that this program reads itself, also those that
 // the connect command takes in place of its flags.
-func names() []string {
+func Names() []string {
 	return []string{
 		"ADMIN_TOKEN", "ADVOCATE_API_KEY", "ADVOCATE_API_USER", "ADVOCATE_BASE_URL", "ADVOCATE_PROGRAM_ID",
 		"ADVOCATE_TENANT_ALIAS", Server, "DATABASE_URL", "DELETION_HOLD", "ENCRYPTION_KEY", "ENCRYPTION_KEY_OLD", "HUBSPOT_ACCESS_TOKEN",
@@ -24,7 +24,7 @@ func names() []string {
 // mistake: the variable may belong to somebody else.
 func Misspelt(environ []string) []string {
 	var warnings []string
-	known := names()
+	known := Names()
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if slices.Contains(known, name) {

@@ -59,10 +59,28 @@ func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Sto
 	})
 }
 
-// Temporal connects to the server that the environment names, in the SDK's own
-// variables, and makes sure that our search attributes are known there. adjust
-// may change the client's options first.
+// Temporal connects to the server that the environment names and makes sure that
+// our search attributes are known there. adjust may change the client's options
+// first. Where the namespace does not let us register them, an operator has to
+// have done it.
 func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Options)) (client.Client, error) {
+	c, err := Dial(ctx, log, adjust...)
+	if err != nil {
+		return nil, err
+	}
+	_, err = SetUpTemporal(ctx, c)
+	var denied *serviceerror.PermissionDenied
+	var unimplemented *serviceerror.Unimplemented
+	if err != nil && !errors.As(err, &denied) && !errors.As(err, &unimplemented) {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Dial connects to the server that the environment names, in the SDK's own
+// variables, and waits for it.
+func Dial(ctx context.Context, log *slog.Logger, adjust ...func(*client.Options)) (client.Client, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal's environment: %w", err)
@@ -71,7 +89,7 @@ func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Opti
 	for _, f := range adjust {
 		f(&options)
 	}
-	c, err := retry.DoValue(ctx, waiting(), func(ctx context.Context) (client.Client, error) {
+	return retry.DoValue(ctx, waiting(), func(ctx context.Context) (client.Client, error) {
 		c, err := client.DialContext(ctx, options)
 		if err != nil {
 			log.InfoContext(ctx, "waiting for Temporal")
@@ -79,38 +97,39 @@ func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Opti
 		}
 		return c, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if err := ensureSearchAttributes(ctx, c, options.Namespace); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
 }
 
-// ensureSearchAttributes registers ours; doing so again changes nothing. Where
-// the namespace does not let us, an operator has to have done it.
-func ensureSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
-	if namespace == "" {
-		namespace = client.DefaultNamespace
-	}
-	_, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: namespace,
-		SearchAttributes: map[string]enumspb.IndexedValueType{
-			workflows.SearchConnectionID.GetName(): enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-			workflows.SearchContactID.GetName():    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		},
-	})
-	var denied *serviceerror.PermissionDenied
-	var unimplemented *serviceerror.Unimplemented
-	if errors.As(err, &denied) || errors.As(err, &unimplemented) {
-		return nil
-	}
+// SearchAttributes names our search attributes, all of type Keyword.
+func SearchAttributes() []string {
+	return []string{workflows.SearchConnectionID.GetName(), workflows.SearchContactID.GetName()}
+}
+
+// SetUpTemporal registers our search attributes with the client's namespace and
+// returns its name. Doing so again changes nothing.
+func SetUpTemporal(ctx context.Context, c client.Client) (namespace string, err error) {
+	namespace, err = currentNamespace()
 	if err != nil {
-		return fmt.Errorf("register search attributes: %w", err)
+		return "", err
 	}
-	return nil
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, name := range SearchAttributes() {
+		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: attributes,
+	})
+	if err != nil {
+		return "", fmt.Errorf("register search attributes in namespace %s: %w", namespace, err)
+	}
+	return namespace, nil
+}
+
+func currentNamespace() (string, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	return options.Namespace, err
 }
 
 // Checks are the readiness checks of a process that uses both.

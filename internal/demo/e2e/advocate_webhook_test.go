@@ -9,6 +9,9 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/store"
+	"advocatesync/internal/webhook"
+	"advocatesync/workflows"
 )
 
 // metric returns the lines of a metric that a process shows, or "".
@@ -38,7 +41,6 @@ func TestAdvocateWebhooks_bringParticipantsForward(t *testing.T) {
 	s := start(t, stack.Options{ReportInterval: 24 * time.Hour})
 	s.Advocate.Tune(func(k *advocatetest.Knobs) {
 		k.WebhookTwice, k.WebhookJitter = true, advocatetest.Span(200*time.Millisecond)
-		k.ExportDelay = advocatetest.Span(3 * time.Second) // between two polls
 	})
 	eventually(t, patience, "Advocate's webhooks are asked for", func() bool {
 		return s.Advocate.Calls(advocatetest.RouteSubscribe) > 0
@@ -54,9 +56,6 @@ func TestAdvocateWebhooks_bringParticipantsForward(t *testing.T) {
 	eventually(t, patience, "all have contacts", func() bool {
 		return s.contactOf(person(0)) != "" && s.contactOf(person(1)) != "" && s.contactOf(person(2)) != ""
 	})
-	eventually(t, patience, "a report was told that its export is there", func() bool {
-		return metric(t, s.StarterURL, `advocatesync_advocate_hints_total{effect="export_told"}`) != ""
-	})
 	reports := s.count(t, "WorkflowType = 'ReportSync'")
 	if reports == 0 || reports > 4 {
 		t.Errorf("%d reports for three participants", reports)
@@ -70,4 +69,25 @@ func TestAdvocateWebhooks_bringParticipantsForward(t *testing.T) {
 	})
 	s.quiet(t)
 	s.wantNothingPersonal(t, []string{person(0), person(1), person(2), person(4)})
+}
+
+// Whoever waits for an export is found by the schedule that started it.
+func TestAdvocateWebhooks_tellTheReportThatWaits(t *testing.T) {
+	s := start(t, stack.Options{ReportInterval: 24 * time.Hour})
+	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ExportDelay = advocatetest.Span(time.Hour) })
+	reports := webhook.NewReports(s.Temporal)
+	if err := reports.StartReport(t.Context(), s.ConnectionID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "a report waits for its export", func() bool { return s.Advocate.Calls(advocatetest.RouteExport) > 0 })
+	if err := reports.ExportReady(t.Context(), store.Run{ConnectionID: s.ConnectionID, Kind: store.RunReport}); err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for id, history := range s.histories(t) {
+		told = told || strings.HasPrefix(id, workflows.ReportSyncID(s.ConnectionID)) && strings.Contains(history, workflows.SignalExportReady)
+	}
+	if !told {
+		t.Error("the report was not told")
+	}
 }

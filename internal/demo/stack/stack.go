@@ -46,6 +46,9 @@ type Options struct {
 	Limits *hubspottest.Limits
 	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
 	RatePer10s int
+	// BuildID makes the worker that version of the deployment Deployment, which gets no
+	// work until it is promoted. Empty leaves versioning off.
+	BuildID string
 	// Binaries is a folder that Build filled; empty builds anew.
 	Binaries string
 	// Apart serves the stand-ins from processes of their own, so that what they
@@ -343,7 +346,33 @@ func (s *Stack) StartStarter(ctx context.Context) (err error) {
 
 // StartWorker starts the worker.
 func (s *Stack) StartWorker(ctx context.Context) (err error) {
-	s.worker, err = launch(ctx, "worker", s.binary("worker"), nil, s.env, s.opts.Log, s.WorkerURL+"/readyz")
+	env := s.env
+	if s.opts.BuildID != "" {
+		env = slices.Concat(env, versioned(s.opts.BuildID))
+	}
+	s.worker, err = launch(ctx, "worker", s.binary("worker"), nil, env, s.opts.Log, s.WorkerURL+"/readyz")
+	return err
+}
+
+// Deployment is the name of the worker deployment that versioned workers belong
+// to.
+const Deployment = "advocatesync"
+
+func versioned(buildID string) []string {
+	return []string{"WORKER_DEPLOYMENT_NAME=" + Deployment, "WORKER_BUILD_ID=" + buildID}
+}
+
+// AddWorker starts one more worker, of another version. It stops with the stack.
+func (s *Stack) AddWorker(ctx context.Context, buildID string) error {
+	address, err := s.reserve(ctx, 0)
+	if err != nil {
+		return err
+	}
+	env := slices.Concat(s.env, versioned(buildID), []string{"WORKER_LISTEN_ADDR=" + address})
+	added, err := launch(ctx, "worker "+buildID, s.binary("worker"), nil, env, s.opts.Log, "http://"+address+"/readyz")
+	if err == nil {
+		s.onClose(added.stop)
+	}
 	return err
 }
 

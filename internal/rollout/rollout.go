@@ -1,0 +1,103 @@
+// Package rollout brings a new version of the worker into work: Temporal keeps
+// every run on the version that started it and sends new ones where an operator
+// says.
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+)
+
+// Role is what Temporal does with a version of the worker.
+type Role string
+
+// Roles of a version, from the first to the last of its life.
+const (
+	Waiting  Role = "waiting"  // its workers ask for work and get none
+	Ramping  Role = "ramping"  // it gets a share of the new runs
+	Current  Role = "current"  // it gets the new runs
+	Draining Role = "draining" // it finishes runs that it started: its workers must stay
+	Drained  Role = "drained"  // it has nothing left: its workers may go
+)
+
+// Version is one version of the worker.
+type Version struct {
+	BuildID   string    `json:"build_id"`
+	Role      Role      `json:"role"`
+	Percent   float32   `json:"percent,omitempty"` // of the new runs, while ramping
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Deployments is the part of Temporal's client that knows versions.
+type Deployments interface {
+	GetHandle(deployment string) client.WorkerDeploymentHandle
+}
+
+// Rollout is the versions of one deployment.
+type Rollout struct{ handle client.WorkerDeploymentHandle }
+
+// New returns the rollout of a deployment, named as WORKER_DEPLOYMENT_NAME names
+// it.
+func New(d Deployments, deployment string) Rollout { return Rollout{d.GetHandle(deployment)} }
+
+// Versions lists the versions that Temporal knows, the newest first.
+func (r Rollout) Versions(ctx context.Context) ([]Version, error) {
+	is, err := r.handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	if err != nil {
+		return nil, explained(err)
+	}
+	var versions []Version
+	for _, v := range is.Info.VersionSummaries {
+		versions = append(versions, version(v, is.Info.RoutingConfig))
+	}
+	slices.SortFunc(versions, func(a, b Version) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return versions, nil
+}
+
+func version(v client.WorkerDeploymentVersionSummary, routing client.WorkerDeploymentRoutingConfig) Version {
+	out := Version{BuildID: v.Version.BuildID, Role: Waiting, CreatedAt: v.CreateTime}
+	switch {
+	case routing.CurrentVersion != nil && routing.CurrentVersion.BuildID == out.BuildID:
+		out.Role = Current
+	case routing.RampingVersion != nil && routing.RampingVersion.BuildID == out.BuildID:
+		out.Role, out.Percent = Ramping, routing.RampingVersionPercentage
+	case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatus(enumspb.VERSION_DRAINAGE_STATUS_DRAINING):
+		out.Role = Draining
+	case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatus(enumspb.VERSION_DRAINAGE_STATUS_DRAINED):
+		out.Role = Drained
+	}
+	return out
+}
+
+// Promote sends all new runs to a version. Its workers must be there, on every
+// queue that the version before has: otherwise work would wait for nobody.
+func (r Rollout) Promote(ctx context.Context, buildID string) error {
+	_, err := r.handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: buildID})
+	return explained(err)
+}
+
+// Ramp sends a share of the new runs to a version, in percent. 0 takes it back.
+func (r Rollout) Ramp(ctx context.Context, buildID string, percent float32) error {
+	_, err := r.handle.SetRampingVersion(ctx, client.WorkerDeploymentSetRampingVersionOptions{BuildID: buildID, Percentage: percent})
+	return explained(err)
+}
+
+// explained says what to do about Temporal's refusals.
+func explained(err error) error {
+	var unknown *serviceerror.NotFound
+	var early *serviceerror.FailedPrecondition
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("Temporal knows no such worker: start one with WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID first: %w", err) //nolint:staticcheck // a name
+	case errors.As(err, &early):
+		return fmt.Errorf("the version's workers are not there yet on every queue: start them, and try again in a moment: %w", err)
+	}
+	return err
+}
