@@ -15,6 +15,8 @@ const (
 	// parkedKept is how long a parked item can be looked at after it has ended;
 	// it may hold participant ids and a vendor's words.
 	parkedKept = 30 * 24 * time.Hour
+	// skippedKept is how long an event can be looked at of which nothing was sent.
+	skippedKept = 90 * 24 * time.Hour
 )
 
 // purger deletes what is older than a time.
@@ -22,6 +24,7 @@ type purger interface {
 	PurgeFormer(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeRuns(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeParked(ctx context.Context, olderThan time.Time) (int64, error)
+	PurgeTracked(ctx context.Context, olderThan time.Time) (int64, error)
 	ForgetDisconnected(ctx context.Context) error
 }
 
@@ -42,11 +45,13 @@ type Purged struct {
 	FormerMappings int64 `json:"former_mappings"`
 	Runs           int64 `json:"runs"`
 	ParkedItems    int64 `json:"parked_items"`
+	SkippedEvents  int64 `json:"skipped_events,omitempty"`
 }
 
 // Purge deletes the former mappings of contacts that HubSpot cannot restore any
 // more, the runs that ended more than a week ago, the parked items that ended
-// more than a month ago, and what is left of disconnected connections.
+// more than a month ago, the events of triggers that were skipped long ago, and
+// what is left of disconnected connections.
 func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 	if err := a.store.ForgetDisconnected(ctx); err != nil {
 		return Purged{}, retryable(err)
@@ -60,5 +65,9 @@ func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 		return Purged{}, retryable(err)
 	}
 	parked, err := a.store.PurgeParked(ctx, a.now().Add(-parkedKept))
-	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked}, retryable(err)
+	if err != nil {
+		return Purged{}, retryable(err)
+	}
+	skipped, err := a.store.PurgeTracked(ctx, a.now().Add(-skippedKept))
+	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked, SkippedEvents: skipped}, retryable(err)
 }

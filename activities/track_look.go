@@ -95,7 +95,8 @@ type objectLook struct {
 	in       LookAtObjectInput
 	cases    []trackCase
 	object   bridge.Object
-	customer *customer // nil: not looked for yet
+	customer *customer                       // nil: not looked for yet
+	entries  map[string]map[string]submitted // by form and submission; read when first needed
 	result   LookAtObjectResult
 }
 
@@ -289,6 +290,36 @@ func (l *objectLook) decideForm(ctx context.Context, c trackCase, facts trigger.
 	facts.Change.Entered = entered
 	d, err := c.Decide(facts)
 	return l.settle(ctx, c, d, err)
+}
+
+// submitted is what was entered into a form.
+type submitted map[string]string
+
+// entered reads a submission once more: what was entered is kept nowhere. All
+// submissions of a form that the look is about are read together.
+func (l *objectLook) entered(ctx context.Context, c trigger.Change) (values submitted, found bool, err error) {
+	if l.entries[c.Form] == nil {
+		earliest := c.OccurredAt
+		for _, other := range l.cases {
+			if other.change.Form == c.Form && other.change.OccurredAt.Before(earliest) {
+				earliest = other.change.OccurredAt
+			}
+		}
+		submissions, err := newSubmissions(ctx, l.link.HubSpot, c.Form, earliest)
+		if err != nil {
+			return nil, false, err
+		}
+		byKey := make(map[string]submitted, len(submissions))
+		for _, s := range submissions {
+			byKey[l.submissionKey(c.Form, s)] = s.Values
+		}
+		if l.entries == nil {
+			l.entries = map[string]map[string]submitted{}
+		}
+		l.entries[c.Form] = byKey
+	}
+	values, found = l.entries[c.Form][c.Submission]
+	return values, found, nil
 }
 
 // settle records what was decided. A change that does not match is no event,

@@ -293,14 +293,3 @@ func (a *Tracking) entry(link Link, form string, by []ActiveTrigger, s hubspot.S
 	}
 	return e, true
 }
-
-// entered reads a submission once more: what was entered is kept nowhere.
-func (l *objectLook) entered(ctx context.Context, c trigger.Change) (values map[string]string, found bool, err error) {
-	submissions, err := newSubmissions(ctx, l.link.HubSpot, c.Form, c.OccurredAt)
-	for _, s := range submissions {
-		if l.submissionKey(c.Form, s) == c.Submission {
-			return s.Values, true, err
-		}
-	}
-	return nil, false, err
-}

@@ -69,7 +69,7 @@ func (a *app) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle(webhook.Path, webhook.NewHandler(webhook.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
-		Inbox: s, Triggers: wiring.NewTriggers(s), Poke: contacts.Poke, PokeObjects: objects.Poke, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Triggers: wiring.NewTriggers(s, log), Poke: contacts.Poke, PokeObjects: objects.Poke, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)

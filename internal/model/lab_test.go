@@ -85,7 +85,7 @@ func (l *lab) world(t reporter, p plan) *world {
 	w.setRules(p.rules)
 	w.hook = webhook.NewHandler(webhook.HandlerConfig{
 		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
-		Inbox: l.store, Triggers: wiring.NewTriggers(l.store), Poke: func() {}, PokeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
+		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Poke: func() {}, PokeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
 	})
 	return w
 }

@@ -32,6 +32,7 @@ type records interface {
 	parkedRecords
 	switchRecords
 	massRecords
+	trackedRecords
 	triggerRecords
 	subscriptions
 }

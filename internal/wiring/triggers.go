@@ -2,7 +2,7 @@ package wiring
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"sync"
 
 	"advocatesync/activities"
@@ -18,9 +18,10 @@ type definitions interface {
 // Triggers compiles the triggers of connections, each version once per process.
 type Triggers struct {
 	store definitions
+	log   *slog.Logger
 
 	mu       sync.Mutex
-	compiled map[versionKey]*trigger.Trigger
+	compiled map[versionKey]*trigger.Trigger // nil: it does not compile (any more)
 }
 
 // versionKey names one version of one trigger, which never changes.
@@ -30,11 +31,13 @@ type versionKey struct {
 }
 
 // NewTriggers returns the triggers of a store.
-func NewTriggers(s definitions) *Triggers {
-	return &Triggers{store: s, compiled: map[versionKey]*trigger.Trigger{}}
+func NewTriggers(s definitions, log *slog.Logger) *Triggers {
+	return &Triggers{store: s, log: log, compiled: map[versionKey]*trigger.Trigger{}}
 }
 
-// Active returns the enabled triggers of a connection, as they are now.
+// Active returns the enabled triggers of a connection, as they are now. One that
+// this build cannot compile any more is logged and left out: it must not hold
+// up the others, nor the intake of webhooks.
 func (t *Triggers) Active(ctx context.Context, connectionID string) ([]activities.ActiveTrigger, error) {
 	found, err := t.store.Triggers(ctx, connectionID)
 	if err != nil {
@@ -45,11 +48,9 @@ func (t *Triggers) Active(ctx context.Context, connectionID string) ([]activitie
 		if !one.Enabled {
 			continue
 		}
-		compiled, err := t.compile(one)
-		if err != nil {
-			return nil, err
+		if compiled := t.compile(ctx, one); compiled != nil {
+			active = append(active, activities.ActiveTrigger{Trigger: compiled, Version: one.Version, AppliedAt: one.AppliedAt})
 		}
-		active = append(active, activities.ActiveTrigger{Trigger: compiled, Version: one.Version, AppliedAt: one.AppliedAt})
 	}
 	return active, nil
 }
@@ -64,17 +65,20 @@ func (t *Triggers) Watches(ctx context.Context, connectionID string) ([]trigger.
 	return watches, err
 }
 
-func (t *Triggers) compile(one store.Trigger) (*trigger.Trigger, error) {
+// compile returns nil for what does not compile.
+func (t *Triggers) compile(ctx context.Context, one store.Trigger) *trigger.Trigger {
 	key := versionKey{one.ConnectionID, one.ID, one.Version}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if compiled := t.compiled[key]; compiled != nil {
-		return compiled, nil
+	if compiled, tried := t.compiled[key]; tried {
+		return compiled
 	}
 	compiled, err := trigger.Restore(one.Source, one.Schema)
 	if err != nil {
-		return nil, fmt.Errorf("wiring: compile trigger %s, version %d: %w", one.ID, one.Version, err)
+		t.log.ErrorContext(ctx, "a trigger does not compile and is left out: apply it again",
+			"connection", one.ConnectionID, "trigger", one.ID, "version", one.Version, "error", err)
+		compiled = nil
 	}
 	t.compiled[key] = compiled
-	return compiled, nil
+	return compiled
 }

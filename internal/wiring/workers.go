@@ -34,7 +34,7 @@ func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duratio
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
 	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher(), hold, time.Now))
-	tracking := activities.NewTracking(links, NewTriggers(s), s, s.Hasher(), activities.VerdictAfter, time.Now)
+	tracking := activities.NewTracking(links, NewTriggers(s, links.log), s, s.Hasher(), activities.VerdictAfter, time.Now)
 	live.RegisterActivity(tracking)
 
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))

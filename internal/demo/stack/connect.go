@@ -17,6 +17,8 @@ func Credentials() []string {
 		"ADVOCATE_TENANT_ALIAS=" + advocatetest.DefaultAlias,
 		"ADVOCATE_API_KEY=" + advocatetest.DefaultKey,
 		"ADVOCATE_PROGRAM_ID=" + Program,
+		"IMPACT_ACCOUNT_SID=" + advocatetest.DefaultAccountSID,
+		"IMPACT_AUTH_TOKEN=" + advocatetest.DefaultAuthToken,
 	}
 }
 

@@ -42,6 +42,9 @@ type Options struct {
 	// DeletionHold is how long a deletion waits for what may belong to it; 0
 	// means two seconds, instead of production's minute.
 	DeletionHold time.Duration
+	// TrackInterval is how often forms are read and verdicts asked for; 0 means a
+	// second, instead of production's minute.
+	TrackInterval time.Duration
 	// Limits are HubSpot's call limits; nil means those of an ordinary app.
 	Limits *hubspottest.Limits
 	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
@@ -89,11 +92,18 @@ type Stack struct {
 	closers  []func() error
 }
 
+// ImpactConcurrency is how many calls the worker may have under way at
+// impact.com.
+const ImpactConcurrency = 4
+
 // Start builds the binaries, starts everything and connects a first portal
 // with a first tenant. Close must be called on the stack returned.
 func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.ReportInterval == 0 {
 		opts.ReportInterval = 2 * time.Second
+	}
+	if opts.TrackInterval == 0 {
+		opts.TrackInterval = time.Second
 	}
 	if opts.DeletionHold == 0 {
 		opts.DeletionHold = 2 * time.Second
@@ -298,6 +308,9 @@ func (s *Stack) configure(context.Context) error {
 		"HUBSPOT_BASE_URL="+s.HubSpotURL,
 		"HUBSPOT_AUTHORIZE_URL="+s.HubSpotURL+"/oauth/authorize",
 		"ADVOCATE_BASE_URL="+s.AdvocateURL,
+		"IMPACT_BASE_URL="+s.AdvocateURL,
+		"IMPACT_CONCURRENCY="+strconv.Itoa(ImpactConcurrency),
+		"TRACK_INTERVAL="+s.opts.TrackInterval.String(),
 		"HUBSPOT_APP_ID="+strconv.FormatInt(hubspottest.DefaultAppID, 10),
 		"HUBSPOT_CLIENT_ID="+hubspottest.DefaultClientID,
 		"HUBSPOT_CLIENT_SECRET="+hubspottest.DefaultClientSecret,

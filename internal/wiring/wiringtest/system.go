@@ -118,7 +118,7 @@ func (s *System) Activities() []any {
 		activities.NewRetries(s.Links, s.Store),
 		activities.NewHousekeeping(s.Store, time.Now),
 		activities.NewPrograms(s.Links, s.Store),
-		activities.NewTracking(s.Links, wiring.NewTriggers(s.Store), s.Store, s.Store.Hasher(), 0, time.Now),
+		activities.NewTracking(s.Links, wiring.NewTriggers(s.Store, slog.New(slog.DiscardHandler)), s.Store, s.Store.Hasher(), 0, time.Now),
 	}
 }
 
