@@ -142,8 +142,8 @@ type ApplyPagesResult struct {
 
 // ApplyPages applies many pages, some side by side. Pages that an earlier
 // attempt has finished are not touched, those that it has begun come first.
-// After a failure, and when the operator wants the run to stop, those under way
-// are finished and no further one is begun.
+// After a failure, and when the operator wants the run to stop, or the worker is
+// to stop, those under way are finished and no further one is begun.
 func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesResult, error) {
 	open, err := a.pages.OpenPages(ctx, in.ID, in.From, in.To)
 	if err != nil {
@@ -156,6 +156,10 @@ func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesR
 		group.Go(func() error {
 			if stop.Load() {
 				return nil
+			}
+			if stopping(ctx) {
+				stop.Store(true)
+				return &bridge.Error{Kind: bridge.Pending, Op: "activities.apply_pages", RetryAfter: handOver, Err: errStopping}
 			}
 			wish, err := a.pages.Wish(ctx, in.ID)
 			if err == nil && wish != store.WishGo && !page.Begun {

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"advocatesync/activities"
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
@@ -71,10 +73,16 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start polling: %w", err)
 	}
-	defer workers.Stop()
 	mux := http.NewServeMux()
 	health.Register(mux, startup.Checks(s, temporal), metrics)
 	health.Profiles(mux)
 	log.InfoContext(ctx, "worker started", "health", cfg.ListenAddr)
-	return health.Serve(ctx, cfg.ListenAddr, mux)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
+	group.Go(func() error {
+		<-ctx.Done()
+		workers.Stop()
+		return nil
+	})
+	return group.Wait()
 }

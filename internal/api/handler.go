@@ -13,9 +13,10 @@ import (
 	"advocatesync/internal/operator"
 )
 
-// answerTimeout bounds the work on one request. The server's own limit is a
-// little longer, so that a problem still gets through.
-const answerTimeout = 25 * time.Second
+// answerTimeout bounds the work on one request. The server gives it as long when
+// it is about to stop, and a little longer else, so that a problem still gets
+// through.
+const answerTimeout = 20 * time.Second
 
 // Config is what a Handler is made of. Every field is required.
 type Config struct {

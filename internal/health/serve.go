@@ -16,11 +16,11 @@ const (
 	readTimeout     = 10 * time.Second
 	writeTimeout    = 30 * time.Second
 	idleTimeout     = 2 * time.Minute
-	shutdownTimeout = 10 * time.Second
+	shutdownTimeout = 20 * time.Second
 )
 
 // Serve listens on addr and serves handler until ctx ends. It then lets
-// requests in flight finish for up to ten seconds and returns nil; any other
+// requests in flight finish for up to twenty seconds and returns nil; any other
 // end of serving, and a shutdown that took longer, is an error.
 func Serve(ctx context.Context, addr string, handler http.Handler) error {
 	var config net.ListenConfig

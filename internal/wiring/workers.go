@@ -22,8 +22,9 @@ type Deployment struct {
 }
 
 // stopTimeout is what activities get to finish once a worker is asked to stop;
-// what is not done by then is taken up by another worker.
-const stopTimeout = 10 * time.Second
+// what is not done by then is cut off, and taken up by another worker. Supervisors
+// tend to kill after thirty.
+const stopTimeout = 20 * time.Second
 
 // Workers are the queues that one process serves.
 type Workers []worker.Worker

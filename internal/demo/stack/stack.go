@@ -404,6 +404,9 @@ func (s *Stack) KillWorker() error { return s.worker.kill() }
 // StopWorker ends the worker with SIGTERM and waits for it.
 func (s *Stack) StopWorker() error { return s.worker.stop() }
 
+// StopStarter ends the starter with SIGTERM and waits for it.
+func (s *Stack) StopStarter() error { return s.starter.stop() }
+
 // KillStarter ends the starter with SIGKILL.
 func (s *Stack) KillStarter() error { return s.starter.kill() }
 
