@@ -81,7 +81,7 @@ func (a *app) printTrigger(detail api.TriggerDetail, version int) error {
 func (a *app) printTrial(t api.TriggerTrial) error {
 	return a.print(t, func() {
 		verdicts := map[string]string{
-			"send": "would send the request below", "skip": "would do nothing", "no_customer": "would wait for a mapped contact",
+			"send": "would send the request below", "reverse": "would take back what was sent", "skip": "would do nothing", "no_customer": "would wait for a mapped contact",
 			"blocked": "would be parked for a person to see to it",
 		}
 		fmt.Fprintf(a.out, "Trigger %s, version %d, on %s %s: %s.\n", t.TriggerID, t.Version, t.Object, t.ObjectID, verdicts[t.Verdict])
@@ -90,6 +90,9 @@ func (a *app) printTrial(t api.TriggerTrial) error {
 			fmt.Fprintf(a.out, "  customer  contact %s\n", t.CustomerContactID)
 		}
 		fmt.Fprintf(a.out, "  order id  %s\n", t.OrderID)
+		if t.Tracked != "" {
+			fmt.Fprintf(a.out, "  tracked   %s\n", t.Tracked)
+		}
 		for _, assumed := range t.Assumed {
 			fmt.Fprintf(a.out, "  assuming  %s\n", assumed)
 		}

@@ -71,12 +71,13 @@ type TriggerTrial struct {
 	Version           int            `json:"version"`
 	Object            string         `json:"object"`
 	ObjectID          string         `json:"object_id"`
-	Verdict           string         `json:"verdict"` // send, skip, no_customer or blocked
+	Verdict           string         `json:"verdict"` // send, reverse, skip, no_customer or blocked
 	Why               string         `json:"why"`
 	OrderID           string         `json:"order_id"`
 	CustomerContactID string         `json:"customer_contact_id,omitempty"`
-	Request           *VendorRequest `json:"request,omitempty"` // left out: nothing would be sent
-	Assumed           []string       `json:"assumed"`           // what stands in for facts that a trial does not have
+	Tracked           string         `json:"tracked_state,omitempty"` // of what was tracked under the same order id
+	Request           *VendorRequest `json:"request,omitempty"`       // left out: nothing would be sent
+	Assumed           []string       `json:"assumed"`                 // what stands in for facts that a trial does not have
 }
 
 // VendorRequest is a call to impact.com or Advocate.
@@ -163,7 +164,7 @@ func (h *Handler) testTrigger(r *request) (any, error) {
 func trialOf(t operator.TriggerTrial) TriggerTrial {
 	out := TriggerTrial{
 		TriggerID: t.TriggerID, Version: t.Version, Object: string(t.Object), ObjectID: t.ObjectID, Verdict: string(t.Decision.Verdict),
-		Why: t.Decision.Why, OrderID: t.Decision.OrderID, CustomerContactID: t.CustomerID, Assumed: append([]string{}, t.Assumed...),
+		Why: t.Decision.Why, OrderID: t.Decision.OrderID, CustomerContactID: t.CustomerID, Tracked: string(t.Tracked), Assumed: append([]string{}, t.Assumed...),
 	}
 	if t.Request != nil {
 		request := VendorRequest(*t.Request)

@@ -23,9 +23,10 @@ type TriggerTrial struct {
 	ObjectID  string
 
 	Decision   trigger.Decision
-	CustomerID string   // the contact who is credited; empty if there is none
-	Request    *Request // what would be sent; nil if nothing would
-	Assumed    []string // what stands in for facts that a trial does not have
+	CustomerID string             // the contact who is credited; empty if there is none
+	Tracked    store.TrackedState // of what has the same order id; empty: nothing has
+	Request    *Request           // what would be sent; nil if nothing would
+	Assumed    []string           // what stands in for facts that a trial does not have
 }
 
 // Request is a call to a vendor.
@@ -89,8 +90,14 @@ func (t *trial) run(ctx context.Context) error {
 	if facts.Change, err = t.change(ctx, found[0]); err != nil {
 		return err
 	}
+	if facts.Sent, err = t.sent(ctx, facts.Change); err != nil {
+		return err
+	}
 	if t.result.Decision, err = t.trigger.Decide(facts); err != nil {
 		return err
+	}
+	if t.result.Tracked == store.TrackedReversed {
+		t.result.Decision = trigger.Decision{Verdict: trigger.Skip, Why: "it was sent, and taken back again", OrderID: t.result.Decision.OrderID}
 	}
 	t.result.Request = t.request()
 	return nil
@@ -206,13 +213,35 @@ func (t *trial) submission(ctx context.Context, forms []string, email string) (t
 	return latest, nil
 }
 
+// sent tells whether what the trial would send was sent already.
+func (t *trial) sent(ctx context.Context, change trigger.Change) (bool, error) {
+	tracked, err := t.operator.store.TrackedOf(ctx, t.connection.ID, t.result.Object, t.result.ObjectID)
+	if err != nil {
+		return false, err
+	}
+	order := t.trigger.Definition().OrderID(t.connection.PortalID, t.result.ObjectID, change)
+	for _, e := range tracked {
+		if e.OrderID == order {
+			t.result.Tracked = e.State
+		}
+	}
+	switch t.result.Tracked {
+	case store.TrackedPending, store.TrackedSent, store.TrackedComplete:
+		return true, nil
+	default:
+		return false, nil
+	}
+}
+
 // request writes the decision out as the call that would be made.
 func (t *trial) request() *Request {
 	switch d := t.result.Decision; {
 	case d.Conversion != nil:
-		return &Request{
-			Method: http.MethodPost, Path: "/Advertisers/" + url.PathEscape(t.credentials.ImpactAccountSID) + "/Conversions", Form: d.Conversion.Fields,
+		account := "/Advertisers/" + url.PathEscape(t.credentials.ImpactAccountSID)
+		if d.Verdict == trigger.Reverse {
+			return &Request{Method: http.MethodDelete, Path: account + "/Actions", Form: d.Conversion.Fields}
 		}
+		return &Request{Method: http.MethodPost, Path: account + "/Conversions", Form: d.Conversion.Fields}
 	case d.Event != nil:
 		account, user := t.participant.AccountID, t.participant.UserID
 		return &Request{

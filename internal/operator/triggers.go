@@ -19,6 +19,7 @@ type triggerRecords interface {
 	Trigger(ctx context.Context, connectionID, id string) (store.Trigger, error)
 	TriggerVersions(ctx context.Context, connectionID, id string) ([]store.Trigger, error)
 	EnableTrigger(ctx context.Context, connectionID, id string, enabled bool) error
+	TrackedOf(ctx context.Context, connectionID string, t bridge.ObjectType, objectID string) ([]store.TrackedEvent, error)
 }
 
 // TriggerStatus is a trigger as it stands.

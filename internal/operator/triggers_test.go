@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -161,6 +162,41 @@ func TestTestTrigger_saysWhyNothingWouldBeSent(t *testing.T) {
 		if (trial.Request != nil) != (tt.verdict == trigger.Send) {
 			t.Errorf("%s: the request is %+v", name, trial.Request)
 		}
+	}
+}
+
+func TestTestTrigger_knowsWhatWasSent(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	apply(t, s, dealWon)
+	contact := mapped(t, s, ann)
+	deal := create(t, s, "deals", map[string]string{"dealstage": "closedwon", "amount": "100"}, contact)
+	order := try(t, s, "deal-won", deal).Decision.OrderID
+	id, err := s.Store.Track(t.Context(), store.Tracking{
+		TrackedEvent: store.TrackedEvent{
+			ConnectionID: s.Connection.ID, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: deal,
+			OccurredAt: time.Now(), OrderID: order, ContactID: contact, State: store.TrackedPending,
+		},
+		Request: []byte("{}"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.EndTracked(t.Context(), id, store.TrackedEnd{State: store.TrackedComplete}); err != nil {
+		t.Fatal(err)
+	}
+	if got := try(t, s, "deal-won", deal); got.Decision.Verdict != trigger.Skip || got.Tracked != store.TrackedComplete || got.Request != nil {
+		t.Errorf("a deal that counts: %+v", got)
+	}
+	if err := s.Portal.Person(1).Edit("deals", deal, map[string]string{"dealstage": "closedlost"}); err != nil {
+		t.Fatal(err)
+	}
+	got := try(t, s, "deal-won", deal)
+	want := &operator.Request{Method: "DELETE", Path: "/Advertisers/" + advocatetest.DefaultAccountSID + "/Actions", Form: map[string]string{
+		"ActionTrackerId": "30101", "OrderId": order, "DispositionCode": "ITEM_RETURNED", "Amount": "0",
+	}}
+	if diff := cmp.Diff(want, got.Request); got.Decision.Verdict != trigger.Reverse || diff != "" {
+		t.Errorf("a deal that was lost after all: %+v %s", got.Decision, diff)
 	}
 }
 
