@@ -49,9 +49,9 @@ func apply(t *testing.T, s *wiringtest.System, source string) {
 	}
 	schema := trigger.Schema{}
 	for _, of := range bridge.ObjectTypes() {
-		schema[of] = map[string]string{}
+		schema[of] = map[string]trigger.Property{}
 		for _, p := range s.ObjectProperties(t, of) {
-			schema[of][p.Name] = p.Type
+			schema[of][p.Name] = trigger.Property{Type: p.Type}
 		}
 	}
 	compiled, err := trigger.Load([]byte(source), schema)

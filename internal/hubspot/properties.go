@@ -23,8 +23,17 @@ type Property struct {
 	FormField      bool   `json:"formField"`      // forms can ask for it
 	HasUniqueValue bool   `json:"hasUniqueValue"` // fixed at creation
 
+	// Options are the values that an enumeration takes. HubSpot's answers only:
+	// we make no enumerations.
+	Options []PropertyOption `json:"options,omitempty"`
+
 	// Modification says what may be done with it. HubSpot's answers only.
 	Modification *PropertyModification `json:"modificationMetadata,omitempty"`
+}
+
+// PropertyOption is one value that an enumeration takes.
+type PropertyOption struct {
+	Value string `json:"value"` // what records hold; people see a label
 }
 
 // PropertyModification is what HubSpot lets be done with a property.

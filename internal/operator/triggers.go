@@ -102,12 +102,24 @@ func readSchema(ctx context.Context, hub *hubspot.Client, d trigger.Definition) 
 		if err != nil {
 			return nil, err
 		}
-		schema[objectType] = map[string]string{}
+		schema[objectType] = map[string]trigger.Property{}
 		for _, p := range properties {
-			schema[objectType][p.Name] = p.Type
+			schema[objectType][p.Name] = trigger.Property{Type: p.Type, Options: options(p)}
 		}
 	}
 	return schema, nil
+}
+
+// options are the values of which a property takes one. Where it takes several,
+// as checkboxes do, they are joined in one text.
+func options(p hubspot.Property) []string {
+	var values []string
+	for _, o := range p.Options {
+		if p.FieldType != "checkbox" {
+			values = append(values, o.Value)
+		}
+	}
+	return values
 }
 
 // unknownForms tells which of a definition's forms the portal does not have.

@@ -215,6 +215,7 @@ func (c *compiler) expression(path string, text Expression) *program {
 		}
 		return nil
 	}
+	c.options(path, checked)
 	estimate, err := c.env.EstimateCost(checked, sizes{})
 	if err != nil || estimate.Max > maxCost {
 		c.wrong(path, "this could take too long on a large record: leave out loops over texts of any length")
@@ -272,7 +273,7 @@ func reads(checked *cel.Ast) map[bridge.ObjectType][]string {
 		object, name := "", ""
 		switch e.Kind() {
 		case ast.SelectKind:
-			object, name = variable(e.AsSelect().Operand()), e.AsSelect().FieldName()
+			object, name = selected(e)
 		case ast.CallKind: // deal.?amount
 			call := e.AsCall()
 			if call.FunctionName() != operators.OptSelect || len(call.Args()) != 2 {
@@ -294,6 +295,14 @@ func reads(checked *cel.Ast) map[bridge.ObjectType][]string {
 		slices.Sort(names)
 	}
 	return out
+}
+
+// selected takes deal.amount apart; empty for anything else.
+func selected(e ast.Expr) (object, name string) {
+	if e.Kind() != ast.SelectKind {
+		return "", ""
+	}
+	return variable(e.AsSelect().Operand()), e.AsSelect().FieldName()
 }
 
 func variable(e ast.Expr) string {

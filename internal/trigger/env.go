@@ -51,8 +51,8 @@ func environment(d Definition, s Schema) (*cel.Env, error) {
 	}
 	for _, o := range d.objects() {
 		fields := map[string]kind{}
-		for name, hubspotType := range s[o] {
-			fields[name] = kindOf(hubspotType)
+		for name, property := range s[o] {
+			fields[name] = kindOf(property.Type)
 		}
 		p.structs[structName(string(o))] = fields
 		options = append(options, cel.Variable(string(o), cel.ObjectType(structName(string(o)))))

@@ -105,6 +105,27 @@ func TestLoad_boundsWhatAnExpressionMayCost(t *testing.T) {
 	}
 }
 
+func TestLoad_refusesComparisonsThatNeverHold(t *testing.T) {
+	t.Parallel()
+	const values = "; its values are contractsent, closedwon, closedlost"
+	for expression, want := range map[string]string{
+		`deal.dealstage == "closedwon"`:                 "",
+		`deal.dealstage == "" || "x" == deal.dealname`:  "",
+		`deal.dealstage in ["closedwon", "closedlost"]`: "",
+		`deal.dealstage == "Closed won"`:                `line 7, column 26: when: deal.dealstage is never "Closed won" (did you mean "closedwon"?)` + values,
+		`"closedwin" != deal.dealstage`:                 `line 7, column 8: when: deal.dealstage is never "closedwin" (did you mean "closedwon"?)` + values,
+		`deal.dealstage in ["closedwon", "lost"]`:       `line 7, column 40: when: deal.dealstage is never "lost"` + values,
+	} {
+		var all []string
+		if want != "" {
+			all = []string{want}
+		}
+		if diff := cmp.Diff(all, mistakes(t, edited(whenWon, "when: '"+expression+"'"))); diff != "" {
+			t.Errorf("%s: %s", expression, diff)
+		}
+	}
+}
+
 func TestLoad_refusals(t *testing.T) {
 	t.Parallel()
 	const deal = "id: x\nobject: deal\nevent: {type: created}\n"

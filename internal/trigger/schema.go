@@ -11,10 +11,17 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Schema tells, by object and property, the type that HubSpot gives a property:
-// "string", "number", "bool", "date", "datetime", "enumeration" or
-// "phone_number". What it does not list does not exist.
-type Schema map[bridge.ObjectType]map[string]string
+// Schema tells, by object and name, which properties the portal has. What it
+// does not list does not exist.
+type Schema map[bridge.ObjectType]map[string]Property
+
+// Property is what expressions have to know of a property.
+type Property struct {
+	Type string `json:"type"` // HubSpot's: "string", "number", "bool", "date", "datetime", "enumeration" or "phone_number"
+
+	// Options are the values of which it takes one; none: any.
+	Options []string `json:"-"`
+}
 
 // Only returns the part of a schema that a trigger's expressions use, which is
 // what has to be kept for compiling it again.
@@ -22,14 +29,14 @@ func (t *Trigger) Only(s Schema) Schema {
 	out := Schema{}
 	for object, names := range t.Reads() {
 		for _, name := range names {
-			hubspotType, known := s[object][name]
+			property, known := s[object][name]
 			if !known {
 				continue
 			}
 			if out[object] == nil {
-				out[object] = map[string]string{}
+				out[object] = map[string]Property{}
 			}
-			out[object][name] = hubspotType
+			out[object][name] = property
 		}
 	}
 	return out

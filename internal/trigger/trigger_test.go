@@ -14,12 +14,15 @@ import (
 // schema is what the tests' portal has.
 var schema = trigger.Schema{
 	bridge.ObjectDeal: {
-		"dealname": "string", "dealstage": "enumeration", "amount": "number", "closedate": "datetime",
-		"deal_currency_code": "enumeration", "renewal": "bool", "hs_lastmodifieddate": "datetime",
+		"dealname": of("string"), "amount": of("number"), "closedate": of("datetime"), "renewal": of("bool"), "hs_lastmodifieddate": of("datetime"),
+		"deal_currency_code": of("enumeration"),
+		"dealstage":          {Type: "enumeration", Options: []string{"contractsent", "closedwon", "closedlost"}},
 	},
-	bridge.ObjectContact: {"email": "string", "lifecyclestage": "enumeration", "country": "string", "age": "number"},
-	bridge.ObjectCompany: {"name": "string", "lifecyclestage": "enumeration", "annualrevenue": "number"},
+	bridge.ObjectContact: {"email": of("string"), "lifecyclestage": of("enumeration"), "country": of("string"), "age": of("number")},
+	bridge.ObjectCompany: {"name": of("string"), "lifecyclestage": of("enumeration"), "annualrevenue": of("number")},
 }
+
+func of(hubspotType string) trigger.Property { return trigger.Property{Type: hubspotType} }
 
 const dealWon = `
 id: deal-won
