@@ -113,7 +113,8 @@ func (l *contactLook) takeBack(ctx context.Context, p bridge.Participant) (bridg
 			return "", err
 		}
 	}
-	return l.settle(ctx, store.Settlement{State: bridge.StateErased, Reason: bridge.ReasonErased})
+	// The same is not tried again.
+	return l.settle(ctx, store.Settlement{State: bridge.StateErased, Reason: bridge.ReasonErased, SentHash: l.inputsHash(l.counterpart())})
 }
 
 // remember stores the mapping, and whether the contact's own email led to it.

@@ -40,7 +40,7 @@ func (l *contactLook) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		Former:       l.former(),
 		Rules:        l.link.Rules,
 		AwaitedAsNew: l.known.Ledger.State == bridge.StateAwaitingEmail && l.known.Ledger.AwaitedAsNew,
-		DoNotTrack:   l.known.Ledger.State == bridge.StateDoNotTrack && l.sent(),
+		DoNotTrack:   l.refusedBefore() && l.sent(),
 		Sent:         l.sent(),
 		Stale:        l.stale(),
 		// Only an erasure of its own puts a tombstone on a contact's id, and ends in this state.
@@ -113,8 +113,10 @@ func (l *contactLook) former() *bridge.Mapping {
 	return nil
 }
 
-// shared asks whether another live contact is mapped to the participant. One
-// that was merged lives on under another id, which may not be mapped yet.
+// shared asks whether another contact that may live is mapped to the participant.
+// One that was merged lives on under another id, which may not be mapped yet. One
+// that does not show may be new: only the recycle bin tells that it is gone, and
+// if it was erased, that erasure sees to the participant.
 func (l *contactLook) shared(ctx context.Context) (bool, error) {
 	others, err := l.ledger.SharedWith(ctx, l.link.ID, l.in.ContactID)
 	if err != nil {
@@ -122,10 +124,10 @@ func (l *contactLook) shared(ctx context.Context) (bool, error) {
 	}
 	for _, id := range others {
 		contact, err := l.link.HubSpot.Trace(ctx, id)
-		if err == nil && !contact.Archived {
+		if err == nil && !contact.Archived || bridge.KindOf(err) == bridge.NotFound {
 			return true, nil
 		}
-		if err != nil && bridge.KindOf(err) != bridge.NotFound {
+		if err != nil {
 			return false, err
 		}
 	}
@@ -154,11 +156,22 @@ func (l *contactLook) sent() bool {
 	if l.contact == nil || l.known.Ledger.SentHash == nil {
 		return false
 	}
-	id := bridge.Identity{AccountID: l.contact.Email(), UserID: l.contact.Email()}
+	return bytes.Equal(l.inputsHash(l.counterpart()), l.known.Ledger.SentHash)
+}
+
+// counterpart is the participant that the contact has, or would be made into.
+func (l *contactLook) counterpart() bridge.Identity {
 	if l.known.Mapping != nil {
-		id = l.known.Mapping.Identity()
+		return l.known.Mapping.Identity()
 	}
-	return bytes.Equal(l.inputsHash(id), l.known.Ledger.SentHash)
+	return bridge.Identity{AccountID: l.contact.Email(), UserID: l.contact.Email()}
+}
+
+// refusedBefore reports that what was last asked of Advocate was refused for
+// good, or taken back because it led to somebody who was erased.
+func (l *contactLook) refusedBefore() bool {
+	state := l.known.Ledger.State
+	return state == bridge.StateDoNotTrack || state == bridge.StateErased && l.known.Mapping == nil
 }
 
 // stale reports that the contact does not carry what HubSpot last took from us.

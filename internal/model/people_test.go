@@ -34,7 +34,10 @@ func (w *world) person(s step, nested bool) {
 		w.fillInForm(s)
 		return
 	case ninetyDays:
-		w.purge()
+		if !nested { // nothing takes that long to arrive
+			w.drain()
+			w.purge()
+		}
 		return
 	}
 	id := w.ref.heir(w.contact(s.a)) // HubSpot follows merges
@@ -60,7 +63,9 @@ func (w *world) person(s step, nested bool) {
 		w.remap(id, s, nested)
 	case archive:
 		w.release(id)
-		w.did(id, user.Archive("contacts", id))
+		if m := w.mapping(id); w.did(id, user.Archive("contacts", id)) && !m.Empty() {
+			w.ref.doomed[m] = id
+		}
 	case restore:
 		w.did(id, user.Restore("contacts", id))
 	case erase:
@@ -308,6 +313,7 @@ func (w *world) joinProgram(s step) {
 	}
 	who := bridge.Identity{AccountID: user.AccountID, UserID: user.ID}
 	delete(w.ref.removed, who)
+	delete(w.ref.doomed, who)
 	delete(w.ref.ours, who)
 	w.ref.returned[who] = len(w.ref.erased) > 0
 	w.ref.addressed(w, who, e)

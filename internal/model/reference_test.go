@@ -34,6 +34,7 @@ type reference struct {
 	ours      map[bridge.Identity]string   // participants that the product made → for which contact
 	removed   map[bridge.Identity]bool     // participants that staff deleted
 	released  map[bridge.Identity]bool     // participants that lost a contact by a person's doing
+	doomed    map[bridge.Identity]string   // participants whose contact was deleted → that contact
 	// Participants that joined after somebody's erasure, which Advocate refuses
 	// only whom it has marked as do-not-track, or that the product made between
 	// an erasure in HubSpot and its hearing of it.
@@ -51,7 +52,7 @@ func newReference() *reference {
 		seen: map[string]sighting{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
 		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, toldAt: map[string]int{},
 		ours: map[bridge.Identity]string{}, removed: map[bridge.Identity]bool{},
-		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, ancestors: map[string][]string{}, left: map[string][]bridge.Identity{},
+		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, doomed: map[bridge.Identity]string{}, ancestors: map[string][]string{}, left: map[string][]bridge.Identity{},
 	}
 }
 

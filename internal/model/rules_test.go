@@ -182,6 +182,8 @@ func (w *world) checkUnmapped(contact string, known store.Known) {
 		excused = w.tenant.Erased(e, e)
 	case bridge.StateParked:
 		excused = len(w.parked(contact)) > 0
+	case bridge.StateNew: // we made it, unheard, and do not see it
+		excused = w.waits(w.named(contact))
 	case bridge.StateNotShared:
 		excused = w.narrow
 	}
@@ -198,11 +200,23 @@ func (w *world) checkMaybeErased(contact string) {
 	}
 }
 
+// named are the ids that a contact carries.
+func (w *world) named(contact string) bridge.Identity {
+	props := w.properties(contact)
+	return bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+}
+
+// waits: an item is parked about a participant that has no contact.
+func (w *world) waits(id bridge.Identity) bool {
+	return slices.ContainsFunc(w.parked(""), func(item bridge.ParkedItem) bool {
+		return item.AccountID == id.AccountID && item.UserID == id.UserID
+	})
+}
+
 // maybeErased: a contact has an email or ids that somebody had who was erased.
 func (w *world) maybeErased(contact string, mapped bridge.Identity) bool {
-	props := w.properties(contact)
-	named := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
-	return w.ref.maybeEmails[bridge.NormalEmail(props[bridge.PropEmail])] || w.ref.maybeIDs[w.stored(named)] || w.ref.maybeIDs[mapped]
+	email := bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])
+	return w.ref.maybeEmails[email] || w.ref.maybeIDs[w.stored(w.named(contact))] || w.ref.maybeIDs[mapped]
 }
 
 func (w *world) allParked() []bridge.ParkedItem {
@@ -218,19 +232,18 @@ func (w *world) parked(contact string) []bridge.ParkedItem {
 }
 
 func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
-	waiting := map[bridge.Identity]bool{}
 	reported := slices.ContainsFunc(w.allParked(), func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseParticipantLeft })
-	for _, item := range w.parked("") {
-		waiting[bridge.Identity{AccountID: item.AccountID, UserID: item.UserID}] = true
-	}
 	for _, user := range w.tenant.Users(0, 0) {
 		id := bridge.Identity{AccountID: user.AccountID, UserID: user.ID}
 		e := bridge.NormalEmail(user.Email)
 		if w.ref.erasedIDs[id] && !w.ref.returned[id] {
 			w.breaks("a participant is left of an erased person")
 		}
+		if contact := w.ref.doomed[id]; contact != "" && !mapped[id] && !w.alive(contact) {
+			w.breaks("the participant of a deleted contact is left", contact)
+		}
 		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
-		if w.narrow || e == "" || mapped[id] || waiting[id] || maybe {
+		if w.narrow || e == "" || mapped[id] || maybe || w.waits(id) {
 			continue
 		}
 		switch {

@@ -173,22 +173,24 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	x.w.advocateWrites++
 	x.w.unreported = true
 	resp, err := answer(x.w.lab.referrals, r)
-	if err == nil && resp.StatusCode == http.StatusOK {
-		said := r.URL.Path + "\n" + string(body)
-		if existed && x.w.said[contact] == said {
-			x.w.repeats++
-		}
-		x.w.said[contact] = said
-		if !existed {
-			x.w.judgeNewParticipant(id, contact, x.mapped)
-		}
-		x.w.tick++
-		x.w.ref.told(id, contact, !existed, x.w.tick)
-		if in.Email != "" {
-			x.w.ref.addressed(x.w, id, in.Email)
-		}
+	if err != nil || resp.StatusCode != http.StatusOK {
+		delete(x.w.said, contact) // what it goes on without may be what was said before
+		return resp, err
 	}
-	return resp, err
+	said := r.URL.Path + "\n" + string(body)
+	if existed && x.w.said[contact] == said {
+		x.w.repeats++
+	}
+	x.w.said[contact] = said
+	if !existed {
+		x.w.judgeNewParticipant(id, contact, x.mapped)
+	}
+	x.w.tick++
+	x.w.ref.told(id, contact, !existed, x.w.tick)
+	if in.Email != "" {
+		x.w.ref.addressed(x.w, id, in.Email)
+	}
+	return resp, nil
 }
 
 // participantPath reads the ids out of …/open/account/{a}/user/{u}.
