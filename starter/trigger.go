@@ -15,7 +15,7 @@ import (
 
 func (a *app) triggerCommand() *cobra.Command {
 	return family("trigger", "Turn changes in HubSpot into conversions or Advocate events",
-		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(),
+		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(), a.triggerEventsCommand(),
 		a.triggerSwitchCommand("enable", "Switch a trigger on", true),
 		a.triggerSwitchCommand("disable", "Switch a trigger off; what happens meanwhile is not made up for", false))
 }
@@ -154,6 +154,45 @@ func (a *app) triggerTestCommand() *cobra.Command {
 	}
 	connectionFlag(cmd, &connection)
 	cmd.Flags().StringVar(&object, "object", "", "id of the record, as the address of its HubSpot page shows it")
+	return cmd
+}
+
+func (a *app) triggerEventsCommand() *cobra.Command {
+	var connection string
+	var filter api.TrackedFilter
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "events [ID]",
+		Short: "List what became of the changes that triggers matched, the latest first",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				filter.TriggerID = args[0]
+			}
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				read := func(page string) (api.Page[api.TrackedEvent], error) {
+					return c.TrackedEvents(ctx, connection, filter, page)
+				}
+				if all {
+					events, err := everyPage(read)
+					if err != nil {
+						return err
+					}
+					return a.printEvents(events, false)
+				}
+				page, err := read("")
+				if err != nil {
+					return err
+				}
+				return a.printEvents(page.Items, page.NextPage != "")
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	cmd.Flags().StringVar(&filter.State, "state", "", "only those that are waiting, pending, sent, complete, error, skipped or reversed")
+	cmd.Flags().StringVar(&filter.ObjectID, "object", "", "only those of the records with this id")
+	cmd.Flags().StringVar(&filter.ContactID, "contact", "", "only those that this contact is credited for")
+	cmd.Flags().BoolVar(&all, "all", false, "all of them, not only the latest hundred")
 	return cmd
 }
 

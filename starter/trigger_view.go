@@ -112,3 +112,30 @@ func (a *app) printTrial(t api.TriggerTrial) error {
 		fmt.Fprintln(a.out, "\nNothing was sent.")
 	})
 }
+
+// printEvents lists what was tracked; more says that there are older ones.
+func (a *app) printEvents(events []api.TrackedEvent, more bool) error {
+	return a.print(events, func() {
+		if len(events) == 0 {
+			fmt.Fprintln(a.out, "No change that a trigger matched was tracked.")
+			return
+		}
+		table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "OCCURRED\tTRIGGER\tRECORD\tCUSTOMER\tSTATE\tORDER ID\tREASON")
+		for _, e := range events {
+			state, reason := e.State, e.Reason
+			if e.Reversal && e.State != "reversed" {
+				state = "reversal " + state
+			}
+			if e.Words != "" {
+				reason = strings.TrimPrefix(reason+": "+e.Words, ": ")
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\t%s\n",
+				stamp(e.OccurredAt), e.TriggerID, e.Object, e.ObjectID, e.CustomerContactID, state, e.OrderID, reason)
+		}
+		_ = table.Flush() // as any other word of ours
+		if more {
+			fmt.Fprintln(a.out, "There are older ones: --all lists them too.")
+		}
+	})
+}

@@ -102,6 +102,7 @@ var schemas = map[string]any{
 	"PlannedProperty": PlannedProperty{}, "ProgramSwitch": ProgramSwitch{}, "SwitchedProperty": SwitchedProperty{},
 	"Trigger": Trigger{}, "TriggerPage": Page[Trigger]{}, "TriggerDetail": TriggerDetail{}, "TriggerDefinition": TriggerDefinition{},
 	"AppliedTrigger": AppliedTrigger{}, "TriggerChanges": TriggerChanges{}, "TriggerTest": TriggerTest{}, "TriggerTrial": TriggerTrial{},
+	"TrackedEvent": TrackedEvent{}, "TrackedEventPage": Page[TrackedEvent]{}, "TrackedState": nil,
 	"WebhooksManifest": WebhooksManifest{}, "WebhookSubscription": WebhookSubscription{},
 	"Status": nil, "ConnectionStatus": ConnectionStatus{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
 	"NextPage": nil,

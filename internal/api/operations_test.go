@@ -106,6 +106,10 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"listTriggers", func(ctx context.Context) (any, error) { return b.Triggers(ctx, b.connection) }, nil},
 		{"getTrigger", func(ctx context.Context) (any, error) { return b.Trigger(ctx, b.connection, "deal-won") }, nil},
 		{"testTrigger", func(ctx context.Context) (any, error) { return b.TestTrigger(ctx, b.connection, "deal-won", b.deal(t)) }, nil},
+		{"listTrackedEvents", func(ctx context.Context) (any, error) {
+			b.track(t, "1")
+			return b.TrackedEvents(ctx, b.connection, api.TrackedFilter{TriggerID: "deal-won", State: "waiting"}, "")
+		}, nil},
 		{"getWebhooksManifest", func(ctx context.Context) (any, error) { return b.WebhooksManifest(ctx) }, nil},
 		{"changeTrigger", func(ctx context.Context) (any, error) { return b.EnableTrigger(ctx, b.connection, "deal-won", false) }, nil},
 		{"getConnectionStatus", func(ctx context.Context) (any, error) { return b.ConnectionStatus(ctx, b.connection) }, nil},

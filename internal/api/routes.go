@@ -59,6 +59,7 @@ var routes = []route{
 	{http.MethodGet, "/connections/{connection}/triggers/{trigger}", "getTrigger", http.StatusOK, (*Handler).getTrigger},
 	{http.MethodPatch, "/connections/{connection}/triggers/{trigger}", "changeTrigger", http.StatusOK, (*Handler).changeTrigger},
 	{http.MethodPost, "/connections/{connection}/triggers/{trigger}/test", "testTrigger", http.StatusOK, (*Handler).testTrigger},
+	{http.MethodGet, "/connections/{connection}/tracked-events", "listTrackedEvents", http.StatusOK, (*Handler).listTrackedEvents},
 	{http.MethodGet, "/webhooks-manifest", "getWebhooksManifest", http.StatusOK, (*Handler).getWebhooksManifest},
 }
 

@@ -93,7 +93,7 @@ func triggerOf(s operator.TriggerStatus) Trigger {
 	t := Trigger{
 		TriggerID: s.ID, Version: s.Version, Enabled: s.Enabled, Description: d.Description, Object: string(d.Object),
 		Event: string(d.Event.Type), Properties: d.Event.Properties, Forms: d.Event.Forms, Target: "conversion", Once: string(d.Once),
-		Reverses: d.ReverseWhen != "", AppliedAt: s.AppliedAt, Problem: s.Problem,
+		Reverses: d.ReverseWhen != "", AppliedAt: utc(s.AppliedAt), Problem: s.Problem,
 	}
 	if d.Advocate != nil {
 		t.Target = "advocate_event"
@@ -102,7 +102,7 @@ func triggerOf(s operator.TriggerStatus) Trigger {
 }
 
 func triggerVersionOf(t store.Trigger) TriggerVersion {
-	return TriggerVersion{Version: t.Version, AppliedAt: t.AppliedAt, Source: t.Source}
+	return TriggerVersion{Version: t.Version, AppliedAt: utc(t.AppliedAt), Source: t.Source}
 }
 
 func (h *Handler) listTriggers(r *request) (any, error) {

@@ -3,11 +3,15 @@ package api_test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
 )
 
 const dealWon = `id: deal-won
@@ -63,5 +67,44 @@ func TestTriggers_requestsWithoutWhatTheyNeed(t *testing.T) {
 		if !ok || problem.Status != tt.status {
 			t.Errorf("%s: %v", name, problem)
 		}
+	}
+}
+
+// track has something become of a deal.
+func (b bench) track(t *testing.T, deals ...string) {
+	t.Helper()
+	for _, deal := range deals {
+		_, err := b.Store.Track(t.Context(), store.Tracking{TrackedEvent: store.TrackedEvent{
+			ConnectionID: b.connection, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: deal, Property: "dealstage",
+			OccurredAt: time.Now(), OrderID: "deal-" + deal + "-x", State: store.TrackedWaiting, Reason: "nobody", WaitUntil: time.Now().Add(time.Hour),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTrackedEvents_areFilteredAndComeInPages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.track(t, "1", "2", "3")
+	page, err := b.TrackedEvents(t.Context(), b.connection, api.TrackedFilter{ObjectID: "2", State: "waiting"}, "")
+	if err != nil || len(page.Items) != 1 || page.Items[0].ObjectID != "2" || page.Items[0].Reason != "nobody" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if page, err := b.TrackedEvents(t.Context(), b.connection, api.TrackedFilter{State: "complete"}, ""); err != nil || len(page.Items) != 0 {
+		t.Errorf("%+v, %v", page, err)
+	}
+	all, err := b.TrackedEvents(t.Context(), b.connection, api.TrackedFilter{}, "")
+	if err != nil || len(all.Items) != 3 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	after, err := b.TrackedEvents(t.Context(), b.connection, api.TrackedFilter{}, strconv.FormatInt(all.Items[1].ID, 10))
+	if err != nil || len(after.Items) != 1 || after.Items[0].ObjectID != "1" {
+		t.Errorf("%+v, %v", after, err)
+	}
+	_, err = b.TrackedEvents(t.Context(), b.connection, api.TrackedFilter{State: "lost"}, "")
+	if problem, ok := errors.AsType[*api.Problem](err); !ok || problem.Status != http.StatusBadRequest {
+		t.Errorf("%v", err)
 	}
 }

@@ -196,7 +196,7 @@ func (d *document) checkRequest(operation string, r *http.Request, sent []byte) 
 			return fmt.Errorf("there is no parameter %q", name)
 		}
 		for _, value := range values {
-			if err := d.check(schema, plain(value)); err != nil {
+			if err := d.check(schema, d.plain(schema, value)); err != nil {
 				return fmt.Errorf("parameter %q: %w", name, err)
 			}
 		}
@@ -222,10 +222,11 @@ func (d *document) parameter(operation, name string) string {
 	return ""
 }
 
-// plain reads a parameter as JSON would have it.
-func plain(text string) any {
-	if number := json.Number(text); isNumber(text) {
-		return number
+// plain reads a parameter as JSON would have it. One that is documented as text
+// is text, whatever it looks like.
+func (d *document) plain(schema, text string) any {
+	if s, _ := d.at(d.follow(schema)).(map[string]any); isNumber(text) && s["type"] != "string" {
+		return json.Number(text)
 	}
 	return text
 }
