@@ -141,7 +141,7 @@ func TestMassSync_outlivesEveryProcess(t *testing.T) {
 	}
 	opts := stack.Options{TemporalProcess: []string{binary, temporalRole}}
 	if people < 20_000 { // or it would be over before everybody died
-		opts.RatePer10s, opts.Limits = 30, &hubspottest.Limits{PerTenSeconds: 30}
+		opts.RatePer10s, opts.Limits = 10, &hubspottest.Limits{PerTenSeconds: 10}
 	}
 	m := startMass(t, people, opts)
 	m.begin(t)
@@ -152,13 +152,13 @@ func TestMassSync_outlivesEveryProcess(t *testing.T) {
 			kill      func() error
 			resurrect func(context.Context) error
 		}{
-			{"worker", m.KillWorker, m.StartWorker},
+			{"the worker", m.KillWorker, m.StartWorker},
 			{"Temporal", m.KillTemporal, m.StartTemporal},
 			{"PostgreSQL", m.Database.Crash, m.Database.Restart},
-			{"starter", m.KillStarter, m.StartStarter},
+			{"the starter", m.KillStarter, m.StartStarter},
 		} {
 			if now := m.progress(t); !now.FinishedAt.IsZero() {
-				t.Fatalf("over (%s) before the %s died for time %d", now.State, victim.name, round+1)
+				t.Fatalf("over (%s) before %s died for time %d", now.State, victim.name, round+1)
 			}
 			if err := victim.kill(); err != nil {
 				t.Fatal(err)
@@ -166,7 +166,7 @@ func TestMassSync_outlivesEveryProcess(t *testing.T) {
 			if err := victim.resurrect(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			m.progresses(t, "the death of the "+victim.name)
+			m.progresses(t, "the death of "+victim.name)
 		}
 	}
 	quarter := int64(people) / 4
