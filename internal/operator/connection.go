@@ -177,6 +177,7 @@ func (o *Operator) DisconnectConnection(ctx context.Context, c bridge.Connection
 		return d, err
 	}
 	d.TokenRevoked, d.RevokeErr = o.revoke(ctx, c.ID)
+	o.unsubscribe(ctx, c)
 	d.Forgotten, err = o.store.Disconnect(ctx, c.ID)
 	return d, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,20 @@ func (o *Operator) subscribe(ctx context.Context, c bridge.Connection, endpoint 
 		reason = err.Error()
 	}
 	return o.store.NoteSubscription(ctx, c.ID, endpoint, reason)
+}
+
+// unsubscribe ends the webhooks of a connection that ends, unless another one of
+// its tenant wants them. It is only tidy: a webhook of a tenant that nobody is
+// connected to is dropped, so what goes wrong here keeps nobody from ending.
+func (o *Operator) unsubscribe(ctx context.Context, c bridge.Connection) {
+	all, err := o.store.Connections(ctx)
+	shared := slices.ContainsFunc(all, func(other bridge.Connection) bool { return other.Tenant == c.Tenant && other.ID != c.ID })
+	have, unknown := o.store.AdvocateSubscription(ctx, c.ID)
+	secrets, _, sealed := o.store.Credentials(ctx, c.ID)
+	if errors.Join(err, unknown, sealed) != nil || shared || have.EndpointURL == "" || have.Reason != "" {
+		return
+	}
+	_ = o.vendors.advocate(c, secrets).Unsubscribe(ctx, have.EndpointURL)
 }
 
 // reachable tells whether Advocate can reach an endpoint: the vendor calls

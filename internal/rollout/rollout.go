@@ -95,7 +95,7 @@ func explained(err error) error {
 	var early *serviceerror.FailedPrecondition
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Errorf("Temporal knows no such worker: start one with WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID first: %w", err) //nolint:staticcheck // a name
+		return fmt.Errorf("Temporal knows no such worker: start one with WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID first: %w", err)
 	case errors.As(err, &early):
 		return fmt.Errorf("the version's workers are not there yet on every queue: start them, and try again in a moment: %w", err)
 	}

@@ -28,7 +28,7 @@ type AdvocateEvent struct {
 // ConnectionsByTenant returns the connections of an Advocate tenant, the oldest
 // first.
 func (s *Store) ConnectionsByTenant(ctx context.Context, tenant string) ([]bridge.Connection, error) {
-	rows, err := s.pool.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE tenant = $1 ORDER BY created_at, id", tenant)
+	rows, err := s.pool.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE tenant = $1 AND"+connected+"ORDER BY created_at, id", tenant)
 	if err != nil {
 		return nil, wrap(err, "connections_by_tenant")
 	}
@@ -70,7 +70,7 @@ SELECT DISTINCT e.connection_id
   FROM advocate_event e
   JOIN connection c ON c.id = e.connection_id
  WHERE e.kind = 'participant_created' AND e.handled_at IS NULL
-   AND c.status = 'active' AND NOT c.switching
+   AND c.status IN ('active', 'forbidden') AND c.paused_at IS NULL AND NOT c.switching
    AND NOT EXISTS (SELECT 1 FROM sync_run r
                     WHERE r.connection_id = e.connection_id AND r.kind = 'report'
                       AND (r.finished_at IS NULL OR r.created_at > now() - $1::interval))

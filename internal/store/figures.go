@@ -27,7 +27,7 @@ type Figures struct {
 const window = 10 * time.Second
 
 const selectFigures = `
-SELECT c.id, c.status = 'active',
+SELECT c.id, c.status <> 'unauthorized' AND c.paused_at IS NULL,
        (SELECT count(*) FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL),
        clock_timestamp() - coalesce(c.report_watermark, c.created_at),
        (SELECT count(*) FROM unnest(b.granted) AS granted WHERE granted > clock_timestamp() - $1::interval),
@@ -40,6 +40,7 @@ SELECT c.id, c.status = 'active',
   LEFT JOIN LATERAL (SELECT * FROM sync_run r
                       WHERE r.connection_id = c.id AND r.kind = 'mass' AND NOT r.dry_run
                       ORDER BY r.id DESC LIMIT 1) m ON true
+ WHERE c.status <> 'disconnected'
  ORDER BY c.id`
 
 // Figures returns how every connection stands. MassSyncRows are of the last

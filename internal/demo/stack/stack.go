@@ -61,6 +61,9 @@ type Options struct {
 	// that are added to it, so that the server is a process of its own and can be
 	// killed. Empty embeds the server.
 	TemporalProcess []string
+	// Bare leaves worker and starter to be started by somebody else, and nothing
+	// connected.
+	Bare bool
 	// Demo prefers the well-known ports, adds the Temporal UI, and takes a
 	// Temporal server that is there already instead of the embedded one.
 	Demo bool
@@ -122,9 +125,11 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		s.build, s.startDatabase, s.startTemporal, s.startVendors, s.configure, s.StartStarter, s.StartWorker, s.connect,
-	} {
+	steps := []func(context.Context) error{s.build, s.startDatabase, s.startTemporal, s.startVendors, s.configure}
+	if !s.opts.Bare {
+		steps = append(steps, s.StartStarter, s.StartWorker, s.connect)
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -321,6 +326,9 @@ func (s *Stack) configure(context.Context) error {
 	s.env = append(s.env, s.temporalEnv()...)
 	return s.writeEnvFile()
 }
+
+// Env is the environment of our processes.
+func (s *Stack) Env() []string { return slices.Clone(s.env) }
 
 func (s *Stack) writeEnvFile() error {
 	file, err := os.CreateTemp("", "advocatesync-*.env") // readable by its owner alone

@@ -1,0 +1,66 @@
+package archtest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// block is a fenced block of shell commands, and the test that says it runs it.
+var block = regexp.MustCompile("(?m)^```(?:sh|bash|console)(?: by=(\\w+))?$")
+
+// guide is the page whose blocks a test runs one after the other.
+const guide = "operations.md"
+
+// Commands in the manuals rot unless somebody runs them.
+func TestEveryBlockOfCommandsInTheDocsIsRunByATest(t *testing.T) {
+	t.Parallel()
+	tests := testNames(t)
+	found := 0
+	err := filepath.WalkDir("../../docs", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != ".md" {
+			return err
+		}
+		page, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, m := range block.FindAllStringSubmatch(string(page), -1) {
+			found++
+			switch by := m[1]; {
+			case by != "" && !tests[by]:
+				t.Errorf("%s: there is no test %s", name, by)
+			case by == "" && filepath.Base(name) != guide:
+				t.Errorf("%s has commands that no test runs; say which does: ```sh by=TestName", name)
+			}
+		}
+		return nil
+	})
+	if err != nil || found == 0 {
+		t.Fatalf("%d blocks, %v", found, err)
+	}
+}
+
+// testNames are the names of all tests of both modules.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir("../..", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
