@@ -17,7 +17,8 @@ type Figures struct {
 	CallsInWindow int           // HubSpot calls granted in the last 10 s
 	PausedFor     time.Duration // HubSpot asked for silence: what is left of it
 
-	Parked map[string]int64 // open items, by cause
+	Parked  map[string]int64 // open items, by cause
+	Tracked map[string]int64 // HubSpot's events that triggers track, by state
 
 	MassSync     bool // one is under way
 	MassSyncRows Counts
@@ -51,7 +52,7 @@ func (s *Store) Figures(ctx context.Context) ([]Figures, error) {
 		return nil, wrap(err, "figures")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Figures, error) {
-		f := Figures{Parked: map[string]int64{}}
+		f := Figures{Parked: map[string]int64{}, Tracked: map[string]int64{}}
 		m := &f.MassSyncRows
 		err := row.Scan(&f.ConnectionID, &f.Active, &f.WaitingEvents, &f.SinceReport, &f.CallsInWindow, &f.PausedFor,
 			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked)
@@ -60,24 +61,37 @@ func (s *Store) Figures(ctx context.Context) ([]Figures, error) {
 	if err != nil {
 		return nil, wrap(err, "figures")
 	}
-	return all, wrap(s.countParked(ctx, all), "figures")
+	index := map[string]*Figures{}
+	for i := range all {
+		index[all[i].ConnectionID] = &all[i]
+	}
+	err = s.countBy(ctx, "SELECT connection_id, cause, count(*) FROM parked_item WHERE closed_at IS NULL GROUP BY 1, 2",
+		func(connection, cause string, n int64) {
+			if f := index[connection]; f != nil {
+				f.Parked[cause] = n
+			}
+		})
+	if err == nil {
+		err = s.countBy(ctx, "SELECT connection_id, state, count(*) FROM tracked_event GROUP BY 1, 2",
+			func(connection, state string, n int64) {
+				if f := index[connection]; f != nil {
+					f.Tracked[state] = n
+				}
+			})
+	}
+	return all, wrap(err, "figures")
 }
 
-func (s *Store) countParked(ctx context.Context, all []Figures) error {
-	byConnection := map[string]map[string]int64{}
-	for _, f := range all {
-		byConnection[f.ConnectionID] = f.Parked
-	}
-	rows, err := s.pool.Query(ctx, "SELECT connection_id, cause, count(*) FROM parked_item WHERE closed_at IS NULL GROUP BY 1, 2")
+// countBy hands over each row of a query for connection, word and number.
+func (s *Store) countBy(ctx context.Context, query string, each func(connection, word string, n int64)) error {
+	rows, err := s.pool.Query(ctx, query)
 	if err != nil {
 		return err
 	}
-	var connection, cause string
+	var connection, word string
 	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&connection, &cause, &n}, func() error {
-		if parked := byConnection[connection]; parked != nil {
-			parked[cause] = n
-		}
+	_, err = pgx.ForEachRow(rows, []any{&connection, &word, &n}, func() error {
+		each(connection, word, n)
 		return nil
 	})
 	return err

@@ -20,7 +20,7 @@ type figures struct {
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
-	active, waiting, sinceReport, budget, paused, parked, massActive, massRows, massTotal *prometheus.Desc
+	active, waiting, sinceReport, budget, paused, parked, tracked, massActive, massRows, massTotal *prometheus.Desc
 }
 
 // Figures registers a connection's standing with reg, as read tells it at each
@@ -38,6 +38,7 @@ func Figures(reg prometheus.Registerer, read func(context.Context) ([]store.Figu
 		budget:      describe("hubspot_budget_used_ratio", "HubSpot calls of the last 10 seconds, as a share of what the portal grants."),
 		paused:      describe("hubspot_paused_seconds", "How much longer the portal's calls pause because HubSpot asked for it."),
 		parked:      describe("parked_items", "Work that waits for a person, by cause.", "cause"),
+		tracked:     describe("tracked_events", "HubSpot's events that triggers track, by state.", "state"),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
 		massTotal:   describe("mass_sync_participants", "Participants that the latest mass sync has to look at."),
@@ -46,7 +47,7 @@ func Figures(reg prometheus.Registerer, read func(context.Context) ([]store.Figu
 
 // Describe implements prometheus.Collector.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.massActive, f.massRows, f.massTotal} {
+	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.massActive, f.massRows, f.massTotal} {
 		ch <- d
 	}
 }
@@ -72,6 +73,9 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 		show(f.paused, c.PausedFor.Seconds())
 		for cause, n := range c.Parked {
 			show(f.parked, float64(n), cause)
+		}
+		for state, n := range c.Tracked {
+			show(f.tracked, float64(n), state)
 		}
 		show(f.massActive, number(c.MassSync))
 		show(f.massTotal, float64(c.MassSyncRows.Total))
