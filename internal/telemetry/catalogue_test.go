@@ -67,7 +67,7 @@ func (c catalogue) Unregister(prometheus.Collector) bool { return false }
 func ours() catalogue {
 	c, log := catalogue{}, slog.New(slog.DiscardHandler)
 	s := (*store.Store)(nil)
-	webhook.NewHandler(webhook.HandlerConfig{Inbox: s, Triggers: wiring.NewTriggers(s), Metrics: c, Log: log, Now: time.Now})
+	webhook.NewHandler(webhook.HandlerConfig{Inbox: s, Triggers: wiring.NewTriggers(s, log), Metrics: c, Log: log, Now: time.Now})
 	webhook.NewAdvocateHandler(webhook.AdvocateConfig{Inbox: s, HTTP: http.DefaultClient, Metrics: c, Log: log, Now: time.Now})
 	webhook.NewRelayMetrics(c)
 	webhook.NewAdvocateRelay(webhook.AdvocateRelayConfig{Metrics: c, Log: log, Now: time.Now})
