@@ -11,17 +11,21 @@ import (
 
 // ParkedItem is work that waits for a person.
 type ParkedItem struct {
-	ID        int64        `json:"id"`
-	ContactID string       `json:"contact_id,omitempty"` // empty: a participant without a contact
-	Cause     bridge.Cause `json:"cause"`
-	Advice    string       `json:"advice"`
-	Words     string       `json:"words,omitempty"` // the vendor's
-	ParkedAt  time.Time    `json:"parked_at"`
+	ID        int64  `json:"id"`
+	ContactID string `json:"contact_id,omitempty"` // empty: a participant without a contact
+	// TrackedEventID is what a trigger made of a change; left out: the item is
+	// about the contact or participant itself.
+	TrackedEventID int64 `json:"tracked_event_id,omitempty"`
+
+	Cause    bridge.Cause `json:"cause"`
+	Advice   string       `json:"advice"`
+	Words    string       `json:"words,omitempty"` // the vendor's
+	ParkedAt time.Time    `json:"parked_at"`
 }
 
 func parkedOf(item bridge.ParkedItem) ParkedItem {
 	return ParkedItem{
-		ID: item.ID, ContactID: item.ContactID, Cause: item.Cause, Advice: item.Advice, Words: item.Words, ParkedAt: utc(item.ParkedAt),
+		ID: item.ID, ContactID: item.ContactID, TrackedEventID: item.TrackedEventID, Cause: item.Cause, Advice: item.Advice, Words: item.Words, ParkedAt: utc(item.ParkedAt),
 	}
 }
 
@@ -78,7 +82,7 @@ func (h *Handler) retryParked(r *request) (any, error) {
 	}
 	done, err := retry()
 	out := Retried{
-		Retried:      append(append([]int64{}, done.Contacts...), done.Participants...),
+		Retried:      slices.Concat([]int64{}, done.Contacts, done.Events, done.Participants),
 		Participants: append([]int64{}, done.Participants...), NotOpen: append([]int64{}, done.NotOpen...),
 		WorkflowIDs: append([]string{}, done.Workflows...),
 	}

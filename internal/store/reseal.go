@@ -18,6 +18,7 @@ var sealedColumns = []sealedColumn{
 	{"connection", "id", "credentials", credentialsContext},
 	{"hubspot_token", "connection_id", "tokens", tokensContext},
 	{"connect_intent", "id", "wanted", intentContext},
+	{"tracked_event", "order_id", "request", requestContext},
 }
 
 // Reseal seals anew whatever an older key has sealed, and returns how many texts

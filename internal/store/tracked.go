@@ -125,9 +125,8 @@ type Tracking struct {
 	Parked     *bridge.ParkedItem // TrackedError only
 }
 
-func requestContext(e TrackedEvent) string {
-	return "tracked_event/request/" + e.ConnectionID + "/" + e.OrderID
-}
+// An order id names portal, record and trigger.
+func requestContext(orderID string) string { return "tracked_event/request/" + orderID }
 
 // Once something was sent, a look changes nothing about it any more, except
 // that it can have it reversed.
@@ -164,7 +163,7 @@ func (s *Store) Track(ctx context.Context, t Tracking) (id int64, err error) {
 func (s *Store) track(ctx context.Context, tx pgx.Tx, t Tracking) (id int64, err error) {
 	var sealed []byte
 	if t.Request != nil {
-		sealed = s.sealer.Seal(t.Request, requestContext(t.TrackedEvent))
+		sealed = s.sealer.Seal(t.Request, requestContext(t.OrderID))
 	}
 	candidates := t.Candidates
 	if candidates == nil {
@@ -211,7 +210,7 @@ func (s *Store) PendingRequest(ctx context.Context, id int64) (e TrackedEvent, r
 	err = s.pool.QueryRow(ctx, "SELECT "+trackedColumns+", request FROM tracked_event WHERE id = $1 AND state = 'pending'", id).
 		Scan(append(e.columns(), &sealed)...)
 	if err == nil {
-		request, err = s.sealer.Open(sealed, requestContext(e))
+		request, err = s.sealer.Open(sealed, requestContext(e.OrderID))
 	}
 	return e, request, wrap(err, "pending_request of event %d", id)
 }
