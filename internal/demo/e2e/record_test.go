@@ -9,6 +9,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/store"
 )
 
 // TestRecordHistories writes one history of every kind of run into the folder
@@ -84,4 +85,33 @@ func TestRecordHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 	record("program_switch", "program-switch/"+s.ConnectionID)
+
+	s.recordTriggers(t, record)
+}
+
+// recordTriggers records what triggers do: a deal that is won, one that waits,
+// one whose sale is taken back, and a round.
+func (s *system) recordTriggers(t *testing.T, record func(name, workflowID string)) {
+	selling := &selling{system: s}
+	selling.prepare(t)
+	selling.apply(t, documented("deal-won.yaml"))
+	deal := selling.deal(t, selling.buyer(t, person(4)), nil)
+	track := func(id string) string { return "track/" + s.ConnectionID + "/deal/" + id }
+	selling.stage(t, deal, "closedwon")
+	selling.becomes(t, "deal-won", deal, store.TrackedComplete)
+	record("deal_won", track(deal))
+	selling.stage(t, deal, "closedlost")
+	selling.becomes(t, "deal-won", deal, store.TrackedReversed)
+	record("deal_reversed", track(deal))
+	lonely := selling.deal(t, "", nil)
+	selling.stage(t, lonely, "closedwon")
+	selling.becomes(t, "deal-won", lonely, store.TrackedWaiting)
+	record("deal_waiting", track(lonely))
+	for run := range s.histories(t) {
+		if id, _, _ := strings.Cut(run, " "); strings.HasPrefix(id, "track-round/") {
+			record("track_round", id)
+			return
+		}
+	}
+	t.Fatal("there was no round")
 }
