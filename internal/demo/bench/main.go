@@ -1,4 +1,4 @@
-// Command bench measures mass syncs on this machine, against stand-ins that
+// Command bench measures mass syncs, and bursts of deals, on this machine, against stand-ins that
 // enforce HubSpot's limit of 110 calls in any ten seconds, and prints one table.
 //
 //	go run -C internal/demo ./bench                          all scenarios, small: about ten minutes
@@ -39,6 +39,7 @@ func main() {
 type bench struct {
 	records  int       // participants of a scenario
 	live     int       // contacts created while a mass sync runs
+	burstOf  int       // deals that are won at once
 	sizes    []int     // of the growth scenario
 	profile  string    // folder for profiles of the worker; empty: none
 	log      io.Writer // what happens meanwhile
@@ -54,6 +55,7 @@ var scenarios = []struct {
 	{"mapped", "mapped participants whose values changed, then a second mass sync without news", (*bench).mapped},
 	{"unmapped", "participants without a contact, half of whom HubSpot knows by email", (*bench).unmapped},
 	{"live", "contacts created in HubSpot while a mass sync runs", (*bench).liveBeside},
+	{"deals", "deals that are won at once, with HubSpot's limit and without", (*bench).deals},
 	{"growth", "mapped participants at several sizes, without HubSpot's limit", (*bench).growth},
 }
 
@@ -62,6 +64,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&b.records, "records", 30_000, "participants of a scenario")
 	flags.IntVar(&b.live, "live", 200, "contacts created while a mass sync runs")
+	flags.IntVar(&b.burstOf, "deals", 1000, "deals that are won at once")
 	sizes := flags.String("sizes", "10000,100000", "participants of each step of the growth scenario")
 	flags.StringVar(&b.profile, "profile", "", "write CPU profiles of the worker into this folder")
 	flags.Usage = func() { usage(flags) }
