@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"strconv"
@@ -25,7 +26,8 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // else: no database, no Temporal.
 type laptop struct {
 	*wiringtest.System
-	env map[string]string
+	env   map[string]string
+	input io.Reader // of the commands; nil: none
 }
 
 func newLaptop(t *testing.T) *laptop {
@@ -41,7 +43,7 @@ func newLaptop(t *testing.T) *laptop {
 func (l *laptop) starter(t *testing.T, line string) (code int, out, said string) {
 	t.Helper()
 	var result, log bytes.Buffer
-	a := &app{getenv: func(name string) string { return l.env[name] }, out: &result, log: &log}
+	a := &app{getenv: func(name string) string { return l.env[name] }, in: l.input, out: &result, log: &log}
 	if err := run(t.Context(), strings.Fields(line), a); err != nil {
 		return exitCode(err), result.String(), log.String() + err.Error()
 	}
