@@ -37,7 +37,7 @@ type RowContact struct {
 // had a result before keep it, so running twice is harmless. Of a rehearsal
 // only the results are recorded. A run that has ended is a not_found error.
 func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inPageTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
 		if err != nil {
 			return err

@@ -153,7 +153,7 @@ SELECT EXISTS (SELECT 1
 // being changed, which is pending too. If somebody on the page was erased since it was read
 // it fails as pending: the page must be read again.
 func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inPageTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
 		if err != nil {
 			return err

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -214,6 +216,37 @@ func TestFinishPage_pagesAtOnceAddUp(t *testing.T) {
 	if n := d.count(t, "SELECT count(*) FROM mapping"); n != 610 {
 		t.Errorf("%d mappings, want 610", n)
 	}
+}
+
+// A run that is held, here by somebody outside, holds up its own pages and
+// nothing else.
+func TestFinishPage_leavesConnectionsToOthers(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.planned(t, person("ann"))
+	held, err := d.side.Begin(t.Context())
+	must(t, err)
+	_, err = held.Exec(t.Context(), "SELECT 1 FROM sync_run WHERE id = $1 FOR UPDATE", run.ID)
+	must(t, err)
+	var waiting sync.WaitGroup
+	for range 40 { // more than there are connections
+		waiting.Go(func() {
+			if err := d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{{Ordinal: 1, Result: store.ResultCreated}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for waiters := 0; waiters < 4; { // as many as may wait for the run
+		d.exec(t, "SELECT pg_stat_clear_snapshot()")
+		waiters = d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	}
+	patient, stop := context.WithTimeout(t.Context(), 20*time.Second) // bounds a hang
+	defer stop()
+	for range 20 {
+		must(t, d.Ping(patient))
+	}
+	must(t, held.Rollback(t.Context()))
+	waiting.Wait()
 }
 
 func TestFinishRun_remembersAndForgets(t *testing.T) {

@@ -41,11 +41,18 @@ type Store struct {
 	pool   *pgxpool.Pool
 	sealer *seal.Sealer
 	hasher *seal.Hasher
+
+	pageTurns chan struct{} // one place for each transaction of pages that may be under way
 }
 
 // poolSize leaves room for short transactions beside the long ones: staging and
 // planning hold a connection for as long as they run, a relay while it signals.
 const poolSize = 16
+
+// pageTxs is how many transactions of pages may be under way at a time. Those of
+// one run wait for each other anyway; without this, all of them would do so with
+// a connection in hand, and single contacts wait for one.
+const pageTxs = 4
 
 // Open connects to a database, brings its schema up to date, and loads the
 // installation's pepper, or makes it if the database is new. It fails if the
@@ -64,7 +71,7 @@ func Open(ctx context.Context, dsn string, sealer *seal.Sealer) (*Store, error) 
 	if err != nil {
 		return nil, wrap(err, "open")
 	}
-	s := &Store{pool: pool, sealer: sealer}
+	s := &Store{pool: pool, sealer: sealer, pageTurns: make(chan struct{}, pageTxs)}
 	if err := s.prepare(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -101,6 +108,17 @@ func (s *Store) Ping(ctx context.Context) error {
 // inTx runs fn in a transaction and commits unless fn fails.
 func (s *Store) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, fn)
+}
+
+// inPageTx is inTx for what bulk work does many times a second.
+func (s *Store) inPageTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	select {
+	case s.pageTurns <- struct{}{}:
+		defer func() { <-s.pageTurns }()
+		return s.inTx(ctx, fn)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // queryer is what a helper needs that may run within a transaction or alone.
