@@ -139,7 +139,7 @@ ON CONFLICT (connection_id, order_id) DO UPDATE
    SET trigger_version = excluded.trigger_version, property = excluded.property, form = excluded.form,
        submission = excluded.submission, occurred_at = excluded.occurred_at, contact_id = excluded.contact_id,
        candidates = excluded.candidates, state = excluded.state, reversal = excluded.reversal, reason = excluded.reason,
-       words = '', request = excluded.request, receipt = '', wait_until = excluded.wait_until, woken_at = NULL,
+       recorded_at = now(), words = '', request = excluded.request, receipt = '', wait_until = excluded.wait_until, woken_at = NULL,
        poll_at = NULL, polls = 0, decided_at = excluded.decided_at
  WHERE CASE WHEN excluded.reversal THEN t.state = 'complete' ELSE t.state IN ('waiting', 'skipped', 'error') AND NOT t.reversal END
 RETURNING id`
@@ -293,30 +293,33 @@ UPDATE tracked_event SET poll_at = greatest(poll_at, now() + $2::interval) WHERE
 }
 
 // A record that stays as it is is not looked at all the time, even if one of
-// its contacts is mapped.
+// its contacts is mapped. What has been about to be sent for longer than a run
+// tries has lost its run.
 const wakeWaiting = `
 WITH woken AS (
      UPDATE tracked_event e SET woken_at = now()
-      WHERE connection_id = $1 AND state = 'waiting' AND (woken_at IS NULL OR woken_at < now() - interval '10 minutes')
-        AND (wait_until <= now()
-             OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates)))
+      WHERE connection_id = $1 AND state IN ('waiting', 'pending') AND (woken_at IS NULL OR woken_at < now() - interval '10 minutes')
+        AND CASE state WHEN 'pending' THEN recorded_at < now() - interval '25 hours'
+                 ELSE wait_until <= now()
+                      OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates)) END
      RETURNING object_type, object_id, id)
 INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
 SELECT $1, object_type, object_id, 'recheck', '', now(), 'woken/' || max(id) || '/' || extract(epoch FROM now())
   FROM woken GROUP BY object_type, object_id`
 
 // WakeWaiting has the records looked at again one of whose contacts is mapped
-// by now, or that have waited long enough. It returns how many.
+// by now, that have waited long enough, or whose request nobody sends. It returns
+// how many.
 func (s *Store) WakeWaiting(ctx context.Context, connectionID string) (int64, error) {
 	tag, err := s.pool.Exec(ctx, wakeWaiting, connectionID)
 	return tag.RowsAffected(), wrap(err, "wake_waiting of %s", connectionID)
 }
 
-// OpenTracked tells whether any event of a connection waits, for a contact or
-// for a verdict.
+// OpenTracked tells whether any event of a connection waits, for a contact, to
+// be sent, or for a verdict.
 func (s *Store) OpenTracked(ctx context.Context, connectionID string) (open bool, err error) {
 	err = s.pool.QueryRow(ctx, `
-SELECT EXISTS (SELECT 1 FROM tracked_event WHERE connection_id = $1 AND state IN ('waiting', 'sent'))`, connectionID).Scan(&open)
+SELECT EXISTS (SELECT 1 FROM tracked_event WHERE connection_id = $1 AND state IN ('waiting', 'pending', 'sent'))`, connectionID).Scan(&open)
 	return open, wrap(err, "open_tracked of %s", connectionID)
 }
 

@@ -180,7 +180,7 @@ func TestRetryTracked_beginsAgainAndLeavesContactsAlone(t *testing.T) {
 	}
 }
 
-func TestWakeWaiting_whoseContactIsMappedOrWhoseTimeIsOver(t *testing.T) {
+func TestWakeWaiting_whoseContactIsMappedWhoseTimeIsOverOrWhoHasNoRun(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	for object, contacts := range map[string][]string{"1": {"101", "102"}, "2": {"103"}, "3": nil} {
@@ -192,17 +192,22 @@ func TestWakeWaiting_whoseContactIsMappedOrWhoseTimeIsOver(t *testing.T) {
 		d.track(t, waiting)
 	}
 	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("102", "zoe")}))
+	for object, age := range map[string]string{"4": "26 hours", "5": "24 hours"} { // a run tries for a day
+		pending := d.tracking("o"+object, "101", store.TrackedPending)
+		pending.ObjectID = object
+		d.exec(t, "UPDATE tracked_event SET recorded_at = now() - $2::interval WHERE id = $1", d.track(t, pending), age)
+	}
 	wake := func() int64 {
 		t.Helper()
 		n, err := d.WakeWaiting(t.Context(), d.conn.ID)
 		must(t, err)
 		return n
 	}
-	if n := wake(); n != 2 {
+	if n := wake(); n != 3 {
 		t.Errorf("woke %d", n)
 	}
 	heard := d.heardObjects(t)
-	if len(heard) != 2 || heard["deal 1"].Empty() || heard["deal 3"].Empty() {
+	if len(heard) != 3 || heard["deal 1"].Empty() || heard["deal 3"].Empty() || heard["deal 4"].Empty() {
 		t.Errorf("heard of %v", heard)
 	}
 	if n := wake(); n != 0 {
