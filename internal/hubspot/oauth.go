@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,12 +70,17 @@ func NewOAuth(base *url.URL, app App, hc *http.Client) *OAuth {
 	}
 }
 
-// ConsentURL is the page on which a HubSpot user lets the app in. state comes
-// back with the answer; verifier, which the caller keeps to itself, has to be
-// shown at the exchange.
+// ConsentURL is the page on which a HubSpot user lets the app in, with a portal
+// chosen already unless it is 0. state comes back with the answer; verifier, which
+// the caller keeps to itself, has to be shown at the exchange.
 // HubSpot docs: https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/oauth/working-with-oauth
-func (o *OAuth) ConsentURL(state, verifier string) string {
-	return o.config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier),
+func (o *OAuth) ConsentURL(portalID int64, state, verifier string) string {
+	config := o.config
+	if portalID != 0 {
+		dir, page := path.Split(config.Endpoint.AuthURL)
+		config.Endpoint.AuthURL = dir + strconv.FormatInt(portalID, 10) + "/" + page
+	}
+	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier),
 		oauth2.SetAuthURLParam("optional_scope", strings.Join(OptionalScopes, " ")))
 }
 

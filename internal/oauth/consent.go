@@ -45,7 +45,7 @@ type Intents interface {
 
 // Vendor is HubSpot's side of a consent.
 type Vendor interface {
-	ConsentURL(state, verifier string) string
+	ConsentURL(portalID int64, state, verifier string) string
 	Exchange(ctx context.Context, code, verifier string) (bridge.Tokens, error)
 }
 
@@ -103,14 +103,18 @@ func (c *Consent) ask(w http.ResponseWriter, r *http.Request) {
 // leave sends the browser to HubSpot's page.
 func (c *Consent) leave(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	state, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
-	if err := c.intents.BeginVisit(r.Context(), r.PostFormValue(linkParameter), state, verifier); err != nil {
+	link, state, verifier := r.PostFormValue(linkParameter), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
+	in, err := c.intents.IntentOf(r.Context(), link)
+	if err == nil {
+		err = c.intents.BeginVisit(r.Context(), link, state, verifier)
+	}
+	if err != nil {
 		c.refuse(w, r, noSuchLink, err)
 		return
 	}
 	c.setCookie(w, verifier, visitAge)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, c.vendor.ConsentURL(state, verifier), http.StatusSeeOther)
+	http.Redirect(w, r, c.vendor.ConsentURL(in.PortalID, state, verifier), http.StatusSeeOther)
 }
 
 // back takes HubSpot's answer.

@@ -45,7 +45,7 @@ func (c *Consent) show(w http.ResponseWriter, r *http.Request, status int, p pag
 // consentOrigin is where the form's answer leads to: browsers hold a form's
 // redirects against form-action, too.
 func (c *Consent) consentOrigin() string {
-	u, err := url.Parse(c.vendor.ConsentURL("", ""))
+	u, err := url.Parse(c.vendor.ConsentURL(0, "", ""))
 	if err != nil {
 		return ""
 	}

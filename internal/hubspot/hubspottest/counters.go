@@ -29,6 +29,7 @@ type counters struct {
 	mu       sync.Mutex
 	calls    map[string]int
 	statuses map[int]int
+	portals  map[int64]int
 }
 
 func (c *counters) call(name string) {
@@ -38,6 +39,24 @@ func (c *counters) call(name string) {
 		c.calls = make(map[string]int)
 	}
 	c.calls[name]++
+}
+
+func (c *counters) portal(id int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.portals == nil {
+		c.portals = make(map[int64]int)
+	}
+	c.portals[id]++
+}
+
+// Calls returns how many calls were made for the portal since the Host was made
+// or ResetCounts was called; refused ones count too.
+func (p *Portal) Calls() int {
+	c := &p.host.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.portals[p.id]
 }
 
 func (c *counters) answer(status int) {
@@ -66,7 +85,7 @@ func (h *Host) Counts() Counts {
 // ResetCounts starts all counting anew, also that of writes per record.
 func (h *Host) ResetCounts() {
 	h.counters.mu.Lock()
-	h.counters.calls, h.counters.statuses = nil, nil
+	h.counters.calls, h.counters.statuses, h.counters.portals = nil, nil, nil
 	h.counters.mu.Unlock()
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -101,6 +101,7 @@ func (h *Host) answer(c *call, rt route, name string, head http.Header) (reply, 
 		if f := h.authenticate(c); f != nil {
 			return refused(f), Fault{}
 		}
+		h.counters.portal(c.portal.id)
 		lim := c.portal.currentKnobs().Limits
 		if policy := c.portal.limiter.admit(h.now(), lim, rt.search, head); policy != "" {
 			return h.tooMany(policy, lim.RetryAfter), Fault{}
