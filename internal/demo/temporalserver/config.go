@@ -36,6 +36,8 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		// on one machine more of them bring nothing.
 		"matching.numTaskqueueReadPartitions":  1,
 		"matching.numTaskqueueWritePartitions": 1,
+		// Where work piles up, the connections take turns.
+		"matching.enableFairness": true,
 	}
 	settings := make(dynamicconfig.StaticClient, len(values))
 	for key, value := range values {
