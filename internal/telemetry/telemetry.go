@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	prombridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
@@ -74,6 +75,8 @@ func (t *Telemetry) start(ctx context.Context, service string, getenv func(strin
 	t.sdkMetrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
 		Meter: meters.Meter("temporal-sdk-go"), UseMonotonicCounters: true,
 	})
+	// Exporters fail in the background, where nobody else would hear of it.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.log.Warn("telemetry", "error", err) }))
 	if collector("TRACES", getenv) {
 		if err := t.trace(ctx, self); err != nil {
 			return err

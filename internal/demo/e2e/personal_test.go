@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// wantNothingPersonal searches all histories, open and closed, and everything
-// our processes logged.
+// wantNothingPersonal searches all histories, open and closed, everything our
+// processes logged, and what they show of themselves.
 func (s *system) wantNothingPersonal(t *testing.T, personal []string) {
 	t.Helper()
 	places := s.histories(t)
@@ -18,6 +18,7 @@ func (s *system) wantNothingPersonal(t *testing.T, personal []string) {
 		places[name] = name + text + payloads(text)
 	}
 	places["the logs"] = s.log.String()
+	places["the metrics"] = metric(t, s.StarterURL, "") + metric(t, s.WorkerURL, "")
 	for name, text := range places {
 		text = strings.ToLower(text)
 		for _, value := range personal {

@@ -52,6 +52,8 @@ type Options struct {
 	// BuildID makes the worker that version of the deployment Deployment, which gets no
 	// work until it is promoted. Empty leaves versioning off.
 	BuildID string
+	// Collector is where traces and metrics are sent, over OTLP. Empty sends none.
+	Collector string
 	// Binaries is a folder that Build filled; empty builds anew.
 	Binaries string
 	// Apart serves the stand-ins from processes of their own, so that what they
@@ -322,6 +324,7 @@ func (s *Stack) configure(context.Context) error {
 		"HUBSPOT_RATE_PER_10S="+strconv.Itoa(s.opts.RatePer10s),
 		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
 		"DELETION_HOLD="+s.opts.DeletionHold.String(),
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.opts.Collector,
 	)
 	s.env = append(s.env, s.temporalEnv()...)
 	return s.writeEnvFile()
