@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 
@@ -46,7 +47,9 @@ func (a *app) serverName(name string) string {
 // inProcess returns a client of an API that nobody else can reach.
 func inProcess(o *operator.Operator) *api.Client {
 	token := rand.Text()
-	handler := api.NewHandler(api.Config{Operator: o, Token: token, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	handler := api.NewHandler(api.Config{
+		Operator: o, Token: token, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
 	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, token, api.InProcess(handler))
 }
 

@@ -180,8 +180,8 @@ func pausedFor(seconds int64) string {
 
 func reports(s api.ConnectionStatus) string {
 	until := "none has finished yet"
-	if s.ReportedUntil != nil {
-		until = "up to " + stamp(*s.ReportedUntil)
+	if !s.ReportedUntil.IsZero() {
+		until = "up to " + stamp(s.ReportedUntil)
 	}
 	switch {
 	case s.Schedule.Missing:
@@ -190,8 +190,8 @@ func reports(s api.ConnectionStatus) string {
 		return until + "; paused: " + s.Schedule.Note
 	case s.Schedule.Running:
 		return until + "; one is under way"
-	case s.Schedule.Next != nil:
-		return until + "; the next one at " + stamp(*s.Schedule.Next)
+	case !s.Schedule.Next.IsZero():
+		return until + "; the next one at " + stamp(s.Schedule.Next)
 	default:
 		return until
 	}

@@ -74,7 +74,7 @@ func (a *app) serve(ctx context.Context) error {
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
 	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
-		Operator: operators, Token: string(cfg.AdminToken), Log: log, Now: time.Now,
+		Operator: operators, Token: string(cfg.AdminToken), Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	early := webhook.NewAdvocateRelay(webhook.AdvocateRelayConfig{
 		Outbox: s, Reports: webhook.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,

@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"advocatesync/internal/operator"
 )
@@ -22,6 +25,7 @@ const answerTimeout = 20 * time.Second
 type Config struct {
 	Operator *operator.Operator
 	Token    string // what callers have to show
+	Metrics  prometheus.Registerer
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -30,15 +34,17 @@ type Config struct {
 type Handler struct {
 	operator *operator.Operator
 	door     *door
+	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
 	mux      *http.ServeMux
 }
 
-// NewHandler returns a handler of all routes.
+// NewHandler returns a handler of all routes, and registers its metrics.
 func NewHandler(cfg Config) *Handler {
 	h := &Handler{
-		operator: cfg.Operator, door: newDoor(cfg.Token, cfg.Now), log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
+		operator: cfg.Operator, door: newDoor(cfg.Token, cfg.Now), metrics: newMetrics(cfg.Metrics),
+		log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
 	}
 	for _, rt := range routes {
 		h.mux.Handle(rt.method+" "+Prefix+rt.path, h.route(rt))
@@ -57,6 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Cache-Control", "no-store") // some answers are personal, the others are stale at once
 	if refused := h.door.refuses(r); refused != nil {
+		h.metrics.refusals.WithLabelValues(strconv.Itoa(refused.Status)).Inc()
 		h.turnedAway(r, id, refused)
 		header.Set("WWW-Authenticate", `Bearer realm="advocatesync"`)
 		refused.write(w, id)
@@ -95,8 +102,9 @@ func (h *Handler) route(rt route) http.Handler {
 	})
 }
 
-// served logs a request, without its path and body: those may hold anything.
+// served counts and logs a request, without its path and body: those may hold anything.
 func (h *Handler) served(r *http.Request, operation string, status int, took time.Duration, err error) {
+	h.metrics.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
 	level, cause := slog.LevelInfo, slog.Attr{}
 	switch {
 	case status >= http.StatusInternalServerError:

@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"advocatesync/internal/api"
 	"advocatesync/internal/api/apitest"
@@ -82,8 +84,9 @@ func TestWrongTokens_areLimitedForEachAddress(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	var logged bytes.Buffer
+	registry := prometheus.NewRegistry()
 	handler := api.NewHandler(api.Config{
-		Token: apitest.Token, Log: slog.New(slog.NewTextHandler(&logged, nil)), Now: func() time.Time { return now },
+		Token: apitest.Token, Metrics: registry, Log: slog.New(slog.NewTextHandler(&logged, nil)), Now: func() time.Time { return now },
 	})
 	status := func(from, token string) int {
 		req := httptest.NewRequest(http.MethodGet, api.Prefix+"/openapi.json", http.NoBody)
@@ -118,6 +121,17 @@ func TestWrongTokens_areLimitedForEachAddress(t *testing.T) {
 	now = now.Add(6 * time.Second)
 	if got := status("[2001:db8::1]:1000", apitest.Token); got != http.StatusOK {
 		t.Errorf("status %d, want 200 after the wait", got)
+	}
+	counted := `# HELP advocatesync_api_refusals_total Requests to the admin API that were turned away: 401 for a wrong token, 429 for too many of them.
+# TYPE advocatesync_api_refusals_total counter
+advocatesync_api_refusals_total{status="401"} 10
+advocatesync_api_refusals_total{status="429"} 2
+# HELP advocatesync_api_requests_total Requests to the admin API with the right token, by operation and HTTP status of the answer.
+# TYPE advocatesync_api_requests_total counter
+advocatesync_api_requests_total{operation="getDocument",status="200"} 3
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(counted)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 type ConnectionStatus struct {
 	Connection
 	Rules               Rules          `json:"rules"`
-	Consented           bool           `json:"consented"`                // its portal consented in a browser; otherwise it has a static token
-	ReportedUntil       *time.Time     `json:"reported_until,omitempty"` // what changed in Advocate is in HubSpot up to then; nil: nothing yet
+	Consented           bool           `json:"consented"`               // its portal consented in a browser; otherwise it has a static token
+	ReportedUntil       time.Time      `json:"reported_until,omitzero"` // what changed in Advocate is in HubSpot up to then; zero: nothing yet
 	ReportLagSeconds    *int64         `json:"report_lag_seconds,omitempty"`
 	Schedule            ReportSchedule `json:"report_schedule"`
 	MappedContacts      int64          `json:"mapped_contacts"`
@@ -27,12 +27,12 @@ type ConnectionStatus struct {
 
 // ReportSchedule is how a connection's reports are planned in Temporal.
 type ReportSchedule struct {
-	Missing bool       `json:"missing,omitempty"`
-	Paused  bool       `json:"paused"`
-	Note    string     `json:"note,omitempty"`
-	Running bool       `json:"running"`
-	Last    *time.Time `json:"last,omitempty"`
-	Next    *time.Time `json:"next,omitempty"`
+	Missing bool      `json:"missing,omitempty"`
+	Paused  bool      `json:"paused"`
+	Note    string    `json:"note,omitempty"`
+	Running bool      `json:"running"`
+	Last    time.Time `json:"last,omitzero"`
+	Next    time.Time `json:"next,omitzero"`
 }
 
 // Disconnection is what the end of a connection changed, or would change.
@@ -52,14 +52,6 @@ type Resealed struct {
 	Resealed int `json:"resealed"`
 }
 
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
 func (h *Handler) getConnectionStatus(r *request) (any, error) {
 	c, err := h.connection(r)
 	if err != nil {
@@ -74,10 +66,10 @@ func (h *Handler) getConnectionStatus(r *request) (any, error) {
 
 func statusOf(s operator.ConnectionStatus, now time.Time) ConnectionStatus {
 	view := ConnectionStatus{
-		Connection: connectionOf(s.Connection), Rules: rulesOf(s.Connection), Consented: s.Consented, ReportedUntil: moment(s.Watermark),
+		Connection: connectionOf(s.Connection), Rules: rulesOf(s.Connection), Consented: s.Consented, ReportedUntil: utc(s.Watermark),
 		Schedule: ReportSchedule{
 			Missing: s.Schedule.Missing, Paused: s.Schedule.Paused, Note: s.Schedule.Note, Running: s.Schedule.Running,
-			Last: moment(s.Schedule.Last), Next: moment(s.Schedule.Next),
+			Last: utc(s.Schedule.Last), Next: utc(s.Schedule.Next),
 		},
 		MappedContacts: s.Mapped, ParkedItems: s.Parked, WaitingEvents: s.WaitingEvents, WaitingSeconds: int64(s.WaitingFor.Seconds()),
 		HubSpotCalls: s.CallsMade, HubSpotCallLimit: s.CallLimit, HubSpotPauseSeconds: int64(s.PortalPause.Seconds()),

@@ -216,6 +216,26 @@ func TestLoad_asksOnlyForWhatIsUsed(t *testing.T) {
 	}
 }
 
+func TestLoadRemote_asksForAnAddressAndTheToken(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{config.Server: "https://sync.example.com/", "ADMIN_TOKEN": "0123456789abcdef"}
+	got, err := config.LoadRemote(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Remote{Server: address("https://sync.example.com"), AdminToken: "0123456789abcdef"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	env = map[string]string{config.Server: "sync.example.com"}
+	_, err = config.LoadRemote(func(name string) string { return env[name] })
+	for _, name := range []string{config.Server, "ADMIN_TOKEN"} {
+		if err == nil || !strings.Contains(err.Error(), "\n  "+name+" ") {
+			t.Errorf("message does not have a line for %s:\n%v", name, err)
+		}
+	}
+}
+
 func TestLoadWorker_takesADeploymentWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
@@ -29,7 +30,7 @@ const Token = "a-token-for-tests-alone"
 
 // NewHandler returns the API's handler over an operator.
 func NewHandler(o *operator.Operator, log *slog.Logger) *api.Handler {
-	return api.NewHandler(api.Config{Operator: o, Token: Token, Log: log, Now: time.Now})
+	return api.NewHandler(api.Config{Operator: o, Token: Token, Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now})
 }
 
 // NewClient returns a client of the API over an operator, in this process. What
