@@ -75,6 +75,8 @@ func TestRecordHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	s.recordTriggers(t, record)
+
 	s.portal.Tune(func(k *hubspottest.Knobs) { k.InUse = map[string]int{bridge.PropShareLink: 1} })
 	if _, err := s.Command(t.Context(), nil, "program", "switch", champions, "--wait"); err == nil {
 		t.Fatal("the switch was not refused")
@@ -85,8 +87,6 @@ func TestRecordHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 	record("program_switch", "program-switch/"+s.ConnectionID)
-
-	s.recordTriggers(t, record)
 }
 
 // recordTriggers records what triggers do: a deal that is won, one that waits,
