@@ -60,6 +60,17 @@ func TestKnown(t *testing.T) {
 			{ninetyDays, 4, 6, 6, nil},
 			{join, 5, 6, 3, nil},
 		},
+		"a participant is made anew for another contact, and a merge leaves it": {
+			{create, 6, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{create, 0, 0, 0, nil},
+			{create, 2, 0, 0, nil},
+			{create, 1, 0, 0, nil},
+			{quiet, 3, 1, 0, nil},
+			{create, 3, 1, 5, nil},
+			{mergeContacts, 7, 3, 7, nil},
+		},
 		"the survivor of a merge goes to the recycle bin before the merge is followed": {
 			{join, 0, 0, 0, nil},
 			{create, 6, 0, 0, nil},

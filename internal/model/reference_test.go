@@ -94,6 +94,7 @@ func (r *reference) release(id bridge.Identity) {
 
 // gone: nobody can be mapped any more to a participant.
 func (r *reference) gone(id bridge.Identity) {
+	delete(r.doomed, id)
 	maps.DeleteFunc(r.wanted, func(_ string, want bridge.Identity) bool { return want == id })
 }
 

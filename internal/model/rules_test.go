@@ -239,7 +239,10 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 		if w.ref.erasedIDs[id] && !w.ref.returned[id] {
 			w.breaks("a participant is left of an erased person")
 		}
-		if contact := w.ref.doomed[id]; contact != "" && !mapped[id] && !w.alive(contact) {
+		if mapped[id] {
+			delete(w.ref.doomed, id) // another contact has it
+		}
+		if contact := w.ref.doomed[id]; contact != "" && !w.alive(contact) {
 			w.breaks("the participant of a deleted contact is left", contact)
 		}
 		maybe := w.ref.maybeIDs[id] || w.ref.maybeEmails[e]
