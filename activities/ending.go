@@ -129,6 +129,11 @@ func errErasing() error {
 // What we know is needed until the participants are gone, so that a crash
 // between the steps loses nothing.
 func (l *contactLook) erase(ctx context.Context) (bridge.State, error) {
+	// If this is given up, an operator's retry has no news of the erasure any more:
+	// from here on the contact itself tells that it is to be completed.
+	if err := l.ledger.AddTombstone(ctx, l.link.ID, l.hash.ContactID(l.in.ContactID)); err != nil {
+		return "", err
+	}
 	person, err := l.person(ctx)
 	if err != nil {
 		return "", err
@@ -159,7 +164,7 @@ type identified struct {
 
 // add adds what we know of one of the person's contacts: the participants it is
 // mapped to, was mapped to in the end, and was led to by its own email. One that
-// somebody only mapped it to for a while is not this person.
+// somebody only mapped it to for a while is not this person, and not kept.
 func (p *identified) add(contactID string, known store.Known) {
 	p.contacts = append(p.contacts, contactID)
 	hashes := [][]byte{known.EmailHash}
@@ -167,9 +172,7 @@ func (p *identified) add(contactID string, known store.Known) {
 		p.ids, hashes = append(p.ids, known.Mapping.Identity()), append(hashes, known.ParticipantEmailHash)
 	}
 	for _, f := range known.Former {
-		if f.ByEmail || f.Ending == bridge.EndedDeleted || f.Ending == bridge.EndedMerged {
-			p.ids, hashes = append(p.ids, f.Identity()), append(hashes, f.EmailHash)
-		}
+		p.ids, hashes = append(p.ids, f.Identity()), append(hashes, f.EmailHash)
 	}
 	for _, hash := range hashes {
 		if hash != nil {

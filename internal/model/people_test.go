@@ -183,7 +183,10 @@ func (w *world) remap(id string, s step, nested bool) {
 // one; of a merge that was not followed yet, those of all who were merged.
 func (w *world) release(id string) {
 	for _, who := range append(w.ref.ancestors[id], id) {
-		w.ref.release(w.mapping(who))
+		if m := w.mapping(who); !m.Empty() {
+			w.ref.release(m)
+			w.ref.hadIDs[who] = append(w.ref.hadIDs[who], m)
+		}
 	}
 }
 
@@ -206,6 +209,9 @@ func (w *world) purge() {
 	for _, contact := range w.contacts {
 		if !w.alive(w.ref.heir(contact)) {
 			delete(w.ref.seen, contact)
+			for _, id := range w.ref.left[contact] {
+				w.ref.release(id) // reported, and nobody's any more
+			}
 			delete(w.ref.left, contact)
 		}
 	}

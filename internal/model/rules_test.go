@@ -109,6 +109,10 @@ func (w *world) sighting(contact string, known store.Known) sighting {
 }
 
 func (w *world) checkErased(contact string, known store.Known) {
+	givenUp := func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseUnreachable }
+	if !w.retried && slices.ContainsFunc(w.parked(contact), givenUp) {
+		return // it met a report that stood still for a day; an operator completes it
+	}
 	if known.Mapping != nil || len(known.Former) > 0 || known.EmailHash != nil {
 		w.breaks("something is still known of an erased contact", contact)
 	}
@@ -267,11 +271,12 @@ func (w *world) end() {
 	if w.narrow && w.broken == "" {
 		w.widen()
 	}
+	w.retried = true
 	for range 2 { // what one contact waited for may have come only with another
 		w.retry()
 		w.settle()
-		w.checkQuiet()
 	}
+	w.checkQuiet()
 	w.checkParked()
 	if w.broken != "" {
 		return

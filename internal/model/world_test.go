@@ -35,7 +35,8 @@ type world struct {
 	lab *lab
 	pii bool
 	// narrow: some rule is off, or was, so that not everybody has a counterpart.
-	narrow bool
+	narrow  bool
+	retried bool // an operator had everything tried again that is parked
 
 	portal     *hubspottest.Portal
 	tenant     *advocatetest.Tenant
