@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"advocatesync/internal/api"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/demo/stack"
 )
@@ -21,7 +23,8 @@ import (
 // operating is a system and the commands that were run on it.
 type operating struct {
 	*system
-	ran []string
+	fromLaptop bool // they ask the starter, and have nothing but its address and the token
+	ran        []string
 }
 
 // starter runs a command and returns its output and exit code, and what it
@@ -29,7 +32,11 @@ type operating struct {
 func (o *operating) starter(t *testing.T, line string) (out string, code int, complaint string) {
 	t.Helper()
 	o.ran = append(o.ran, line)
-	out, err := o.Command(t.Context(), nil, strings.Fields(line)...)
+	var env []string
+	if o.fromLaptop {
+		env = []string{"ADVOCATESYNC_SERVER=" + o.StarterURL, "DATABASE_URL=", "ENCRYPTION_KEY=", "TEMPORAL_ADDRESS=127.0.0.1:1"}
+	}
+	out, err := o.Command(t.Context(), env, strings.Fields(line)...)
 	if err == nil {
 		return out, 0, ""
 	}
@@ -112,9 +119,9 @@ func (o *operating) parked(t *testing.T, cause bridge.Cause, contactID string) (
 }
 
 // What the manual's commands about contacts and parked work do, run as an
-// operator runs them.
+// operator runs them who is somewhere else.
 func TestOperator(t *testing.T) {
-	o := &operating{system: start(t, stack.Options{ReportInterval: 24 * time.Hour})} // reports come when the test wants them
+	o := &operating{system: start(t, stack.Options{ReportInterval: 24 * time.Hour}), fromLaptop: true} // reports come when the test wants them
 	id := o.createContact(t, map[string]string{"email": person(0), "firstname": "Persephone"})
 	eventually(t, patience, "the contact is in step", func() bool { return o.inStep(id, person(0)) })
 	o.quiet(t)
@@ -125,6 +132,7 @@ func TestOperator(t *testing.T) {
 	t.Run("parked discard", func(t *testing.T) { o.discards(t, id) })
 	t.Run("housekeeping", o.keepsHouse)
 	t.Run("every documented command was run", func(t *testing.T) { o.ranTheManual(t, "contact|parked") })
+	t.Run("nobody comes in without the token", o.staysClosed)
 	o.quiet(t)
 	o.wantNothingPersonal(t, []string{person(0), person(1), person(2), person(3), "Persephone"})
 }
@@ -260,6 +268,32 @@ func (o *operating) keepsHouse(t *testing.T) {
 	eventually(t, patience, "the house is kept", func() bool {
 		return o.count(t, "WorkflowType = 'Housekeeping' AND ExecutionStatus = 'Completed'") == 1
 	})
+}
+
+// The starter lets nobody in without the token, to whatever route: it says so ten
+// times, and then that it does not listen.
+func (o *operating) staysClosed(t *testing.T) {
+	answers := map[int]int{}
+	for _, operation := range api.Operations() {
+		path := strings.ReplaceAll(operation.Path, "{connection}", o.ConnectionID)
+		req, err := http.NewRequestWithContext(t.Context(), operation.Method, o.StarterURL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer a-token-that-is-wrong")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[resp.StatusCode]++
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused, deaf := answers[http.StatusUnauthorized], answers[http.StatusTooManyRequests]
+	if refused < 10 || deaf == 0 || refused+deaf != len(api.Operations()) {
+		t.Errorf("it answers %v", answers)
+	}
 }
 
 // trigger starts what a schedule starts, now.
