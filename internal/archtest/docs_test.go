@@ -64,3 +64,29 @@ func testNames(t *testing.T) map[string]bool {
 	}
 	return names
 }
+
+// Whoever decides something, or adds a package, has to put it on the map.
+func TestTheMapsNameEverythingThereIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		page, mustName string // a pattern
+		as             func(path string) string
+	}{
+		{"../../docs/decisions/README.md", "../../docs/decisions/0*.md", func(p string) string { return "](" + filepath.Base(p) + ")" }},
+		{"../../README.md", "../../internal/*", func(p string) string { return "`internal/" + filepath.Base(p) + "/`" }},
+	} {
+		text, err := os.ReadFile(c.page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		things, err := filepath.Glob(c.mustName)
+		if err != nil || len(things) == 0 {
+			t.Fatalf("%s: %d found, %v", c.mustName, len(things), err)
+		}
+		for _, thing := range things {
+			if !strings.Contains(string(text), c.as(thing)) {
+				t.Errorf("%s does not name %s", c.page, c.as(thing))
+			}
+		}
+	}
+}

@@ -30,8 +30,8 @@ func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connect
 	if err := errors.Join(hubErr, o.checkProgram(ctx, in)); err != nil {
 		return bridge.Connection{}, err
 	}
+	in.PortalID = portalID
 	return o.join(ctx, hub, in, func(c bridge.Connection) (bridge.Connection, error) {
-		c.PortalID = portalID
 		return o.store.SaveConnection(ctx, c, in.Credentials)
 	})
 }
@@ -40,10 +40,13 @@ func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connect
 func (o *Operator) join(ctx context.Context, hub *hubspot.Client, in ConnectInput,
 	save func(bridge.Connection) (bridge.Connection, error),
 ) (bridge.Connection, error) {
+	if err := o.checkTenant(ctx, in); err != nil {
+		return bridge.Connection{}, err
+	}
 	if err := ensureProperties(ctx, hub); err != nil {
 		return bridge.Connection{}, err
 	}
-	connection, err := save(bridge.Connection{Tenant: in.Tenant, Program: in.Program, Rules: bridge.DefaultRules})
+	connection, err := save(bridge.Connection{PortalID: in.PortalID, Tenant: in.Tenant, Program: in.Program, Rules: bridge.DefaultRules})
 	if err != nil {
 		return bridge.Connection{}, err
 	}
@@ -60,6 +63,23 @@ func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, e
 		return 0, refuse(bridge.Invalid, "other_portal", "the HubSpot token belongs to portal %d, not to %d: correct --portal-id or the token", account.PortalID, want)
 	}
 	return account.PortalID, nil
+}
+
+// checkTenant refuses a tenant that another portal is joined to. Whether a
+// participant is still somebody's is decided within a connection: a contact
+// deleted in one portal would take the other's participant with it.
+func (o *Operator) checkTenant(ctx context.Context, in ConnectInput) error {
+	connections, err := o.store.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		if c.Tenant == in.Tenant && c.PortalID != in.PortalID {
+			return refuse(bridge.Conflict, "tenant_taken",
+				"tenant %s is joined to portal %d already, by connection %s: give this portal a tenant of its own, or disconnect the other one first", c.Tenant, c.PortalID, c.ID)
+		}
+	}
+	return nil
 }
 
 // checkProgram makes sure that the tenant lets us in and has the program.

@@ -72,9 +72,8 @@ func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.
 	if in.PortalID != 0 && account.PortalID != in.PortalID {
 		return bridge.Connection{}, fmt.Errorf("portal %d consented, but %d is to be connected: choose that account on HubSpot's page", account.PortalID, in.PortalID)
 	}
-	wanted := ConnectInput{Tenant: in.Tenant, Program: in.Program, Credentials: in.Credentials}
+	wanted := ConnectInput{PortalID: account.PortalID, Tenant: in.Tenant, Program: in.Program, Credentials: in.Credentials}
 	connection, err := o.join(ctx, hub, wanted, func(c bridge.Connection) (bridge.Connection, error) {
-		c.PortalID = account.PortalID
 		return o.store.SaveConsented(ctx, c, in.Credentials, t)
 	})
 	if err != nil {
