@@ -196,7 +196,8 @@ func TestBudget_nextTokenGoesToLive(t *testing.T) {
 }
 
 // Bulk asks whenever it may and is always there first; live asks now and then.
-// From the moment that live is refused, the next call is live's.
+// From the moment that live is refused, the next call is live's, and comes soon:
+// the two together leave no gap in the window.
 func TestBudget_liveWaitsForNoBulkCall(t *testing.T) {
 	t.Parallel()
 	s := simulate(store.BudgetOptions{})
@@ -204,6 +205,8 @@ func TestBudget_liveWaitsForNoBulkCall(t *testing.T) {
 	var (
 		bulkAt, liveAt       time.Time // when each asks next
 		waits                bool      // live was refused
+		since                time.Time // then
+		longest              time.Duration
 		refusals, live, bulk int
 	)
 	for ; s.now.Before(at(0).Add(30 * s.opts.Window)); s.now = s.now.Add(time.Millisecond) {
@@ -219,6 +222,12 @@ func TestBudget_liveWaitsForNoBulkCall(t *testing.T) {
 		}
 		if !s.now.Before(liveAt) {
 			g := s.ask(bridge.LaneLive)
+			if !g.OK && !waits {
+				since = s.now
+			}
+			if g.OK && waits {
+				longest = max(longest, s.now.Sub(since))
+			}
 			waits = !g.OK
 			liveAt = s.now.Add(g.Wait)
 			if g.OK {
@@ -228,6 +237,9 @@ func TestBudget_liveWaitsForNoBulkCall(t *testing.T) {
 				refusals++
 			}
 		}
+	}
+	if longest > 300*time.Millisecond {
+		t.Errorf("live waited %s for a call, want a few paces at most", longest)
 	}
 	if refusals == 0 || live < 1000 || bulk < 1000 {
 		t.Errorf("live was refused %d times, and got %d calls, bulk %d: the window was never short", refusals, live, bulk)

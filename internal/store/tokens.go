@@ -32,14 +32,14 @@ func (o BudgetOptions) decide(t *tokens, now time.Time, lane bridge.Lane) bridge
 		return bridge.Grant{Wait: ready.Sub(now), Left: free, Limit: o.Limit}
 	}
 	t.granted = append(t.granted, now)
-	if lane == bridge.LaneBulk {
-		// Counted from when the call was due, not from now, or the delays of
-		// the callers would add up; but what was missed long ago is gone.
-		if now.Sub(t.bulkNextAt) > catchUp*o.pace() {
-			t.bulkNextAt = now
-		}
-		t.bulkNextAt = t.bulkNextAt.Add(o.pace())
+	// Counted from when a call was due, not from now, or the delays of the
+	// callers would add up; but what was missed long ago is gone. A live call
+	// takes its place from bulk work: on top of it, it would fill the window
+	// early, and everybody wait until the first calls of it have aged.
+	if now.Sub(t.bulkNextAt) > catchUp*o.pace() {
+		t.bulkNextAt = now
 	}
+	t.bulkNextAt = t.bulkNextAt.Add(o.pace())
 	return bridge.Grant{OK: true, Left: free - 1, Limit: o.Limit}
 }
 
@@ -60,9 +60,10 @@ func (o BudgetOptions) readyAt(t *tokens, lane bridge.Lane) time.Time {
 func (o BudgetOptions) forget(t *tokens, now time.Time) {
 	for i := len(t.granted) - 1; i >= 0 && t.granted[i].After(now); i-- {
 		t.granted[i] = now
+		t.bulkNextAt = now.Add(o.pace())
 	}
-	if due := now.Add(o.pace()); t.bulkNextAt.After(due) {
-		t.bulkNextAt = due
+	if aged := now.Add(o.span()); t.bulkNextAt.After(aged) {
+		t.bulkNextAt = aged
 	}
 	start := now.Add(-o.span())
 	t.granted = slices.DeleteFunc(t.granted, func(at time.Time) bool { return !at.After(start) })
