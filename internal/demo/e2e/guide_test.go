@@ -77,7 +77,7 @@ func (s *shell) run(t *testing.T, block string) string {
 	return ""
 }
 
-var guideBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+var guideBlock = regexp.MustCompile("(?ms)^```sh\n(.*?\n)```$")
 
 // A stranger follows the operations guide from an empty database to a restored
 // one, and types nothing but what it says.

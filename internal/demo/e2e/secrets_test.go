@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestSecrets_areNowhereInClear(t *testing.T) {
 	secrets["access token"], secrets["refresh token"] = tokens.Access, tokens.Refresh
 	bob := o.create(t, "bob@other.example")
 	eventually(t, patience, "the consenting portal's contact has its code", func() bool { return o.back(bob) })
-	wrong := append(o.env, "HUBSPOT_ACCESS_TOKEN=canary-wrong-token")
+	wrong := slices.Concat(o.env, []string{"HUBSPOT_ACCESS_TOKEN=canary-wrong-token"})
 	run(wrong, "connect", "--json")
 	run(append(wrong, "ADVOCATE_API_KEY=canary-wrong-key"), "connect", "--json")
 	run(append(o.env, "ADVOCATE_API_KEY=canary-wrong-key"), "connect")
