@@ -59,41 +59,26 @@ type AdvocateConfig struct {
 // not answered with 200 every hour for three days. They are hints: what one
 // tells comes with the next report anyway.
 type AdvocateHandler struct {
-	keys     *keyRing
-	inbox    AdvocateInbox
-	poke     func()
-	metrics  *handlerMetrics
-	refusals *refusalLog
-	now      func() time.Time
+	keys  *keyRing
+	inbox AdvocateInbox
+	poke  func()
+	door
 }
 
 // NewAdvocateHandler returns a handler and registers its metrics.
 func NewAdvocateHandler(cfg AdvocateConfig) *AdvocateHandler {
-	metrics := newHandlerMetrics(vendorAdvocate, cfg.Metrics)
 	return &AdvocateHandler{
-		keys:     newKeyRing(cfg.AdvocateURL+jwksPath, cfg.HTTP, cfg.Now),
-		inbox:    cfg.Inbox,
-		poke:     cfg.Poke,
-		metrics:  metrics,
-		refusals: newRefusalLog(vendorAdvocate, cfg.Log, cfg.Now, metrics.unsaid),
-		now:      cfg.Now,
+		keys:  newKeyRing(cfg.AdvocateURL+jwksPath, cfg.HTTP, cfg.Now),
+		inbox: cfg.Inbox,
+		poke:  cfg.Poke,
+		door:  newDoor(vendorAdvocate, cfg.Metrics, cfg.Log, cfg.Now),
 	}
 }
 
 // ServeHTTP answers 200 once the event is durable, also where nothing here
 // wants it.
 func (h *AdvocateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := h.now()
-	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
-	defer cancel()
-
-	status := http.StatusOK
-	if refused := h.take(ctx, w, r); refused != nil {
-		status = refused.status
-		h.refusals.add(ctx, refused)
-		refused.write(w)
-	}
-	h.metrics.request(status, h.now().Sub(began))
+	h.answer(w, r, h.take)
 }
 
 func (h *AdvocateHandler) take(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {

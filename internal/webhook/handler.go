@@ -67,14 +67,11 @@ type Handler struct {
 	inbox    Inbox
 	poke     func()
 	pokeObj  func()
-	metrics  *handlerMetrics
-	refusals *refusalLog
-	now      func() time.Time
+	door
 }
 
 // NewHandler returns a handler and registers its metrics.
 func NewHandler(cfg HandlerConfig) *Handler {
-	metrics := newHandlerMetrics(vendorHubSpot, cfg.Metrics)
 	return &Handler{
 		verifier: verifier{secret: []byte(cfg.ClientSecret), publicURL: cfg.PublicURL, now: cfg.Now},
 		parser:   parser{appID: strconv.FormatInt(cfg.AppID, 10), now: cfg.Now},
@@ -82,26 +79,14 @@ func NewHandler(cfg HandlerConfig) *Handler {
 		inbox:    cfg.Inbox,
 		poke:     cfg.Poke,
 		pokeObj:  cfg.PokeObjects,
-		metrics:  metrics,
-		refusals: newRefusalLog(vendorHubSpot, cfg.Log, cfg.Now, metrics.unsaid),
-		now:      cfg.Now,
+		door:     newDoor(vendorHubSpot, cfg.Metrics, cfg.Log, cfg.Now),
 	}
 }
 
 // ServeHTTP answers 200 once the request's events are durable, also where
 // nothing here wants them.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := h.now()
-	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
-	defer cancel()
-
-	status := http.StatusOK
-	if refused := h.take(ctx, w, r); refused != nil {
-		status = refused.status
-		h.refusals.add(ctx, refused)
-		refused.write(w)
-	}
-	h.metrics.request(status, h.now().Sub(began))
+	h.answer(w, r, h.take)
 }
 
 func (h *Handler) take(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
