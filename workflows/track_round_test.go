@@ -134,7 +134,7 @@ func TestTrackRound_eachSubmissionCountsOnceWhateverBecomesOfTheList(t *testing.
 			}
 			rounds(first)
 			edit(t, s, func(all []hubspottest.Submission) []hubspottest.Submission {
-				all[3].Values["interest"] = "changed"
+				all[3].Set("interest", "changed")
 				return slices.Delete(all, first-2, first) // the newest ones
 			})
 			rounds(first)

@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,6 +33,7 @@ func (h *Host) adminRoutes() {
 		"DELETE " + objects + "/{id}":                  h.adminArchive,
 		"POST " + objects + "/{id}/restore":            h.adminRestore,
 		"POST " + objects + "/{id}/gdpr-delete":        h.adminErase,
+		"POST " + objects + "/{id}/forge":              h.adminForge,
 		"POST " + objects + "/{id}/emails":             h.adminAddEmail,
 		"POST " + objects + "/{id}/associations":       h.adminAssociate,
 		"POST " + portal + "/properties/{objectType}":  h.adminDefine,
@@ -44,6 +46,8 @@ func (h *Host) adminRoutes() {
 		"PUT /_admin/webhooks/subscriptions":           h.adminSubscribe,
 		"POST /_admin/webhooks/hold":                   h.adminHold,
 		"POST /_admin/webhooks/release":                h.adminRelease,
+		"POST /_admin/webhooks/send":                   h.adminSend,
+		"POST /_admin/apps":                            h.adminAddApp,
 		"POST /_admin/faults":                          h.adminInject,
 		"DELETE /_admin/faults":                        h.adminClearFaults,
 		"GET /_admin/counters":                         h.adminCounts,
@@ -180,10 +184,14 @@ func (h *Host) adminSubmitForm(r *http.Request) (any, error) {
 	return h.onPortal(r, func(p *Portal) (any, error) {
 		var in struct {
 			Values  map[string]string `json:"values"`
+			List    []SubmittedValue  `json:"list"` // in place of values, for fields with several
 			PageURL string            `json:"page_url"`
 		}
 		if err := body(r, &in); err != nil {
 			return nil, err
+		}
+		if in.List != nil {
+			return done, p.Submit(r.PathValue("form"), in.List, in.PageURL)
 		}
 		return done, p.SubmitForm(r.PathValue("form"), in.Values, in.PageURL)
 	})
@@ -232,6 +240,32 @@ func (h *Host) adminHold(*http.Request) (any, error) {
 
 func (h *Host) adminRelease(*http.Request) (any, error) {
 	h.hooks.Release()
+	return done, nil
+}
+
+// adminSend posts the events of the body as they are, signed as HubSpot does:
+// what nobody did in the portal can be claimed too.
+func (h *Host) adminSend(r *http.Request) (any, error) {
+	var in []Event
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	for i, e := range in {
+		e.AppID = cmp.Or(e.AppID, h.app.ID)
+		e.PortalID = cmp.Or(e.PortalID, h.first.id)
+		e.OccurredAt = cmp.Or(e.OccurredAt, h.now().UnixMilli())
+		in[i] = e
+	}
+	status, err := h.hooks.Send(r.Context(), in...)
+	return map[string]int{"status": status}, err
+}
+
+func (h *Host) adminAddApp(r *http.Request) (any, error) {
+	var in App
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	h.AddApp(in)
 	return done, nil
 }
 

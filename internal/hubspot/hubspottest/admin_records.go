@@ -13,6 +13,7 @@ type recordInput struct {
 	Primary    string            `json:"primary"`
 	Other      string            `json:"other"`
 	Email      string            `json:"email"`
+	Action     string            `json:"action"`
 	To         struct {
 		ObjectType string `json:"object_type"`
 		ID         string `json:"id"`
@@ -67,6 +68,12 @@ func (h *Host) adminMerge(r *http.Request) (any, error) {
 func (h *Host) adminErase(r *http.Request) (any, error) {
 	return h.asPerson(r, func(u Person, _ recordInput) (any, error) {
 		return done, u.Erase(r.PathValue("id"))
+	})
+}
+
+func (h *Host) adminForge(r *http.Request) (any, error) {
+	return h.asPerson(r, func(u Person, in recordInput) (any, error) {
+		return done, u.portal.Forge(r.PathValue("objectType"), r.PathValue("id"), in.Action)
 	})
 }
 

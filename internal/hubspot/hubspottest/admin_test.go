@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 )
 
 const adminContacts = "/_admin/portals/default/objects/contacts"
@@ -149,7 +150,7 @@ func TestAdmin_secondPortal(t *testing.T) {
 func TestFaults_slowBodyArrivesWhole(t *testing.T) {
 	t.Parallel()
 	crm := hubspottest.New(t)
-	crm.Inject(hubspottest.Fault{SlowBody: hubspottest.Duration(1)})
+	crm.Inject(hubspottest.Fault{Answer: fault.Answer{Slow: 1}})
 	if got := ask(t, crm, "GET", details, ""); got.status != 200 || got.body["portalId"] == nil {
 		t.Errorf("got %d %s", got.status, got.text)
 	}

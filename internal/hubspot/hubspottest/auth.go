@@ -17,8 +17,8 @@ type grant struct {
 // authenticate finds the portal of the bearer token.
 func (h *Host) authenticate(c *call) *failure {
 	token, found := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
-	g, known := h.oauth.lookup(token)
-	if !found || !known {
+	g, known, refused := h.oauth.lookup(token)
+	if !found || !known || refused {
 		return fail(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "Authentication credentials not found. "+
 			"This API supports OAuth 2.0 authentication and you can find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview")
 	}

@@ -1,11 +1,14 @@
 package hubspottest
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
-	"time"
+
+	"advocatesync/internal/standin/fault"
 )
 
 // Fault makes calls go wrong. A zero field does not apply.
@@ -21,12 +24,16 @@ type Fault struct {
 	Policy string `json:"policy,omitempty"`
 	// RetryAfter is sent in seconds.
 	RetryAfter int `json:"retry_after,omitempty"`
+	// Contains strikes only calls whose address or body holds this text: one
+	// record, by its id or one of its values. With Times below zero that record
+	// is poison to every batch it travels in.
+	Contains string `json:"contains,omitempty"`
 	// After carries the call out first: its answer is lost, its effect is not.
 	After bool `json:"after,omitempty"`
 	// Drop cuts the connection instead of answering.
 	Drop bool `json:"drop,omitempty"`
-	// SlowBody sends half of the body, waits, and sends the rest.
-	SlowBody Duration `json:"slow_body,omitempty"`
+	// Answer spoils the answer: that of Status, or the right one where Status is 0.
+	fault.Answer
 }
 
 type faults struct {
@@ -58,11 +65,11 @@ func (h *Host) ClearFaults() {
 	h.faults.queue = nil
 }
 
-func (fs *faults) next(name string) (Fault, bool) {
+func (fs *faults) next(name string, c *call) (Fault, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for i, f := range fs.queue {
-		if f.Route != "" && f.Route != name {
+		if f.Route != "" && f.Route != name || !c.holds(f.Contains) {
 			continue
 		}
 		if f.Times == 1 {
@@ -73,6 +80,11 @@ func (fs *faults) next(name string) (Fault, bool) {
 		return f, true
 	}
 	return Fault{}, false
+}
+
+// holds tells whether the call's address or body contains the text.
+func (c *call) holds(text string) bool {
+	return text == "" || strings.Contains(c.URL.RequestURI(), text) || bytes.Contains(c.body, []byte(text))
 }
 
 // replaces tells whether the fault stands in place of the real answer.
@@ -97,6 +109,15 @@ func (h *Host) faulted(f Fault) reply {
 		out.header.Set("Content-Type", "text/html; charset=UTF-8")
 		out.body = raw("<!DOCTYPE html><html><head><title>api.hubapi.com | " + strconv.Itoa(f.Status) +
 			"</title></head><body><h1>Error " + strconv.Itoa(f.Status) + "</h1></body></html>")
+	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		out.body = raw("")
+	case 488:
+		// Observed: a portal that lives in another region is refused in front of
+		// the API, without the API's error body.
+		out.header.Set("Content-Type", "text/plain; charset=UTF-8")
+		out.body = raw("Request routed to the wrong region")
+	case http.StatusUnauthorized:
+		out.body = fail(f.Status, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
 	case http.StatusLocked:
 		out.body = fail(f.Status, "", "The record or account is locked by another operation")
 	case 477:
@@ -112,35 +133,5 @@ func (f Fault) spoil(w http.ResponseWriter, r *http.Request, out reply) {
 	if f.Drop {
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection without an answer
 	}
-	if f.SlowBody > 0 {
-		w = &slowWriter{ResponseWriter: w, done: r.Context().Done(), pause: time.Duration(f.SlowBody)}
-	}
-	write(w, out)
-}
-
-// slowWriter pauses in the middle of a body, in real time.
-type slowWriter struct {
-	http.ResponseWriter
-	done  <-chan struct{}
-	pause time.Duration
-}
-
-// Write sends b in two halves with a pause between.
-func (s *slowWriter) Write(b []byte) (int, error) {
-	half := len(b) / 2
-	n, err := s.ResponseWriter.Write(b[:half])
-	if err != nil {
-		return n, err
-	}
-	if err := http.NewResponseController(s.ResponseWriter).Flush(); err != nil {
-		return n, err
-	}
-	timer := time.NewTimer(s.pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.done:
-	}
-	m, err := s.ResponseWriter.Write(b[half:])
-	return n + m, err
+	f.Serve(w, r, func(w http.ResponseWriter) { write(w, out) })
 }

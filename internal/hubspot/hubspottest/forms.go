@@ -9,19 +9,44 @@ import (
 	"strings"
 )
 
-// Form is a form definition: the contact properties it asks for.
+// FormTypes are the types of forms there are (HubSpot docs: forms). All of them
+// collect submissions.
+var FormTypes = []string{"hubspot", "captured", "flow", "blog_comment"}
+
+// Form is a form definition: the properties it asks for.
 type Form struct {
-	ID     string   `json:"id"` // a GUID; made up where empty
-	Name   string   `json:"name"`
+	ID   string `json:"id"` // a GUID; made up where empty
+	Name string `json:"name"`
+	Type string `json:"type"` // one of FormTypes; "hubspot" where empty
+	// Fields names properties of contacts, or of another object type by its
+	// type id: "0-2/domain".
 	Fields []string `json:"fields"`
 }
 
 // Submission is one filled-in form.
 type Submission struct {
-	ConversionID string            `json:"conversionId,omitempty"`
-	SubmittedAt  int64             `json:"submittedAt"` // ms
-	PageURL      string            `json:"pageUrl"`
-	Values       map[string]string `json:"-"`
+	ConversionID string           `json:"conversionId,omitempty"`
+	SubmittedAt  int64            `json:"submittedAt"` // ms
+	PageURL      string           `json:"pageUrl"`
+	Values       []SubmittedValue `json:"values"` // a field with several values stands there several times
+}
+
+// SubmittedValue is one value of one field.
+type SubmittedValue struct {
+	Name         string `json:"name"`
+	Value        string `json:"value"`
+	ObjectTypeID string `json:"objectTypeId"` // "0-1" for contacts
+}
+
+// Set replaces the first value of a field.
+func (s *Submission) Set(name, value string) {
+	s.Values = slices.Clone(s.Values) // the form's own stay as they are until the edit is taken
+	i := slices.IndexFunc(s.Values, func(v SubmittedValue) bool { return v.Name == name })
+	if i < 0 {
+		s.Values = append(s.Values, SubmittedValue{name, value, contactKind.typeID})
+		return
+	}
+	s.Values[i].Value = value
 }
 
 type form struct {
@@ -31,6 +56,14 @@ type form struct {
 }
 
 func (f *form) uses(name string) bool { return slices.Contains(f.Fields, name) }
+
+// fieldOf reads "0-2/domain" or "email".
+func fieldOf(name string) (typeID, property string) {
+	if typeID, property, ok := strings.Cut(name, "/"); ok {
+		return typeID, property
+	}
+	return contactKind.typeID, name
+}
 
 func (h *Host) formRoutes() {
 	const one = "/{portal}/{form}"
@@ -46,22 +79,38 @@ func (h *Host) formRoutes() {
 func (p *Portal) DefineForm(f Form) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.stores[contactKind.typeID]
 	for _, name := range f.Fields {
-		if def, known := s.schema.active(name); !known || !def.FormField || def.readOnly {
+		typeID, property := fieldOf(name)
+		s, there := p.stores[typeID]
+		if !there {
+			return "", invalid("There is no object type %s", typeID)
+		}
+		if def, known := s.schema.active(property); !known || !def.FormField || def.readOnly {
 			return "", invalid("Property %s cannot be a form field", name)
 		}
 	}
-	if f.ID == "" {
-		f.ID = correlationID()
+	f.ID, f.Type = cmp.Or(f.ID, correlationID()), cmp.Or(f.Type, FormTypes[0])
+	if !slices.Contains(FormTypes, f.Type) {
+		return "", invalid("There is no form type %s", f.Type)
 	}
 	p.forms[f.ID] = &form{Form: f, created: p.nowMilli()}
 	return f.ID, nil
 }
 
 // SubmitForm fills in a form as a visitor. The contact with that email is
-// updated or created; without an email there is only the submission.
+// updated or created; without an email there is only the submission. Names are
+// those of Form.Fields.
 func (p *Portal) SubmitForm(formID string, values map[string]string, pageURL string) error {
+	var list []SubmittedValue
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		typeID, property := fieldOf(name)
+		list = append(list, SubmittedValue{property, values[name], typeID})
+	}
+	return p.Submit(formID, list, pageURL)
+}
+
+// Submit is SubmitForm for fields with several values.
+func (p *Portal) Submit(formID string, values []SubmittedValue, pageURL string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if f := p.submit(formID, values, pageURL); f != nil {
@@ -70,7 +119,7 @@ func (p *Portal) SubmitForm(formID string, values map[string]string, pageURL str
 	return nil
 }
 
-func (p *Portal) submit(formID string, values map[string]string, pageURL string) *failure {
+func (p *Portal) submit(formID string, values []SubmittedValue, pageURL string) *failure {
 	fm := p.forms[formID]
 	if fm == nil {
 		return fail(http.StatusNotFound, "", "No form with id %s", formID)
@@ -78,17 +127,22 @@ func (p *Portal) submit(formID string, values map[string]string, pageURL string)
 	s := p.stores[contactKind.typeID]
 	by := author{source: "FORM", sourceID: formID}
 	known := make(map[string]text)
-	for name, v := range values {
-		if def, active := s.schema.active(name); active && fm.uses(name) && !def.readOnly {
-			known[name] = text(v) // other fields are kept with the submission only
+	for _, v := range values {
+		def, active := s.schema.active(v.Name)
+		if !active || !fm.uses(v.Name) || def.readOnly || v.ObjectTypeID != contactKind.typeID {
+			continue // other fields are kept with the submission only
 		}
+		if before := known[v.Name]; before != "" { // several boxes ticked
+			v.Value = string(before) + ";" + v.Value
+		}
+		known[v.Name] = text(v.Value)
 	}
 	pr, f := p.prepare(s, known, by)
 	if f != nil {
 		return f
 	}
 	fm.submissions = append(fm.submissions, Submission{
-		ConversionID: correlationID(), SubmittedAt: p.nowMilli(), PageURL: pageURL, Values: maps.Clone(values),
+		ConversionID: correlationID(), SubmittedAt: p.nowMilli(), PageURL: pageURL, Values: slices.Clone(values),
 	})
 	if known["email"] == "" {
 		return nil
@@ -129,8 +183,9 @@ func (p *Portal) EditSubmissions(formID string, edit func([]Submission) []Submis
 
 type submitInput struct {
 	Fields []struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
+		ObjectTypeID string `json:"objectTypeId"`
+		Name         string `json:"name"`
+		Value        string `json:"value"`
 	} `json:"fields"`
 	Context struct {
 		PageURI string `json:"pageUri"`
@@ -151,9 +206,9 @@ func submitSecure(c *call) reply {
 	if f := c.decode(&in); f != nil {
 		return refused(f)
 	}
-	values := make(map[string]string, len(in.Fields))
+	values := make([]SubmittedValue, 0, len(in.Fields))
 	for _, f := range in.Fields {
-		values[f.Name] = f.Value
+		values = append(values, SubmittedValue{f.Name, f.Value, cmp.Or(f.ObjectTypeID, contactKind.typeID)})
 	}
 	c.portal.mu.Lock()
 	defer c.portal.mu.Unlock()
@@ -161,17 +216,6 @@ func submitSecure(c *call) reply {
 		return refused(f)
 	}
 	return ok(map[string]string{"inlineMessage": "Thanks for submitting the form."})
-}
-
-type submissionJSON struct {
-	Submission
-	Values []submittedValue `json:"values"`
-}
-
-type submittedValue struct {
-	Name         string `json:"name"`
-	Value        string `json:"value"`
-	ObjectTypeID string `json:"objectTypeId"`
 }
 
 // listSubmissions shows the newest first; the cursor counts from the oldest, so
@@ -188,20 +232,16 @@ func listSubmissions(c *call) reply {
 		return refused(notFound())
 	}
 	out := struct {
-		Results []submissionJSON `json:"results"`
-		Paging  *paging          `json:"paging,omitempty"`
-	}{Results: []submissionJSON{}}
+		Results []Submission `json:"results"`
+		Paging  *paging      `json:"paging,omitempty"`
+	}{Results: []Submission{}}
 	end := len(fm.submissions)
 	if after > 0 {
 		end = min(int(after), end)
 	}
 	start := max(end-limit, 0)
 	for _, s := range slices.Backward(fm.submissions[start:end]) {
-		shown := submissionJSON{Submission: s}
-		for _, name := range slices.Sorted(maps.Keys(s.Values)) {
-			shown.Values = append(shown.Values, submittedValue{name, s.Values[name], contactKind.typeID})
-		}
-		out.Results = append(out.Results, shown)
+		out.Results = append(out.Results, s)
 	}
 	if start > 0 {
 		out.Paging = nextPage(strconv.Itoa(start))
@@ -241,10 +281,11 @@ var formFieldTypes = map[string]string{
 }
 
 func (p *Portal) showForm(f *form) formJSON {
-	out := formJSON{ID: f.ID, Name: f.Name, FormType: "hubspot", CreatedAt: timestamp(f.created), UpdatedAt: timestamp(f.created)}
+	out := formJSON{ID: f.ID, Name: f.Name, FormType: f.Type, CreatedAt: timestamp(f.created), UpdatedAt: timestamp(f.created)}
 	for _, name := range f.Fields {
-		shown := formFieldJSON{ObjectTypeID: contactKind.typeID, Name: name, Label: name, FieldType: "single_line_text"}
-		if def, active := p.stores[contactKind.typeID].schema.active(name); active {
+		typeID, name := fieldOf(name)
+		shown := formFieldJSON{ObjectTypeID: typeID, Name: name, Label: name, FieldType: "single_line_text"}
+		if def, active := p.stores[typeID].schema.active(name); active {
 			shown.Label, shown.FieldType = def.Label, formFieldTypes[def.FieldType]
 		}
 		if name == "email" {
@@ -255,7 +296,18 @@ func (p *Portal) showForm(f *form) formJSON {
 	return out
 }
 
+// listForms shows HubSpot's own forms unless formTypes asks for others, or all
+// (HubSpot docs: forms).
 func listForms(c *call) reply {
+	types := splitList(c.URL.Query()["formTypes"])
+	if len(types) == 0 {
+		types = FormTypes[:1]
+	}
+	for _, t := range types {
+		if t != "all" && !slices.Contains(FormTypes, t) {
+			return refused(invalid("formTypes must be one of all, %s", strings.Join(FormTypes, ", ")))
+		}
+	}
 	limit, after, f := c.page(20, 100)
 	if f != nil {
 		return refused(f)
@@ -266,7 +318,12 @@ func listForms(c *call) reply {
 		Results []formJSON `json:"results"`
 		Paging  *paging    `json:"paging,omitempty"`
 	}{Results: []formJSON{}}
-	ids := slices.Sorted(maps.Keys(c.portal.forms))
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(c.portal.forms)) {
+		if slices.Contains(types, "all") || slices.Contains(types, c.portal.forms[id].Type) {
+			ids = append(ids, id)
+		}
+	}
 	start := min(max(int(after), 0), len(ids))
 	end := min(start+limit, len(ids))
 	for _, id := range ids[start:end] {
@@ -278,11 +335,13 @@ func listForms(c *call) reply {
 	return ok(out)
 }
 
+// readForm knows HubSpot's own forms only. What the vendor answers for the
+// others is not documented; a client that asks for one must not count on it.
 func readForm(c *call) reply {
 	c.portal.mu.Lock()
 	defer c.portal.mu.Unlock()
 	fm := c.portal.forms[c.PathValue("form")]
-	if fm == nil {
+	if fm == nil || fm.Type != FormTypes[0] {
 		return refused(notFound())
 	}
 	return ok(c.portal.showForm(fm))

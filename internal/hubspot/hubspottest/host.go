@@ -32,9 +32,9 @@ const (
 
 // App is the HubSpot app under which every call and every webhook runs.
 type App struct {
-	ID           int64
-	ClientID     string
-	ClientSecret string // also the key of webhook signatures
+	ID           int64  `json:"id"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"` // also the key of webhook signatures
 }
 
 // Host plays one HubSpot host. Make it with NewHost, end it with Close.
@@ -104,7 +104,7 @@ func NewHost(opts ...Option) *Host {
 		mux:     http.NewServeMux(),
 		portals: make(map[int64]*Portal),
 	}
-	h.oauth.init()
+	h.oauth.init(h.app)
 	h.hooks = newWebhooks(h.app, h.now, newRand(s.seed), s.target)
 	for _, c := range s.portals {
 		p := h.AddPortal(c)

@@ -72,7 +72,6 @@ func contactProperties() []Property {
 			"salesqualifiedlead", "opportunity", "customer", "evangelist", "other"),
 		readOnly("hs_marketable_status", "Marketing contact status", g, "string", "text"),
 		readOnly("hs_marketable_until_renewal", "Marketing contact until next update", g, "string", "text"),
-		readOnly("hs_merged_object_ids", "Merged record IDs", g, "enumeration", "checkbox"),
 		readOnly("hs_calculated_merged_vids", "Merged vids with timestamps", g, "enumeration", "checkbox"),
 		readOnly("lastmodifieddate", "Last Modified Date", g, "datetime", "date"),
 		field("hubspot_owner_id", "Contact owner", g, "string", "text"),
@@ -128,6 +127,7 @@ func everywhere(group string) []Property {
 	return []Property{
 		readOnly("createdate", "Create Date", group, "datetime", "date"),
 		readOnly("hs_object_id", "Record ID", group, "number", "number"),
+		readOnly("hs_merged_object_ids", "Merged record IDs", group, "enumeration", "checkbox"),
 		readOnly("hs_object_source", "Record source", group, "string", "text"),
 		readOnly("hs_object_source_label", "Record source label", group, "string", "text"),
 		readOnly("hs_object_source_id", "Record source ID", group, "string", "text"),

@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 	"time"
 )
 
-// tokenLife is how long an access token works (HubSpot docs: OAuth, 30 minutes).
+// tokenLife is how long an access token works (HubSpot docs: OAuth, 30 minutes)
+// unless a portal's knob says otherwise.
 const tokenLife = 30 * time.Minute
 
 // oauth holds every code and token of the host.
@@ -22,11 +24,14 @@ type oauth struct {
 	access  map[string]grant
 	refresh map[string]refreshGrant
 	codes   map[string]codeGrant
+	fresh   map[string]int // access tokens and how many calls still refuse them
+	apps    []App          // that may ask for tokens; the first is the host's own
 	issued  int
 }
 
 type refreshGrant struct {
 	portal int64
+	app    string // client id; only this app can use the grant
 	scopes []string
 }
 
@@ -36,7 +41,9 @@ type codeGrant struct {
 	challenge string // PKCE, S256; "" for none
 }
 
-func (o *oauth) init() {
+func (o *oauth) init(own App) {
+	o.apps = []App{own}
+	o.fresh = make(map[string]int)
 	o.access = make(map[string]grant)
 	o.refresh = make(map[string]refreshGrant)
 	o.codes = make(map[string]codeGrant)
@@ -48,11 +55,35 @@ func (o *oauth) static(token string, portal int64) {
 	o.access[token] = grant{portal: portal}
 }
 
-func (o *oauth) lookup(token string) (grant, bool) {
+// lookup finds what a token stands for; refused tells that the token is too
+// fresh to be known everywhere.
+func (o *oauth) lookup(token string) (g grant, known, refused bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	g, ok := o.access[token]
-	return g, ok
+	g, known = o.access[token]
+	if refused = o.fresh[token] > 0; refused {
+		o.fresh[token]--
+	}
+	return g, known, refused
+}
+
+// AddApp makes one more app known to the token endpoint, as HubSpot knows every
+// developer's. It cannot use what was granted to another one.
+func (h *Host) AddApp(app App) {
+	h.oauth.mu.Lock()
+	defer h.oauth.mu.Unlock()
+	h.oauth.apps = append(h.oauth.apps, app)
+}
+
+// app finds an app by its client id.
+func (o *oauth) app(clientID string) (App, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := slices.IndexFunc(o.apps, func(a App) bool { return a.ClientID == clientID })
+	if i < 0 {
+		return App{}, false
+	}
+	return o.apps[i], true
 }
 
 // RevokeTokens makes every token of a portal invalid, as uninstalling the app does.
@@ -100,17 +131,18 @@ func (h *Host) consent(w http.ResponseWriter, r *http.Request) {
 	if id := r.PathValue("portal"); id != "" && err == nil {
 		portal, err = h.portalByText(id)
 	}
-	if err != nil || !back.IsAbs() || q.Get("client_id") != h.app.ClientID {
+	app, known := h.oauth.app(q.Get("client_id"))
+	if err != nil || !back.IsAbs() || !known {
 		http.Error(w, "client_id, redirect_uri or portal is wrong", http.StatusBadRequest)
 		return
 	}
 	scopes := strings.Fields(q.Get("scope") + " " + q.Get("optional_scope"))
 	answer := back.Query()
-	if portal.currentKnobs().DenyConsent {
-		answer.Set("error", "access_denied")
-		answer.Set("error_description", "the user denied the request")
+	if knobs := portal.currentKnobs(); knobs.DenyConsent {
+		answer.Set("error", cmp.Or(knobs.ConsentError, "access_denied"))
+		answer.Set("error_description", cmp.Or(knobs.ConsentWords, "the user denied the request"))
 	} else {
-		answer.Set("code", h.authorizeCode(portal.id, q.Get("redirect_uri"), scopes, q.Get("code_challenge")))
+		answer.Set("code", h.authorizeCode(refreshGrant{portal.id, app.ClientID, scopes}, q.Get("redirect_uri"), q.Get("code_challenge")))
 	}
 	if state := q.Get("state"); state != "" {
 		answer.Set("state", state)
@@ -122,14 +154,14 @@ func (h *Host) consent(w http.ResponseWriter, r *http.Request) {
 // Authorize installs the app as a person would and returns the code for the
 // token exchange. Nil scopes grant everything.
 func (p *Portal) Authorize(redirectURI string, scopes []string) string {
-	return p.host.authorizeCode(p.id, redirectURI, scopes, "")
+	return p.host.authorizeCode(refreshGrant{p.id, p.host.app.ClientID, scopes}, redirectURI, "")
 }
 
-func (h *Host) authorizeCode(portal int64, redirect string, scopes []string, challenge string) string {
+func (h *Host) authorizeCode(g refreshGrant, redirect, challenge string) string {
 	h.oauth.mu.Lock()
 	defer h.oauth.mu.Unlock()
 	code := h.oauth.name("code")
-	h.oauth.codes[code] = codeGrant{refreshGrant{portal, scopes}, redirect, challenge}
+	h.oauth.codes[code] = codeGrant{g, redirect, challenge}
 	return code
 }
 
@@ -162,15 +194,20 @@ func oauthRefused(status, kind, text string) reply {
 	return reply{status: http.StatusBadRequest, body: oauthFailure{status, kind, text, text}}
 }
 
-// known refuses a form that is not our app's.
-func (h *Host) known(form url.Values) (refusal reply, ours bool) {
-	switch {
-	case form.Get("client_id") != h.app.ClientID:
-		return oauthRefused("BAD_CLIENT_ID", "invalid_client", "missing or unknown client id"), false
-	case form.Get("client_secret") != h.app.ClientSecret:
-		return oauthRefused("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret"), false
+// known finds the app of a form, or refuses what no app could have sent. HubSpot
+// answers 400 here, other authorization servers 401 (RFC 6749, 5.2): a knob.
+func (h *Host) known(form url.Values) (App, *reply) {
+	app, known := h.oauth.app(form.Get("client_id"))
+	kind, text := "BAD_CLIENT_ID", "missing or unknown client id"
+	if known {
+		if form.Get("client_secret") == app.ClientSecret {
+			return app, nil
+		}
+		kind, text = "BAD_CLIENT_SECRET", "missing or invalid client secret"
 	}
-	return reply{}, true
+	out := oauthRefused(kind, "invalid_client", text)
+	out.status = cmp.Or(h.first.currentKnobs().InvalidClientStatus, out.status)
+	return App{}, &out
 }
 
 func (h *Host) issueToken(c *call) reply {
@@ -178,15 +215,16 @@ func (h *Host) issueToken(c *call) reply {
 	if f != nil {
 		return refused(f)
 	}
-	if refusal, ours := h.known(form); !ours {
-		return refusal
+	app, refusal := h.known(form)
+	if refusal != nil {
+		return *refusal
 	}
 	h.oauth.mu.Lock()
 	defer h.oauth.mu.Unlock()
 	switch form.Get("grant_type") {
 	case "authorization_code":
 		code, known := h.oauth.codes[form.Get("code")]
-		if !known || code.redirect != form.Get("redirect_uri") || !code.verified(form.Get("code_verifier")) {
+		if !known || code.app != app.ClientID || code.redirect != form.Get("redirect_uri") || !code.verified(form.Get("code_verifier")) {
 			return oauthRefused("BAD_AUTH_CODE", "invalid_grant", "missing or unknown auth code")
 		}
 		delete(h.oauth.codes, form.Get("code")) // a code works once
@@ -194,7 +232,7 @@ func (h *Host) issueToken(c *call) reply {
 	case "refresh_token":
 		token := form.Get("refresh_token")
 		g, known := h.oauth.refresh[token]
-		if !known {
+		if !known || g.app != app.ClientID {
 			return oauthRefused("BAD_REFRESH_TOKEN", "invalid_grant", "refresh token is invalid, expired or revoked")
 		}
 		return h.newTokens(g, token)
@@ -218,19 +256,22 @@ func (h *Host) newTokens(g refreshGrant, refresh string) reply {
 	if !there {
 		return oauthRefused("BAD_HUB", "access_denied", "the account is not active")
 	}
-	if refresh == "" || p.currentKnobs().RotateRefreshToken {
+	knobs := p.currentKnobs()
+	life := cmp.Or(time.Duration(knobs.TokenLife), tokenLife)
+	if refresh == "" || knobs.RotateRefreshToken {
 		delete(h.oauth.refresh, refresh)
 		refresh = h.oauth.name("na1")
 		h.oauth.refresh[refresh] = g
 	}
 	access := h.oauth.name("CNs")
-	h.oauth.access[access] = grant{portal: g.portal, expires: h.now().Add(tokenLife), scopes: g.scopes}
+	h.oauth.access[access] = grant{portal: g.portal, expires: h.now().Add(life), scopes: g.scopes}
+	h.oauth.fresh[access] = knobs.RefuseFresh
 	scopes := g.scopes
 	if scopes == nil {
 		scopes = []string{"oauth"}
 	}
 	return ok(map[string]any{
-		"access_token": access, "refresh_token": refresh, "expires_in": int(tokenLife / time.Second),
+		"access_token": access, "refresh_token": refresh, "expires_in": int(life / time.Second),
 		"token_type": "bearer", "token_use": "access_token", "hub_id": g.portal, "user_id": 77, "scopes": scopes,
 	})
 }
@@ -268,8 +309,8 @@ func (h *Host) revoke(c *call) reply {
 	if f != nil {
 		return refused(f)
 	}
-	if refusal, ours := h.known(form); !ours {
-		return refusal
+	if _, refusal := h.known(form); refusal != nil {
+		return *refusal
 	}
 	h.oauth.mu.Lock()
 	defer h.oauth.mu.Unlock()

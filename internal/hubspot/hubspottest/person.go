@@ -79,7 +79,7 @@ func (u Person) Edit(objectType, id string, values map[string]string) error {
 // AddEmail gives a contact one more email, which nobody else may have then.
 func (u Person) AddEmail(contactID, email string) error {
 	return u.on("contacts", contactID, false, func(s *store, r *record, by author) *failure {
-		email, code, message := normalise(s.schema.byName["email"], email)
+		email, code, message := u.portal.normalise(s.schema.byName["email"], email)
 		if code != "" {
 			return invalid("%s", message)
 		}
@@ -132,6 +132,26 @@ func (u Person) Erase(contactID string) error {
 		return nil
 	}
 	return u.on("contacts", contactID, true, erase)
+}
+
+// Forge claims in a webhook that something happened to a record that did not
+// happen: "privacyDeletion", "deletion", "restore", "merge".
+func (p *Portal) Forge(objectType, id, action string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.store(objectType)
+	if err != nil {
+		return err
+	}
+	e := p.event(personAuthor(77))
+	if e.ObjectID, err = strconv.ParseInt(id, 10, 64); err != nil {
+		return fmt.Errorf("record id %q is not a number", id)
+	}
+	if action == "deletion" || action == "privacyDeletion" {
+		e.ChangeFlag = "DELETED"
+	}
+	p.raise(s.kind, action, e)
+	return nil
 }
 
 // Associate links two records in both directions, as primary where the pair has that.
@@ -269,7 +289,7 @@ func (p *Portal) Seed(objectType, id string, values map[string]string) (string, 
 			return "", fmt.Errorf("record id %q is not a positive number", id)
 		}
 	}
-	pr, f := s.seeds(values)
+	pr, f := p.seeds(s, values)
 	if f != nil {
 		return "", f
 	}
@@ -284,7 +304,7 @@ func (p *Portal) Seed(objectType, id string, values map[string]string) (string, 
 	return formatID(n), nil
 }
 
-func (s *store) seeds(values map[string]string) (prepared, *failure) {
+func (p *Portal) seeds(s *store, values map[string]string) (prepared, *failure) {
 	pr := prepared{changes: make([]change, 0, len(values)+3)}
 	for name, v := range values {
 		def, known := s.schema.active(name)
@@ -293,7 +313,7 @@ func (s *store) seeds(values map[string]string) (prepared, *failure) {
 		}
 		if !def.readOnly {
 			var code, message string
-			if v, code, message = normalise(def, v); code != "" {
+			if v, code, message = p.normalise(def, v); code != "" {
 				return pr, invalid("%s", message)
 			}
 		}

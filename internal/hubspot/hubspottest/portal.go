@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
-	"time"
+
+	"advocatesync/internal/standin/fault"
 )
 
 // PortalConfig describes one portal (HubSpot account).
@@ -88,20 +89,7 @@ func (p *Portal) store(objectType string) (*store, error) {
 
 // Duration is a time.Duration that reads and writes itself as text ("250ms")
 // in the admin API.
-type Duration time.Duration
-
-// MarshalText writes the duration as time.Duration.String does.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads what time.ParseDuration reads.
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	if err != nil {
-		return err
-	}
-	*d = Duration(v)
-	return nil
-}
+type Duration = fault.Duration
 
 // Knobs choose between behaviours of HubSpot that differ by account, by luck,
 // or that nobody outside HubSpot knows for sure. Take DefaultKnobs and change it.
@@ -139,12 +127,33 @@ type Knobs struct {
 	RequiredOnCreate []string        `json:"required_on_create,omitempty"`
 	RequiredWhen     []ConditionRule `json:"required_when,omitempty"`
 
+	// LaxEmails takes any email with an @, as HubSpot's imports and older records
+	// do: invisible characters, decomposed letters.
+	LaxEmails bool `json:"lax_emails"`
+	// Quote is how a refusal writes the value that it refuses: "raw" (also if
+	// empty), "json", "url" or "html".
+	Quote string `json:"quote,omitempty"`
+	// Refusals refuse writes of single records for reasons of their own.
+	Refusals []Refusal `json:"refusals,omitempty"`
+
 	// MissingScopes are scopes the installation was not granted.
 	MissingScopes []string `json:"missing_scopes,omitempty"`
 	// RotateRefreshToken makes every refresh answer a new refresh token.
 	RotateRefreshToken bool `json:"rotate_refresh_token"`
+	// TokenLife is how long an access token works; 0 means 30 minutes (HubSpot docs).
+	TokenLife Duration `json:"token_life"`
+	// RefuseFresh answers so many calls of every new access token with 401, as
+	// when the token has not reached all of HubSpot yet.
+	RefuseFresh int `json:"refuse_fresh"`
+	// InvalidClientStatus answers a wrong client id or secret at the token
+	// endpoint; 0 means 400. It counts on the host's first portal only.
+	InvalidClientStatus int `json:"invalid_client_status"`
 	// DenyConsent has the visitor of the consent page say no.
 	DenyConsent bool `json:"deny_consent"`
+	// ConsentError and ConsentWords replace what the consent page then says:
+	// "access_denied", "the user denied the request".
+	ConsentError string `json:"consent_error,omitempty"`
+	ConsentWords string `json:"consent_words,omitempty"`
 }
 
 // ConditionRule requires properties on a contact whose Property equals Value.
@@ -152,6 +161,18 @@ type ConditionRule struct {
 	Property string   `json:"property"`
 	Value    string   `json:"value"`
 	Requires []string `json:"requires"`
+}
+
+// Refusal has HubSpot refuse to create or update one record.
+type Refusal struct {
+	// Record is the id of the record, or the email that a write would give it.
+	Record string `json:"record"`
+	// Status answers a call for this record alone, and a batch without trace
+	// ids. The default is 400.
+	Status int `json:"status"`
+	// Category and Message stand in the error of the batch's item as well.
+	Category string `json:"category"`
+	Message  string `json:"message"`
 }
 
 // DefaultKnobs returns the behaviour of an ordinary portal with an OAuth app.

@@ -8,6 +8,9 @@ import (
 
 // checkCreate decides whether a record may be created. It changes nothing.
 func (p *Portal) checkCreate(s *store, values map[string]text, by author) (prepared, *failure) {
+	if f := p.refusal(s, nil, values, by); f != nil {
+		return prepared{}, f
+	}
 	pr, f := p.prepare(s, values, by)
 	if f != nil {
 		return pr, f
@@ -26,6 +29,9 @@ func (p *Portal) checkCreate(s *store, values map[string]text, by author) (prepa
 
 // checkUpdate decides whether r may take the values. It changes nothing.
 func (p *Portal) checkUpdate(s *store, r *record, values map[string]text, by author) (prepared, *failure) {
+	if f := p.refusal(s, r, values, by); f != nil {
+		return prepared{}, f
+	}
 	pr, f := p.prepare(s, values, by)
 	if f != nil {
 		return pr, f

@@ -107,7 +107,7 @@ func (h *Host) answer(c *call, rt route, name string, head http.Header) (reply, 
 			return h.tooMany(policy, lim.RetryAfter), Fault{}
 		}
 	}
-	f, struck := h.faults.next(name)
+	f, struck := h.faults.next(name, c)
 	if struck && !f.After && f.replaces() {
 		return h.faulted(f), f
 	}

@@ -67,7 +67,7 @@ func (p *Portal) prepare(s *store, values map[string]text, by author) (prepared,
 		case def.readOnly:
 			code, message = "READ_ONLY_VALUE", "\""+name+"\" is a read only property; its value cannot be set"
 		default:
-			value, code, message = normalise(def, value)
+			value, code, message = p.normalise(def, value)
 		}
 		if code != "" {
 			bad = append(bad, valueError{Message: message, Error: code, Name: name, Localized: message, PortalID: p.id})
@@ -101,6 +101,15 @@ func badValues(bad []valueError) *failure {
 
 // emailShape is what HubSpot is sure to take; it is known to refuse more than RFC 5322 does.
 var emailShape = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~\x60-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~\x60-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
+
+// normalise applies the portal's knobs to what all of HubSpot does.
+func (p *Portal) normalise(def *Property, v string) (value, code, message string) {
+	if def.Name == "email" && p.knobs.LaxEmails && strings.Contains(v, "@") {
+		return strings.ToLower(v), "", ""
+	}
+	value, code, message = normalise(def, v)
+	return value, code, strings.ReplaceAll(message, v, p.quoted(v))
+}
 
 // normalise returns the stored form of a value, or why it is refused. An empty value clears.
 func normalise(def *Property, v string) (value, code, message string) {
