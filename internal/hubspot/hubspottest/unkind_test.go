@@ -148,7 +148,7 @@ func TestFault_hangsUntilTheCallerGivesUp(t *testing.T) {
 	crm.Inject(hubspottest.Fault{Answer: fault.Answer{Hang: true, CutAfter: 5}})
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, crm.URL+details, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, crm.URL+details, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

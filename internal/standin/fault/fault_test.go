@@ -29,19 +29,27 @@ func serve(t *testing.T, a fault.Answer) string {
 	return srv.URL
 }
 
-// get returns what arrived before the answer ended, and how it ended.
-func get(ctx context.Context, t *testing.T, url string) (res *http.Response, body string, err error) {
+// said is an answer as it arrived.
+type said struct {
+	status int
+	header http.Header
+	body   string
+	err    error // how it ended
+}
+
+func get(t *testing.T, url string) said {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res, err = http.DefaultTransport.RoundTrip(req); err != nil {
-		return nil, "", err
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return said{err: err}
 	}
 	defer func() { _ = res.Body.Close() }()
-	read, err := io.ReadAll(res.Body)
-	return res, string(read), err
+	body, err := io.ReadAll(res.Body)
+	return said{res.StatusCode, res.Header, string(body), err}
 }
 
 func TestAnswer_changesWhatIsSaid(t *testing.T) {
@@ -59,9 +67,9 @@ func TestAnswer_changesWhatIsSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			res, body, err := get(t.Context(), t, serve(t, tt.answer))
-			if err != nil || res.StatusCode != http.StatusAccepted || body != tt.want || res.Header.Get("Content-Type") != tt.contentType {
-				t.Errorf("%v %v %.200q", err, res, body)
+			got := get(t, serve(t, tt.answer))
+			if got.err != nil || got.status != http.StatusAccepted || got.body != tt.want || got.header.Get("Content-Type") != tt.contentType {
+				t.Errorf("%v %d %v %.200q", got.err, got.status, got.header, got.body)
 			}
 		})
 	}
@@ -69,18 +77,17 @@ func TestAnswer_changesWhatIsSaid(t *testing.T) {
 
 func TestAnswer_page(t *testing.T) {
 	t.Parallel()
-	res, body, err := get(t.Context(), t, serve(t, fault.Answer{Page: true, Location: "https://elsewhere.example/"}))
-	if err != nil || !strings.HasPrefix(body, "<!DOCTYPE html>") || !strings.Contains(res.Header.Get("Content-Type"), "html") ||
-		res.Header.Get("Location") != "https://elsewhere.example/" {
-		t.Errorf("%v %v %q", err, res, body)
+	got := get(t, serve(t, fault.Answer{Page: true, Location: "https://elsewhere.example/"}))
+	if got.err != nil || !strings.HasPrefix(got.body, "<!DOCTYPE html>") || !strings.Contains(got.header.Get("Content-Type"), "html") ||
+		got.header.Get("Location") != "https://elsewhere.example/" {
+		t.Errorf("%+v", got)
 	}
 }
 
 func TestAnswer_breaksOff(t *testing.T) {
 	t.Parallel()
-	_, body, err := get(t.Context(), t, serve(t, fault.Answer{CutAfter: 12}))
-	if !errors.Is(err, io.ErrUnexpectedEOF) || body != vendorSays[:12] {
-		t.Errorf("%v %q", err, body)
+	if got := get(t, serve(t, fault.Answer{CutAfter: 12})); !errors.Is(got.err, io.ErrUnexpectedEOF) || got.body != vendorSays[:12] {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -98,7 +105,7 @@ func TestAnswer_hangs(t *testing.T) {
 			t.Parallel()
 			ctx, hangUp := context.WithCancel(t.Context())
 			defer hangUp()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, serve(t, tt.answer), nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, serve(t, tt.answer), http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,9 +153,9 @@ func TestAnswer_alters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, body, err := get(t.Context(), t, serve(t, fault.Answer{Alter: []fault.Edit{tt.edit}}))
-			if err != nil || !json.Valid([]byte(body)) || !strings.Contains(body, tt.want) {
-				t.Errorf("%v %s", err, body)
+			got := get(t, serve(t, fault.Answer{Alter: []fault.Edit{tt.edit}}))
+			if got.err != nil || !json.Valid([]byte(got.body)) || !strings.Contains(got.body, tt.want) {
+				t.Errorf("%v %s", got.err, got.body)
 			}
 		})
 	}
@@ -156,9 +163,8 @@ func TestAnswer_alters(t *testing.T) {
 
 func TestAnswer_altersJSONOnly(t *testing.T) {
 	t.Parallel()
-	_, body, err := get(t.Context(), t, serve(t, fault.Answer{Body: "<html>", Alter: []fault.Edit{fault.Set("a", 1)}}))
-	if err != nil || body != "<html>" {
-		t.Errorf("%v %q", err, body)
+	if got := get(t, serve(t, fault.Answer{Body: "<html>", Alter: []fault.Edit{fault.Set("a", 1)}})); got.err != nil || got.body != "<html>" {
+		t.Errorf("%+v", got)
 	}
 }
 
