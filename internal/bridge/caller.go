@@ -1,0 +1,50 @@
+package bridge
+
+// Role says what a caller of the admin API may do. Viewer sees nothing personal;
+// operator runs the sync; privacy reveals, exports and erases people; admin does
+// all of that, and manages connections, tokens and keys. Operator and privacy
+// are apart on purpose: neither includes the other.
+type Role string
+
+// The roles, from the one that may do least.
+const (
+	RoleViewer   Role = "viewer"
+	RoleOperator Role = "operator"
+	RolePrivacy  Role = "privacy"
+	RoleAdmin    Role = "admin"
+)
+
+// Roles lists all roles.
+func Roles() []Role { return []Role{RoleViewer, RoleOperator, RolePrivacy, RoleAdmin} }
+
+// Valid tells whether there is such a role.
+func (r Role) Valid() bool {
+	switch r {
+	case RoleViewer, RoleOperator, RolePrivacy, RoleAdmin:
+		return true
+	default:
+		return false
+	}
+}
+
+// Allows tells whether a caller with this role may do what needs another one.
+func (r Role) Allows(needed Role) bool {
+	return r.Valid() && needed.Valid() && (r == needed || r == RoleAdmin || needed == RoleViewer)
+}
+
+// CallerKind says how a caller proved who they are.
+type CallerKind string
+
+const (
+	CallerToken     CallerKind = "token"     // with a named token
+	CallerBootstrap CallerKind = "bootstrap" // with ADMIN_TOKEN, while there is no admin's token
+	CallerLocal     CallerKind = "local"     // as a user of the machine that holds the database's credentials
+)
+
+// Caller is who asks for something.
+type Caller struct {
+	Kind    CallerKind
+	Name    string // the token's, or the operating system's user; for CallerBootstrap "ADMIN_TOKEN"
+	TokenID string // with CallerToken alone
+	Role    Role
+}
