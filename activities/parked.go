@@ -41,9 +41,9 @@ func parkedItem(cause bridge.Cause, refusal error, personal ...string) *bridge.P
 	item := &bridge.ParkedItem{Cause: cause, Advice: advice[cause]}
 	var e *bridge.Error
 	if errors.As(refusal, &e) {
-		item.Words = redact(e.Words, personal)
+		item.VendorMessage = redact(e.VendorMessage, personal)
 		if e.Code != "" {
-			item.Words = strings.TrimSpace(e.Code + " " + item.Words)
+			item.VendorMessage = strings.TrimSpace(e.Code + " " + item.VendorMessage)
 		}
 	}
 	return item

@@ -27,9 +27,9 @@ func TestParkedItem_keepsTheVendorsWordsWithoutPersonalData(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			item := parkedItem(bridge.CauseRefusedByHubSpot, &bridge.Error{Code: "INVALID", Words: tt.words}, tt.personal...)
-			if item.Words != tt.want {
-				t.Errorf("words = %q, want %q", item.Words, tt.want)
+			item := parkedItem(bridge.CauseRefusedByHubSpot, &bridge.Error{Code: "INVALID", VendorMessage: tt.words}, tt.personal...)
+			if item.VendorMessage != tt.want {
+				t.Errorf("words = %q, want %q", item.VendorMessage, tt.want)
 			}
 		})
 	}

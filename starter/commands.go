@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// family is a command that only has others below it. Without one of them, or
+// commandGroup is a command that only has others below it. Without one of them, or
 // with a word that is none, it is a usage error: a script must notice.
-func family(use, short string, members ...*cobra.Command) *cobra.Command {
+func commandGroup(use, short string, members ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,

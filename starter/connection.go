@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) connectionCommand() *cobra.Command {
-	return family("connection", "Look at connections, have their work wait or go on, end them",
+	return commandGroup("connection", "Look at connections, have their work wait or go on, end them",
 		a.connectionListCommand(), a.connectionShowCommand(), a.connectionPauseCommand(), a.connectionResumeCommand(), a.disconnectCommand())
 }
 
@@ -214,5 +214,5 @@ func (a *app) keysCommand() *cobra.Command {
 			})
 		},
 	}
-	return family("keys", "Replace the encryption key", rotate)
+	return commandGroup("keys", "Replace the encryption key", rotate)
 }

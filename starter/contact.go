@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) contactCommand() *cobra.Command {
-	return family("contact", "Look at one contact, or have it looked at again",
+	return commandGroup("contact", "Look at one contact, or have it looked at again",
 		a.contactShowCommand(), a.contactEventsCommand(), a.contactResyncCommand())
 }
 
@@ -79,16 +79,16 @@ func (a *app) contactResyncCommand() *cobra.Command {
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				wish, err := c.ResyncContact(ctx, connection, args[0])
+				desired, err := c.ResyncContact(ctx, connection, args[0])
 				if err != nil {
 					return err
 				}
 				if wait <= 0 {
-					return a.printResync(wish)
+					return a.printResync(desired)
 				}
 				ctx, cancel := context.WithTimeout(ctx, wait)
 				defer cancel()
-				contact, err := awaitDecision(ctx, c, wish)
+				contact, err := awaitDecision(ctx, c, desired)
 				if err != nil {
 					return err
 				}
@@ -107,16 +107,16 @@ const pollDecision = 200 * time.Millisecond
 
 // awaitDecision waits until a contact was decided about again, and returns where
 // it stands then. ctx bounds the wait.
-func awaitDecision(ctx context.Context, c *api.Client, wish api.Resync) (api.Contact, error) {
+func awaitDecision(ctx context.Context, c *api.Client, desired api.Resync) (api.Contact, error) {
 	contact, err := watch(ctx, pollDecision,
 		func(ctx context.Context) (api.Contact, error) {
-			return c.Contact(ctx, wish.ConnectionID, wish.ContactID)
+			return c.Contact(ctx, desired.ConnectionID, desired.ContactID)
 		},
 		// Without a reason the contact was mapped, but its look goes on.
-		func(c api.Contact) bool { return c.DecidedAt.After(wish.DecidedAt) && c.Reason != "" })
+		func(c api.Contact) bool { return c.DecidedAt.After(desired.DecidedAt) && c.Reason != "" })
 	if errors.Is(err, context.DeadlineExceeded) {
 		return contact, fmt.Errorf("contact %s was not decided about in time; its work goes on: see %s in Temporal, or \"starter contact show %[1]s\" later",
-			wish.ContactID, wish.WorkflowID)
+			desired.ContactID, desired.WorkflowID)
 	}
 	return contact, err
 }

@@ -74,8 +74,8 @@ func (a *app) writePerson(p api.Person) {
 	_ = w.Flush()
 }
 
-func (a *app) printResync(wish api.Resync) error {
-	return a.print(wish, func() {
-		fmt.Fprintf(a.out, "Contact %s will be looked at again: \"starter serve\" passes it on to %s.\n", wish.ContactID, wish.WorkflowID)
+func (a *app) printResync(desired api.Resync) error {
+	return a.print(desired, func() {
+		fmt.Fprintf(a.out, "Contact %s will be looked at again: \"starter serve\" passes it on to %s.\n", desired.ContactID, desired.WorkflowID)
 	})
 }

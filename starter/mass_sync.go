@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) massSyncCommand() *cobra.Command {
-	return family("mass-sync", "Bring all participants of the tenant in step with HubSpot",
+	return commandGroup("mass-sync", "Bring all participants of the tenant in step with HubSpot",
 		a.massSyncStartCommand(), a.massSyncStatusCommand(),
 		a.massSyncWishCommand("pause", "Let what was begun finish, then wait", (*api.Client).PauseMassSync),
 		a.massSyncWishCommand("resume", "Go on with a paused or interrupted mass sync", (*api.Client).ResumeMassSync),
@@ -72,7 +72,7 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 const endPatience = 15 * time.Second
 
 func (a *app) massSyncWishCommand(use, short string,
-	wish func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
+	desired func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
 ) *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
@@ -81,7 +81,7 @@ func (a *app) massSyncWishCommand(use, short string,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				told, err := wish(c, ctx, connection, 0)
+				told, err := desired(c, ctx, connection, 0)
 				if err != nil {
 					return err
 				}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) parkedCommand() *cobra.Command {
-	return family("parked", "Look after work that waits for a person",
+	return commandGroup("parked", "Look after work that waits for a person",
 		a.parkedListCommand(), a.parkedRetryCommand(), a.parkedDiscardCommand())
 }
 
@@ -161,8 +161,8 @@ func (a *app) writeParked(item api.ParkedItem) {
 		subject = "a participant without a contact"
 	}
 	fmt.Fprintf(a.out, "%d  since %s  %s: %s\n    %s\n", item.ID, stamp(item.ParkedAt), subject, item.Cause, item.Advice)
-	if item.Words != "" {
-		fmt.Fprintf(a.out, "    vendor: %s\n", item.Words)
+	if item.VendorMessage != "" {
+		fmt.Fprintf(a.out, "    vendor: %s\n", item.VendorMessage)
 	}
 }
 

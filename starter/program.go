@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) programCommand() *cobra.Command {
-	return family("program", "Look at the tenant's programs, or connect another one",
+	return commandGroup("program", "Look at the tenant's programs, or connect another one",
 		a.programListCommand(), a.programSwitchCommand(), a.programStatusCommand())
 }
 

@@ -28,8 +28,8 @@ func (a *app) printSwitch(sw api.ProgramSwitch) error {
 		}
 		_ = w.Flush() // like Println: a closed terminal is no failure of the command
 		for _, p := range sw.Properties {
-			if p.Words != "" {
-				fmt.Fprintf(a.out, "  vendor, of %s: %s\n", p.Name, p.Words)
+			if p.VendorMessage != "" {
+				fmt.Fprintf(a.out, "  vendor, of %s: %s\n", p.Name, p.VendorMessage)
 			}
 		}
 		if sw.State == store.SwitchDone && sw.RefreshRun == 0 {

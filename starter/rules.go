@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) rulesCommand() *cobra.Command {
-	return family("rules", "Look at or change what is shared", a.rulesGetCommand(), a.rulesSetCommand())
+	return commandGroup("rules", "Look at or change what is shared", a.rulesGetCommand(), a.rulesSetCommand())
 }
 
 func (a *app) rulesGetCommand() *cobra.Command {

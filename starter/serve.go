@@ -12,12 +12,13 @@ import (
 	"advocatesync/internal/api"
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
+	"advocatesync/internal/intake"
 	"advocatesync/internal/oauth"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/relay"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
-	"advocatesync/internal/webhook"
 	"advocatesync/internal/wiring"
 )
 
@@ -61,27 +62,27 @@ func (a *app) serve(ctx context.Context) error {
 	}
 
 	metrics := tell.Registry
-	telemetry.Figures(metrics, s.Figures, cfg.HubSpot.RatePer10s, log)
-	relays := webhook.NewRelayMetrics(metrics)
-	contacts := webhook.NewRelay(webhook.ContactRelay(s, temporal, relays, log))
-	objects := webhook.NewRelay(webhook.ObjectRelay(s, temporal, relays, log))
-	rounds := operator.NewRounds(s, temporal.ScheduleClient(), cfg.TrackInterval, log)
+	telemetry.ConnectionMetrics(metrics, s.ConnectionMetrics, cfg.HubSpot.RatePer10s, log)
+	relays := relay.NewMetrics(metrics)
+	contacts := relay.New(relay.Contacts(s, temporal, relays, log))
+	objects := relay.New(relay.Objects(s, temporal, relays, log))
+	rounds := operator.NewTriggerPolling(s, temporal.ScheduleClient(), cfg.TrackInterval, log)
 	mux := http.NewServeMux()
-	mux.Handle(webhook.Path, webhook.NewHandler(webhook.HandlerConfig{
+	mux.Handle(intake.Path, intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
-		Inbox: s, Triggers: wiring.NewTriggers(s, log), Poke: contacts.Poke, PokeObjects: objects.Poke, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, PokeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
 	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
 		Operator: operators, Token: string(cfg.AdminToken), Metrics: metrics, Log: log, Now: time.Now,
 	}))
-	early := webhook.NewAdvocateRelay(webhook.AdvocateRelayConfig{
-		Outbox: s, Reports: webhook.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,
+	early := relay.NewAdvocate(relay.AdvocateConfig{
+		Outbox: s, Reports: relay.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,
 	})
-	mux.Handle(webhook.AdvocatePath, webhook.NewAdvocateHandler(webhook.AdvocateConfig{
+	mux.Handle(intake.AdvocatePath, intake.NewAdvocateHandler(intake.AdvocateConfig{
 		AdvocateURL: cfg.AdvocateBaseURL.String(), HTTP: &http.Client{Timeout: keysTimeout},
-		Inbox: s, Poke: early.Poke, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Wake: early.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	subscriber, err := newSubscriber(operators, cfg.PublicURL, log)
 	if err != nil {

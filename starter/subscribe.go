@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"advocatesync/internal/intake"
 	"advocatesync/internal/operator"
-	"advocatesync/internal/webhook"
 )
 
 const (
@@ -27,7 +27,7 @@ type subscriber struct {
 }
 
 func newSubscriber(o *operator.Operator, publicURL string, log *slog.Logger) (subscriber, error) {
-	endpoint, err := url.Parse(publicURL + webhook.AdvocatePath)
+	endpoint, err := url.Parse(publicURL + intake.AdvocatePath)
 	return subscriber{operator: o, endpoint: endpoint, log: log}, err
 }
 

@@ -18,7 +18,7 @@ import (
 // temporalCommand is what operators do with Temporal itself. These commands
 // speak to no server of ours, because there may be none yet.
 func (a *app) temporalCommand() *cobra.Command {
-	return family("temporal", "Prepare the Temporal namespace; bring new versions of the worker into work",
+	return commandGroup("temporal", "Prepare the Temporal namespace; bring new versions of the worker into work",
 		a.temporalSetupCommand(), a.temporalVersionsCommand(), a.temporalPromoteCommand())
 }
 

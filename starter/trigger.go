@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) triggerCommand() *cobra.Command {
-	return family("trigger", "Turn changes in HubSpot into conversions or Advocate events",
+	return commandGroup("trigger", "Turn changes in HubSpot into conversions or Advocate events",
 		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(), a.triggerEventsCommand(),
 		a.triggerSwitchCommand("enable", "Switch a trigger on", true),
 		a.triggerSwitchCommand("disable", "Switch a trigger off; what happens meanwhile is not made up for", false))
@@ -211,5 +211,5 @@ func (a *app) webhooksCommand() *cobra.Command {
 			})
 		},
 	}
-	return family("webhooks", "What the HubSpot app has to be told about webhooks", manifest)
+	return commandGroup("webhooks", "What the HubSpot app has to be told about webhooks", manifest)
 }

@@ -18,7 +18,7 @@ import (
 func (l *laptop) mapped(t *testing.T, email string) string {
 	t.Helper()
 	id := l.CreateContact(t, map[string]string{"email": email})
-	contacts := activities.NewContacts(l.Links, l.Store, l.Store.Hasher(), wiringtest.Hold, time.Now)
+	contacts := activities.NewContacts(l.Connections, l.Store, l.Store.Hasher(), wiringtest.Hold, time.Now)
 	_, err := contacts.SyncContact(t.Context(), activities.SyncContactInput{
 		ConnectionID: l.Connection.ID, ContactID: id, Hints: bridge.Hints{CreatedAt: time.Now()},
 	})

@@ -127,8 +127,8 @@ func (a *app) printEvents(events []api.TrackedEvent, more bool) error {
 			if e.Reversal && e.State != "reversed" {
 				state = "reversal " + state
 			}
-			if e.Words != "" {
-				reason = strings.TrimPrefix(reason+": "+e.Words, ": ")
+			if e.VendorMessage != "" {
+				reason = strings.TrimPrefix(reason+": "+e.VendorMessage, ": ")
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\t%s\n",
 				stamp(e.OccurredAt), e.TriggerID, e.Object, e.ObjectID, e.CustomerContactID, state, e.OrderID, reason)

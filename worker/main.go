@@ -65,7 +65,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 		App:    hubspot.App{ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret)},
 		Impact: cfg.ImpactBaseURL, ImpactConcurrency: cfg.ImpactConcurrency,
 	}
-	links := wiring.NewLinks(vendors, s, budget, metrics, log)
+	links := wiring.NewConnections(vendors, s, budget, metrics, log)
 	defer links.Close()
 	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{
 		Name: cfg.DeploymentName, BuildID: cfg.BuildID,

@@ -17,9 +17,9 @@ const (
 	// short enough that only contacts with work are open.
 	quiet = 2 * time.Second
 
-	// maxLooks bounds how often a contact that HubSpot announced but does not
+	// maxMisses bounds how often a contact that HubSpot announced but does not
 	// show is looked for: with pauses doubling from a second, four minutes.
-	maxLooks = 8
+	maxMisses = 8
 )
 
 // ContactLifecycle keeps one contact and its participant in step, from the
@@ -43,7 +43,7 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activitie
 		if d, why := in.pause(ctx); d > 0 {
 			in.Hints = in.Hints.Merge(await[bridge.Hints](ctx, inbox, d, why))
 		}
-		if err := look(ctx, &in); err != nil {
+		if err := syncOnce(ctx, &in); err != nil {
 			return in.Last, err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -59,18 +59,18 @@ func (in *ContactLifecycleInput) pause(ctx workflow.Context) (time.Duration, str
 	switch {
 	case held > 0:
 		return held, "hold the deletion: a privacy deletion, a merge or a restore may belong to it"
-	case in.Looks > 0:
+	case in.Misses > 0:
 		// HubSpot tells of a contact before it can be read.
-		return time.Second << (in.Looks - 1), "wait until HubSpot shows the contact"
+		return time.Second << (in.Misses - 1), "wait until HubSpot shows the contact"
 	default:
 		return 0, ""
 	}
 }
 
-// look acts on what was heard so far, and forgets it unless the contact has to
+// syncOnce acts on what was heard so far, and forgets it unless the contact has to
 // be looked at again. Work that fails for good is parked, never dropped, and
 // never ends the life: hints that wait behind it would be lost with the run.
-func look(ctx workflow.Context, in *ContactLifecycleInput) error {
+func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 	result, err := syncContact(ctx, in)
 	switch {
 	case ctx.Err() != nil:
@@ -87,7 +87,7 @@ func look(ctx workflow.Context, in *ContactLifecycleInput) error {
 		in.settled()
 		return nil
 	}
-	if in.Looks++; in.Looks < maxLooks {
+	if in.Misses++; in.Misses < maxMisses {
 		return nil
 	}
 	in.settled()
@@ -96,7 +96,7 @@ func look(ctx workflow.Context, in *ContactLifecycleInput) error {
 
 // settled forgets what was heard: it has been acted on.
 func (in *ContactLifecycleInput) settled() {
-	in.Hints, in.Looks, in.HoldUntil = bridge.Hints{}, 0, time.Time{}
+	in.Hints, in.Misses, in.HoldUntil = bridge.Hints{}, 0, time.Time{}
 }
 
 func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.SyncContactResult, error) {
@@ -105,8 +105,8 @@ func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.Sy
 		ConnectionID: in.ConnectionID,
 		ContactID:    in.ContactID,
 		Hints:        in.Hints,
-		Looks:        in.Looks,
-		Held:         !in.HoldUntil.IsZero() && !workflow.Now(ctx).Before(in.HoldUntil),
+		Misses:       in.Misses,
+		GraceElapsed: !in.HoldUntil.IsZero() && !workflow.Now(ctx).Before(in.HoldUntil),
 	}).Get(ctx, &result)
 	if err == nil {
 		in.Last = result

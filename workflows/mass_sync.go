@@ -70,7 +70,7 @@ var errCancelled = errors.New("cancelled by the operator")
 // workflow, started again it goes on where it stopped.
 func MassSync(ctx workflow.Context, in MassSyncInput) (MassSyncProgress, error) {
 	m := &massSync{
-		in: in, run: activities.Run{ID: in.RunID}, wished: workflow.GetSignalChannel(ctx, SignalWish),
+		in: in, run: activities.Run{ID: in.RunID}, desiredChanged: workflow.GetSignalChannel(ctx, SignalDesired),
 		progress: MassSyncProgress{State: MassSyncPlanning},
 	}
 	err := workflow.SetQueryHandler(ctx, QueryProgress, func() (MassSyncProgress, error) { return m.progress, nil })
@@ -91,10 +91,10 @@ func MassSync(ctx workflow.Context, in MassSyncInput) (MassSyncProgress, error) 
 
 // massSync is one mass sync under way.
 type massSync struct {
-	in       MassSyncInput
-	run      activities.Run
-	wished   workflow.ReceiveChannel // the operator's wish has changed: look
-	progress MassSyncProgress
+	in             MassSyncInput
+	run            activities.Run
+	desiredChanged workflow.ReceiveChannel // the operator's desired has changed: look
+	progress       MassSyncProgress
 }
 
 func (m *massSync) sync(ctx workflow.Context) error {
@@ -136,16 +136,16 @@ func (m *massSync) plan(ctx workflow.Context) error {
 	for ended := false; !ended; {
 		workflow.NewSelector(ctx).
 			AddReceive(over, func(c workflow.ReceiveChannel, _ bool) { ended = c.ReceiveAsync(nil) }).
-			AddReceive(m.wished, func(c workflow.ReceiveChannel, _ bool) { c.ReceiveAsync(nil) }).
+			AddReceive(m.desiredChanged, func(c workflow.ReceiveChannel, _ bool) { c.ReceiveAsync(nil) }).
 			Select(ctx)
 		if ended {
 			break
 		}
-		wish, err := m.wish(ctx)
+		desired, err := m.desired(ctx)
 		if err != nil {
 			return err
 		}
-		if wish == activities.WishCancel {
+		if desired == activities.DesiredCancelled {
 			stop()
 		}
 	}
@@ -174,24 +174,24 @@ func (m *massSync) makePlan(ctx workflow.Context) error {
 	return nil
 }
 
-// await returns when the run may go on. The wish is read after the signals are
+// await returns when the run may go on. The desired is read after the signals are
 // taken in, so that none is missed: whoever wishes notes it first.
 func (m *massSync) await(ctx workflow.Context) error {
 	for {
-		for m.wished.ReceiveAsync(nil) { // one look is enough for all
+		for m.desiredChanged.ReceiveAsync(nil) { // one look is enough for all
 		}
-		switch wish, err := m.wish(ctx); {
+		switch desired, err := m.desired(ctx); {
 		case err != nil:
 			return err
-		case wish == activities.WishCancel:
+		case desired == activities.DesiredCancelled:
 			return errCancelled
-		case wish == activities.WishGo:
+		case desired == activities.DesiredRunning:
 			m.show(ctx, MassSyncRunning, m.progress.Counts)
 			return nil
 		}
 		m.show(ctx, MassSyncPaused, m.progress.Counts)
 		workflow.NewSelector(ctx).
-			AddReceive(m.wished, func(c workflow.ReceiveChannel, _ bool) { c.ReceiveAsync(nil) }).
+			AddReceive(m.desiredChanged, func(c workflow.ReceiveChannel, _ bool) { c.ReceiveAsync(nil) }).
 			AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
 			Select(ctx)
 		if ctx.Err() != nil {
@@ -226,7 +226,7 @@ func (m *massSync) apply(ctx workflow.Context) error {
 				failed = err
 				return
 			}
-			if result.Held {
+			if result.Stopped {
 				left = min(left, some.From-1)
 			}
 			m.show(ctx, m.progress.State, result.Counts)
@@ -237,11 +237,11 @@ func (m *massSync) apply(ctx workflow.Context) error {
 	return failed
 }
 
-// wish asks what the operator wants.
-func (m *massSync) wish(ctx workflow.Context) (activities.Wish, error) {
-	var result activities.WishResult
+// desired asks what the operator wants.
+func (m *massSync) desired(ctx workflow.Context) (activities.Desired, error) {
+	var result activities.DesiredResult
 	err := workflow.ExecuteActivity(bulk(ctx, "ask what the operator wants"), exports.Wish, m.run).Get(ctx, &result)
-	return result.Wish, err
+	return result.Desired, err
 }
 
 // cancel ends the run as the operator wants it, also one who cancelled the

@@ -190,11 +190,11 @@ func TestMassSync_pausedGoesOnWhereItStopped(t *testing.T) {
 	variety(t, s)
 	var paused workflows.MassSyncProgress
 	got := massSync(t, s, false, func(env *testsuite.TestWorkflowEnvironment, run store.Run) {
-		wish(t, s, run, store.WishPause) // noted before the first page
+		desired(t, s, run, store.DesiredPaused) // noted before the first page
 		env.RegisterDelayedCallback(func() {
 			paused = query(t, env)
-			wish(t, s, run, store.WishGo)
-			env.SignalWorkflow(workflows.SignalWish, nil)
+			desired(t, s, run, store.DesiredRunning)
+			env.SignalWorkflow(workflows.SignalDesired, nil)
 		}, time.Hour)
 	})
 	if paused.State != workflows.MassSyncPaused || paused.Counts.Total != 10 || paused.Counts.Created != 0 {
@@ -212,13 +212,13 @@ func TestMassSync_cancelled(t *testing.T) {
 		cancel func(*testing.T, *wiringtest.System, *testsuite.TestWorkflowEnvironment, store.Run)
 	}{
 		"before the first page": {nil, func(t *testing.T, s *wiringtest.System, _ *testsuite.TestWorkflowEnvironment, run store.Run) {
-			wish(t, s, run, store.WishCancel)
+			desired(t, s, run, store.DesiredCancelled)
 		}},
 		"while paused": {nil, func(t *testing.T, s *wiringtest.System, env *testsuite.TestWorkflowEnvironment, run store.Run) {
-			wish(t, s, run, store.WishPause)
+			desired(t, s, run, store.DesiredPaused)
 			env.RegisterDelayedCallback(func() {
-				wish(t, s, run, store.WishCancel)
-				env.SignalWorkflow(workflows.SignalWish, nil)
+				desired(t, s, run, store.DesiredCancelled)
+				env.SignalWorkflow(workflows.SignalDesired, nil)
 			}, time.Hour)
 		}},
 		"while the export does not come": {
@@ -227,12 +227,12 @@ func TestMassSync_cancelled(t *testing.T) {
 			},
 			func(t *testing.T, s *wiringtest.System, env *testsuite.TestWorkflowEnvironment, run store.Run) {
 				env.RegisterDelayedCallback(func() {
-					wish(t, s, run, store.WishCancel)
-					env.SignalWorkflow(workflows.SignalWish, nil)
+					desired(t, s, run, store.DesiredCancelled)
+					env.SignalWorkflow(workflows.SignalDesired, nil)
 				}, 10*time.Second)
 			}},
 		"in the Temporal UI": {nil, func(t *testing.T, s *wiringtest.System, env *testsuite.TestWorkflowEnvironment, run store.Run) {
-			wish(t, s, run, store.WishPause)
+			desired(t, s, run, store.DesiredPaused)
 			env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
 		}},
 	}
@@ -255,9 +255,9 @@ func TestMassSync_cancelled(t *testing.T) {
 	}
 }
 
-func wish(t *testing.T, s *wiringtest.System, run store.Run, wish store.Wish) {
+func desired(t *testing.T, s *wiringtest.System, run store.Run, desired store.Desired) {
 	t.Helper()
-	if err := s.Store.SetWish(t.Context(), run.ID, wish); err != nil {
+	if err := s.Store.SetDesired(t.Context(), run.ID, desired); err != nil {
 		t.Error(err)
 	}
 }
@@ -379,14 +379,14 @@ func TestMassSync_doesNotUndoWhatAReportBrought(t *testing.T) {
 			}
 
 			massSync(t, s, false, func(env *testsuite.TestWorkflowEnvironment, run store.Run) {
-				wish(t, s, run, store.WishPause) // its export is made, its pages are not
+				desired(t, s, run, store.DesiredPaused) // its export is made, its pages are not
 				env.RegisterDelayedCallback(func() {
 					if _, err := s.Tenant.ChangeCode(ann, ann, wiringtest.Program, "NEW"); err != nil {
 						t.Error(err)
 					}
 					report(t, s)
-					wish(t, s, run, store.WishGo)
-					env.SignalWorkflow(workflows.SignalWish, nil)
+					desired(t, s, run, store.DesiredRunning)
+					env.SignalWorkflow(workflows.SignalDesired, nil)
 				}, time.Hour)
 			})
 
@@ -443,7 +443,7 @@ func TestMassSync_parksWhatIsRefusedOneByOne(t *testing.T) {
 	wantCounts(t, got.Counts, store.Counts{Total: people, Created: people - bad, Parked: bad})
 	items := s.Parked(t)
 	for _, item := range items {
-		if item.Cause != bridge.CauseRefusedByHubSpot || item.Words == "" || item.Advice == "" {
+		if item.Cause != bridge.CauseRefusedByHubSpot || item.VendorMessage == "" || item.Advice == "" {
 			t.Errorf("parked without a reason: %+v", item)
 		}
 	}

@@ -49,9 +49,9 @@ const (
 	SignalHints = "hints"
 	// SignalChanges carries bridge.ObjectHints to a TrackEvent.
 	SignalChanges = "changes"
-	// SignalWish tells a MassSync that the operator's wish has changed. It
-	// carries nothing: the wish is in the database.
-	SignalWish = "wish"
+	// SignalDesired tells a MassSync that the operator's desired has changed. It
+	// carries nothing: the desired is in the database.
+	SignalDesired = "desired"
 	// SignalExportReady tells whoever waits for an export that Advocate says it
 	// is there. It carries nothing: Advocate is asked.
 	SignalExportReady = "export-ready"
@@ -103,8 +103,8 @@ type ContactLifecycleInput struct {
 	ContactID    string `json:"contact_id"`
 
 	// Carried over continue-as-new only.
-	Hints bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
-	Looks int          `json:"looks,omitempty"` // times HubSpot did not show the contact
+	Hints  bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
+	Misses int          `json:"looks,omitempty"` // times HubSpot did not show the contact
 
 	HoldUntil time.Time `json:"hold_until,omitzero"` // a deletion is held until then
 

@@ -438,7 +438,7 @@ func TestProgramSwitch_endsWhenItsMassSyncIsCancelled(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
 	ids := crowd(t, s, 2)
-	cancel := func() error { return s.Store.SetWish(t.Context(), latest(t, s).RefreshRun, store.WishCancel) }
+	cancel := func() error { return s.Store.SetDesired(t.Context(), latest(t, s).RefreshRun, store.DesiredCancelled) }
 
 	sw := wantSwitched(t, s, workflows.ProgramSwitchInput{Program: champions}, once("BeginRefresh", cancel))
 
@@ -468,7 +468,7 @@ func TestProgramSwitch_waitsForTheMassSyncOfAnOperatorWhoWasFaster(t *testing.T)
 	t.Parallel()
 	s := wiringtest.New(t)
 	crowd(t, s, 1)
-	programs := activities.NewPrograms(s.Links, s.Store)
+	programs := activities.NewPrograms(s.Connections, s.Store)
 	await := func() (activities.AwaitRefreshResult, error) {
 		return programs.AwaitRefresh(t.Context(), activities.Switch{ID: latest(t, s).ID})
 	}
@@ -525,7 +525,7 @@ func TestProgramSwitch_makesWebhooksWait(t *testing.T) {
 			crowd(t, s, 1)
 			id := s.CreateContact(t, map[string]string{"email": ann})
 			look := activities.SyncContactInput{ConnectionID: s.Connection.ID, ContactID: id, Hints: created()}
-			contacts := activities.NewContacts(s.Links, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
+			contacts := activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
 
 			wantSwitched(t, s, workflows.ProgramSwitchInput{Program: champions}, once(step, func() error {
 				_, err := contacts.SyncContact(t.Context(), look)
@@ -562,12 +562,12 @@ func TestProgramSwitch_letsDeletionsPass(t *testing.T) {
 
 // slow opens a link, and lets something happen before anybody uses it.
 type slow struct {
-	activities.Links
+	activities.Connections
 	meanwhile func()
 }
 
-func (l *slow) Open(ctx context.Context, connectionID string) (activities.Link, error) {
-	link, err := l.Links.Open(ctx, connectionID)
+func (l *slow) Open(ctx context.Context, connectionID string) (activities.ConnectionClients, error) {
+	link, err := l.Connections.Open(ctx, connectionID)
 	if then := l.meanwhile; then != nil {
 		l.meanwhile = nil
 		then()
@@ -590,12 +590,12 @@ func TestProgramSwitch_putsLateWritesOfTheOldProgramRight(t *testing.T) {
 			ids := crowd(t, s, 2)
 			s.EditContact(t, ids[0], map[string]string{bridge.PropReferralCode: "wiped"})
 			stop := func() error { return temporal.NewNonRetryableApplicationError("stopped", "test", nil) }
-			links := &slow{Links: s.Links, meanwhile: func() {
+			connections := &slow{Connections: s.Connections, meanwhile: func() {
 				if _, err := switchTo(t, s, workflows.ProgramSwitchInput{Program: champions}, once(until, stop)); (err == nil) != (until == "") {
 					t.Errorf("the switch: %v", err)
 				}
 			}}
-			contacts := activities.NewContacts(links, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
+			contacts := activities.NewContacts(connections, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
 
 			_, err := contacts.SyncContact(t.Context(), activities.SyncContactInput{
 				ConnectionID: s.Connection.ID, ContactID: ids[0], Hints: resync()})

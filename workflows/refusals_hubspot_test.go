@@ -110,10 +110,10 @@ func TestContactLifecycle_parksTheOneThatHubSpotRefusesInASharedBatch(t *testing
 		}
 	}
 	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
-	if item.ContactID != ids[bad] || !strings.Contains(item.Words, "lastname") {
-		t.Errorf("contact %s is parked with the words %q; want %s, and what HubSpot misses", item.ContactID, item.Words, ids[bad])
+	if item.ContactID != ids[bad] || !strings.Contains(item.VendorMessage, "lastname") {
+		t.Errorf("contact %s is parked with the words %q; want %s, and what HubSpot misses", item.ContactID, item.VendorMessage, ids[bad])
 	}
-	if strings.Contains(item.Words, person(bad)) {
+	if strings.Contains(item.VendorMessage, person(bad)) {
 		t.Error("the words name the person")
 	}
 	if got := s.HubSpot.Counts().Calls[batchUpdate]; got >= people {
@@ -132,8 +132,8 @@ func TestReportSync_parksAContactThatThePortalsRulesForbid(t *testing.T) {
 
 	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
 	for _, want := range []string{"MISSING_REQUIRED_PROPERTY", "phone"} {
-		if !strings.Contains(item.Words, want) {
-			t.Errorf("words = %q, want %s in them", item.Words, want)
+		if !strings.Contains(item.VendorMessage, want) {
+			t.Errorf("words = %q, want %s in them", item.VendorMessage, want)
 		}
 	}
 	if got := s.Portal.Count("contacts"); got != 0 {

@@ -47,8 +47,8 @@ func TestContactLifecycle_givesRefusalsTheirMeaning(t *testing.T) {
 				t.Errorf("state = %s, want %s", got, tt.state)
 			}
 			if tt.cause != "" {
-				if item := wantParked(t, s, tt.cause); !strings.Contains(item.Words, tt.words) {
-					t.Errorf("words = %q, want the vendor's %s in them", item.Words, tt.words)
+				if item := wantParked(t, s, tt.cause); !strings.Contains(item.VendorMessage, tt.words) {
+					t.Errorf("words = %q, want the vendor's %s in them", item.VendorMessage, tt.words)
 				}
 			}
 			if tt.state == bridge.StateMapped {
@@ -89,7 +89,7 @@ func TestContactLifecycle_parksAWriteThatHubSpotRefuses(t *testing.T) {
 	live(t, s, id, created())
 
 	item := wantParked(t, s, bridge.CauseRefusedByHubSpot)
-	if !strings.Contains(item.Words, bridge.PropShareLink) {
-		t.Errorf("words = %q, want the property that HubSpot does not know", item.Words)
+	if !strings.Contains(item.VendorMessage, bridge.PropShareLink) {
+		t.Errorf("words = %q, want the property that HubSpot does not know", item.VendorMessage)
 	}
 }

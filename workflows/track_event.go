@@ -19,8 +19,8 @@ type TrackEventInput struct {
 	ObjectID     string            `json:"object_id"`
 
 	// Carried over continue-as-new only.
-	Hints bridge.ObjectHints `json:"hints,omitzero"`
-	Looks int                `json:"looks,omitempty"` // times HubSpot did not show the record
+	Hints  bridge.ObjectHints `json:"hints,omitzero"`
+	Misses int                `json:"looks,omitempty"` // times HubSpot did not show the record
 
 	Last activities.LookAtObjectResult `json:"last,omitzero"` // what was decided last
 }
@@ -40,8 +40,8 @@ func TrackEvent(ctx workflow.Context, in TrackEventInput) (activities.LookAtObje
 		if in.Hints.Empty() {
 			return in.Last, ctx.Err()
 		}
-		if in.Looks > 0 {
-			in.Hints = in.Hints.Merge(await[bridge.ObjectHints](ctx, inbox, time.Second<<(in.Looks-1), "wait until HubSpot shows the record"))
+		if in.Misses > 0 {
+			in.Hints = in.Hints.Merge(await[bridge.ObjectHints](ctx, inbox, time.Second<<(in.Misses-1), "wait until HubSpot shows the record"))
 		}
 		if err := track(ctx, &in); err != nil {
 			return in.Last, err
@@ -68,7 +68,7 @@ func track(ctx workflow.Context, in *TrackEventInput) error {
 	case err != nil:
 		return in.abandon(ctx, input, "it could not be looked at for a day")
 	case look.Missing:
-		if in.Looks++; in.Looks >= maxLooks {
+		if in.Misses++; in.Misses >= maxMisses {
 			return in.abandon(ctx, input, "HubSpot does not show the record")
 		}
 	default:
@@ -78,7 +78,7 @@ func track(ctx workflow.Context, in *TrackEventInput) error {
 }
 
 func (in *TrackEventInput) settled(look activities.LookAtObjectResult) {
-	in.Hints, in.Looks, in.Last = bridge.ObjectHints{}, 0, look
+	in.Hints, in.Misses, in.Last = bridge.ObjectHints{}, 0, look
 }
 
 func (in *TrackEventInput) abandon(ctx workflow.Context, look activities.LookAtObjectInput, reason string) error {

@@ -43,7 +43,7 @@ conversion:
 // apply makes a definition count, checked against the portal as it is.
 func apply(t *testing.T, s *wiringtest.System, source string) {
 	t.Helper()
-	link, err := s.Links.Open(t.Context(), s.Connection.ID)
+	link, err := s.Connections.Open(t.Context(), s.Connection.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +155,8 @@ func look(t *testing.T, s *wiringtest.System) workflows.TrackRoundResult {
 
 func relay(t *testing.T, s *wiringtest.System) {
 	t.Helper()
-	var told []store.HeardObject
-	_, err := s.Store.RelayObjects(t.Context(), 500, func(_ context.Context, batch []store.HeardObject) []error {
+	var told []store.ObjectHints
+	_, err := s.Store.RelayObjects(t.Context(), 500, func(_ context.Context, batch []store.ObjectHints) []error {
 		told = batch
 		return make([]error, len(batch))
 	})
@@ -496,13 +496,13 @@ func TestTrackEvent_refusalsAreParkedAndTriedAgainOnDemand(t *testing.T) {
 			look(t, s)
 			wantTracked(t, s, "deal-won: error")
 			parked := s.Parked(t)
-			if len(parked) != 1 || parked[0].Cause != tt.cause || parked[0].ContactID != contact || parked[0].Words == "" || parked[0].Advice == "" {
+			if len(parked) != 1 || parked[0].Cause != tt.cause || parked[0].ContactID != contact || parked[0].VendorMessage == "" || parked[0].Advice == "" {
 				t.Fatalf("parked: %+v", parked)
 			}
 			if e := events(t, s)[0]; e.ID != parked[0].TrackedEventID {
 				t.Errorf("parked event %d, want %d", parked[0].TrackedEventID, e.ID)
 			}
-			if words := parked[0].Words + events(t, s)[0].Words; strings.Contains(words, ann) || strings.Contains(words, sha1Of(ann)) {
+			if words := parked[0].VendorMessage + events(t, s)[0].VendorMessage; strings.Contains(words, ann) || strings.Contains(words, sha1Of(ann)) {
 				t.Errorf("the words tell who it was: %s", words)
 			}
 			live(t, s, contact, updated()) // the contact's own life goes on

@@ -183,7 +183,7 @@ func TestTrackRound_aPausedConnectionWaitsAndGoesOn(t *testing.T) {
 	if err := s.Store.SetPaused(t.Context(), s.Connection.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	if result := heard(t, s, bridge.ObjectDeal, deal, stageChanged()); !result.Held {
+	if result := heard(t, s, bridge.ObjectDeal, deal, stageChanged()); !result.Suspended {
 		t.Errorf("result %+v", result)
 	}
 	look(t, s)

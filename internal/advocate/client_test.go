@@ -284,7 +284,7 @@ func TestErrors_keepPersonalDataToTheWords(t *testing.T) {
 	in.Email = "secret@nowhere"
 	_, err := c.Upsert(t.Context(), in, program)
 	var e *bridge.Error
-	if !errors.As(err, &e) || e.Kind != bridge.Invalid || e.Code != "RS023" || !strings.Contains(e.Words, in.Email) {
+	if !errors.As(err, &e) || e.Kind != bridge.Invalid || e.Code != "RS023" || !strings.Contains(e.VendorMessage, in.Email) {
 		t.Fatalf("%#v", err)
 	}
 	s.Order(advocatetest.Fault{Route: advocatetest.RouteUpsert, DropBefore: true})

@@ -92,5 +92,5 @@ func vendorError(op string, status int, e apiError) *bridge.Error {
 	if code == "" {
 		code = e.APIErrorCode
 	}
-	return &bridge.Error{Kind: kindOf(status, e), Op: op, Status: status, Code: code, Words: e.Message}
+	return &bridge.Error{Kind: kindOf(status, e), Op: op, Status: status, Code: code, VendorMessage: e.Message}
 }

@@ -54,7 +54,7 @@ func (c *Client) graphQL(ctx context.Context, op, query string, variables map[st
 	if answer.Data == nil {
 		kind = bridge.Invalid
 	}
-	return &bridge.Error{Kind: kind, Op: op, Status: http.StatusOK, Code: "GRAPHQL", Words: words}
+	return &bridge.Error{Kind: kind, Op: op, Status: http.StatusOK, Code: "GRAPHQL", VendorMessage: words}
 }
 
 const participantFields = `

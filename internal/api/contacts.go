@@ -53,7 +53,7 @@ type PersonField struct {
 	Differs  bool   `json:"differs"` // both sides ought to agree, and do not
 }
 
-// Resync is the wish to have a contact looked at again.
+// Resync is the desired to have a contact looked at again.
 type Resync struct {
 	ConnectionID string `json:"connection_id"`
 	ContactID    string `json:"contact_id"`
@@ -130,8 +130,8 @@ func (h *Handler) resyncContact(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	wish, err := h.operator.Resync(r.Context(), c.ID, id)
-	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: wish.WorkflowID, DecidedAt: utc(wish.DecidedAt)}, err
+	desired, err := h.operator.Resync(r.Context(), c.ID, id)
+	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: desired.WorkflowID, DecidedAt: utc(desired.DecidedAt)}, err
 }
 
 // Contact returns where a contact stands.

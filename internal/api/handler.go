@@ -32,18 +32,18 @@ type Config struct {
 
 // Handler serves the API below Prefix.
 type Handler struct {
-	operator *operator.Operator
-	door     *door
-	metrics  *metrics
-	log      *slog.Logger
-	now      func() time.Time
-	mux      *http.ServeMux
+	operator  *operator.Operator
+	tokenAuth *tokenAuth
+	metrics   *metrics
+	log       *slog.Logger
+	now       func() time.Time
+	mux       *http.ServeMux
 }
 
 // NewHandler returns a handler of all routes, and registers its metrics.
 func NewHandler(cfg Config) *Handler {
 	h := &Handler{
-		operator: cfg.Operator, door: newDoor(cfg.Token, cfg.Now), metrics: newMetrics(cfg.Metrics),
+		operator: cfg.Operator, tokenAuth: newDoor(cfg.Token, cfg.Now), metrics: newMetrics(cfg.Metrics),
 		log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
 	}
 	for _, rt := range routes {
@@ -62,7 +62,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Cache-Control", "no-store") // some answers are personal, the others are stale at once
-	if refused := h.door.refuses(r); refused != nil {
+	if refused := h.tokenAuth.refuses(r); refused != nil {
 		h.metrics.refusals.WithLabelValues(strconv.Itoa(refused.Status)).Inc()
 		h.turnedAway(r, id, refused)
 		header.Set("WWW-Authenticate", `Bearer realm="advocatesync"`)

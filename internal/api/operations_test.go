@@ -53,7 +53,7 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		do        func(context.Context) (any, error)
 		want      any // nil: whatever is as documented
 	}{
-		{"listConnections", func(ctx context.Context) (any, error) { return b.Connections(ctx) }, nil},
+		{"listConnections", func(ctx context.Context) (any, error) { return b.Client.Connections(ctx) }, nil},
 		{"getConnection", func(ctx context.Context) (any, error) { return b.Client.Connection(ctx, b.connection) }, nil},
 		{"connect", func(ctx context.Context) (any, error) { return b.Connect(ctx, connectAgain) }, api.Connection{
 			ConnectionID: b.connection, PortalID: hubspottest.DefaultPortalID, Tenant: advocatetest.DefaultAlias,
@@ -153,7 +153,7 @@ func (b bench) park(t *testing.T, contacts ...string) (ids []int64) {
 	for i, contact := range contacts {
 		id, err := b.Store.Park(t.Context(), bridge.ParkedItem{
 			ConnectionID: b.connection, ContactID: contact, AccountID: "a", UserID: fmt.Sprint("u", i),
-			Cause: bridge.CauseRefusedByHubSpot, Advice: "do something", Words: "no",
+			Cause: bridge.CauseRefusedByHubSpot, Advice: "do something", VendorMessage: "no",
 		})
 		if err != nil {
 			t.Fatal(err)

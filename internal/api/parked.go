@@ -17,15 +17,15 @@ type ParkedItem struct {
 	// about the contact or participant itself.
 	TrackedEventID int64 `json:"tracked_event_id,omitempty"`
 
-	Cause    bridge.Cause `json:"cause"`
-	Advice   string       `json:"advice"`
-	Words    string       `json:"words,omitempty"` // the vendor's
-	ParkedAt time.Time    `json:"parked_at"`
+	Cause         bridge.Cause `json:"cause"`
+	Advice        string       `json:"advice"`
+	VendorMessage string       `json:"words,omitempty"` // the vendor's
+	ParkedAt      time.Time    `json:"parked_at"`
 }
 
 func parkedOf(item bridge.ParkedItem) ParkedItem {
 	return ParkedItem{
-		ID: item.ID, ContactID: item.ContactID, TrackedEventID: item.TrackedEventID, Cause: item.Cause, Advice: item.Advice, Words: item.Words, ParkedAt: utc(item.ParkedAt),
+		ID: item.ID, ContactID: item.ContactID, TrackedEventID: item.TrackedEventID, Cause: item.Cause, Advice: item.Advice, VendorMessage: item.VendorMessage, ParkedAt: utc(item.ParkedAt),
 	}
 }
 
@@ -35,7 +35,7 @@ type RetryRequest struct {
 	All bool    `json:"all,omitempty"`
 }
 
-// Retried says what became of the wish to retry.
+// Retried says what became of the desired to retry.
 type Retried struct {
 	Retried      []int64  `json:"retried"`
 	Participants []int64  `json:"participants"` // those of them without a contact: workflows read them again

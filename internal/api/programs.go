@@ -64,10 +64,10 @@ type ProgramSwitch struct {
 
 // SwitchedProperty is what became of a property.
 type SwitchedProperty struct {
-	Name    string                `json:"name"`
-	Outcome store.PropertyOutcome `json:"outcome"`
-	Meaning string                `json:"meaning"`         // of the outcome, for people
-	Words   string                `json:"words,omitempty"` // the vendor's
+	Name          string                `json:"name"`
+	Outcome       store.PropertyOutcome `json:"outcome"`
+	Meaning       string                `json:"meaning"`         // of the outcome, for people
+	VendorMessage string                `json:"words,omitempty"` // the vendor's
 }
 
 // Ended reports that nothing more will happen.
@@ -98,7 +98,7 @@ func switchOf(s operator.SwitchStatus) ProgramSwitch {
 		SwitchID: s.ID, ConnectionID: s.ConnectionID, FromProgram: s.From, ToProgram: s.To, InPlace: s.InPlace, MassSync: s.MassSync,
 		State: s.State, Meaning: operator.SwitchWords(s.State), Stopped: s.Stopped, Reason: s.Reason, Advice: operator.SwitchAdvice(s.ProgramSwitch),
 		Properties: collect(s.Properties, func(p store.SwitchedProperty) SwitchedProperty {
-			return SwitchedProperty{Name: p.Name, Outcome: p.Outcome, Meaning: operator.OutcomeWords(p.Outcome), Words: p.Words}
+			return SwitchedProperty{Name: p.Name, Outcome: p.Outcome, Meaning: operator.OutcomeWords(p.Outcome), VendorMessage: p.VendorMessage}
 		}),
 		RefreshRun: s.RefreshRun, Revisited: s.Revisited,
 		CreatedAt: utc(s.CreatedAt), ConnectedAt: utc(s.ConnectedAt), FinishedAt: utc(s.FinishedAt),

@@ -25,7 +25,7 @@ type TrackedEvent struct {
 	State             string    `json:"state"`
 	Reversal          bool      `json:"reversal"`          // the state is that of taking it back
 	Reason            string    `json:"reason,omitempty"`  // ours
-	Words             string    `json:"words,omitempty"`   // the vendor's
+	VendorMessage     string    `json:"words,omitempty"`   // the vendor's
 	Receipt           string    `json:"receipt,omitempty"` // of the vendor
 	WaitUntil         time.Time `json:"wait_until,omitzero"`
 	RecordedAt        time.Time `json:"recorded_at"`
@@ -37,7 +37,7 @@ func trackedOf(e store.TrackedEvent) TrackedEvent {
 	return TrackedEvent{
 		ID: e.ID, TriggerID: e.TriggerID, TriggerVersion: e.TriggerVersion, Object: string(e.ObjectType), ObjectID: e.ObjectID,
 		Property: e.Property, Form: e.Form, OccurredAt: utc(e.OccurredAt), OrderID: e.OrderID, CustomerContactID: e.ContactID,
-		State: string(e.State), Reversal: e.Reversal, Reason: e.Reason, Words: e.Words, Receipt: e.Receipt,
+		State: string(e.State), Reversal: e.Reversal, Reason: e.Reason, VendorMessage: e.VendorMessage, Receipt: e.Receipt,
 		WaitUntil: utc(e.WaitUntil), RecordedAt: utc(e.RecordedAt), SentAt: utc(e.SentAt), DecidedAt: utc(e.DecidedAt),
 	}
 }

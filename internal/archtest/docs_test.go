@@ -48,7 +48,7 @@ func TestEveryBlockOfCommandsInTheDocsIsRunByATest(t *testing.T) {
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	err := filepath.WalkDir("../..", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(name, "_test.go") {
 			return err
@@ -86,6 +86,31 @@ func TestTheMapsNameEverythingThereIs(t *testing.T) {
 		for _, thing := range things {
 			if !strings.Contains(string(text), c.as(thing)) {
 				t.Errorf("%s does not name %s", c.page, c.as(thing))
+			}
+		}
+	}
+}
+
+// A promise without a proof is a wish.
+func TestEveryLineOfTheFailureTablesNamesItsTest(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/failures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testNames(t)
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)[`/]")
+	for number, line := range strings.Split(string(page), "\n") {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| What happens ") {
+			continue
+		}
+		found := named.FindAllStringSubmatch(line, -1)
+		if len(found) == 0 {
+			t.Errorf("docs/failures.md:%d names no test", number+1)
+		}
+		for _, m := range found {
+			if !tests[m[1]] {
+				t.Errorf("docs/failures.md:%d: there is no test %s", number+1, m[1])
 			}
 		}
 	}

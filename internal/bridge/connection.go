@@ -36,9 +36,9 @@ const (
 	StatusForbidden    ConnectionStatus = "forbidden"    // a vendor refuses part of the work (a scope, a permission); the rest goes on
 )
 
-// ErrHeld is why work of a connection waits that is paused, or whose credentials
+// ErrSuspended is why work of a connection waits that is paused, or whose credentials
 // a vendor refuses.
-var ErrHeld = errors.New("the connection's work waits")
+var ErrSuspended = errors.New("the connection's work waits")
 
 // Connection joins one HubSpot portal to one Advocate tenant. It carries no
 // credentials: those stay sealed in the store until a client is built.
@@ -64,18 +64,18 @@ type Connection struct {
 	CreatedAt    time.Time
 }
 
-// heldPause is after what time work that waits asks whether it may go on.
-const heldPause = time.Minute
+// suspendedRetry is after what time work that waits asks whether it may go on.
+const suspendedRetry = time.Minute
 
 // MayWork returns nil if the connection's work may go on, or why it waits: an
-// error that is ErrHeld.
+// error that is ErrSuspended.
 func (c Connection) MayWork() error {
 	const op = "connection.open"
 	switch {
 	case !c.PausedAt.IsZero():
-		return &Error{Kind: Pending, Op: op, Code: "paused", RetryAfter: heldPause, Err: ErrHeld}
+		return &Error{Kind: Pending, Op: op, Code: "paused", RetryAfter: suspendedRetry, Err: ErrSuspended}
 	case c.Status == StatusUnauthorized:
-		return &Error{Kind: Pending, Op: op, Code: "unauthorized", RetryAfter: heldPause, Err: ErrHeld}
+		return &Error{Kind: Pending, Op: op, Code: "unauthorized", RetryAfter: suspendedRetry, Err: ErrSuspended}
 	default:
 		return nil
 	}

@@ -63,23 +63,23 @@ const (
 	ReasonMerged         Reason = "contact_merged"
 	ReasonPrivacy        Reason = "privacy_deletion"
 	ReasonRestored       Reason = "contact_restored"
-	ReasonHeld           Reason = "connection_held" // paused, or a vendor refuses its credentials
+	ReasonSuspended      Reason = "connection_held" // paused, or a vendor refuses its credentials
 	ReasonDisconnected   Reason = "connection_gone"
 )
 
 // ContactSnapshot is everything a decision about one contact rests on.
 type ContactSnapshot struct {
-	Contact    *Contact // as HubSpot shows it now; nil: not shown
-	MergedInto string   // the id it lives on under; empty: not merged away
-	Hints      Hints
-	Held       bool     // a deletion was held long enough for what may belong to it
-	Mapping    *Mapping // as we stored it; nil: unmapped
-	Former     *Mapping // the participant was deleted with this contact; nil: it was not
-	Shared     bool     // another live contact is mapped to the participant
-	Tombstone  bool     // this person was erased
-	HalfErased bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
-	ErasedIDs  bool     // the ids on the contact name an erased participant; the contact is somebody else
-	Rules      Rules
+	Contact      *Contact // as HubSpot shows it now; nil: not shown
+	MergedInto   string   // the id it lives on under; empty: not merged away
+	Hints        Hints
+	GraceElapsed bool     // a deletion was held long enough for what may belong to it
+	Mapping      *Mapping // as we stored it; nil: unmapped
+	Former       *Mapping // the participant was deleted with this contact; nil: it was not
+	Shared       bool     // another live contact is mapped to the participant
+	Tombstone    bool     // this person was erased
+	HalfErased   bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
+	ErasedIDs    bool     // the ids on the contact name an erased participant; the contact is somebody else
+	Rules        Rules
 
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
 	// so the rule for new contacts still is the one that counts.
@@ -152,7 +152,7 @@ func decideGone(s ContactSnapshot) ContactDecision {
 	switch {
 	case s.Hints.DeletedAt.IsZero() && !binned:
 		return ContactDecision{AwaitContact, ReasonNotReadable}
-	case !s.Held:
+	case !s.GraceElapsed:
 		return ContactDecision{HoldDeletion, ReasonDeleted}
 	case s.Mapping == nil:
 		return ContactDecision{Nothing, ReasonDeleted}

@@ -25,17 +25,17 @@ const (
 
 // Error is a failure of one operation on the outside world. Op and Err end up
 // in logs and workflow histories, so they never carry a name, an email, a
-// participant id or a token. Words is what the vendor said, verbatim; it may
+// participant id or a token. VendorMessage is what the vendor said, verbatim; it may
 // quote personal data, so Error leaves it out and only a parked item, after
 // redaction, ever shows it.
 type Error struct {
-	Kind       Kind
-	Op         string        // "hubspot.batch_update_contacts"
-	Status     int           // HTTP status; 0 when there was no answer
-	Code       string        // the vendor's own code: "RS050", "VALIDATION_ERROR", "INVALID_EMAIL"
-	RetryAfter time.Duration // set by Throttled and Pending; 0 where the vendor named none
-	Words      string        // the vendor's message, for the operator only
-	Err        error         // transport or decoding cause; free of personal data
+	Kind          Kind
+	Op            string        // "hubspot.batch_update_contacts"
+	Status        int           // HTTP status; 0 when there was no answer
+	Code          string        // the vendor's own code: "RS050", "VALIDATION_ERROR", "INVALID_EMAIL"
+	RetryAfter    time.Duration // set by Throttled and Pending; 0 where the vendor named none
+	VendorMessage string        // the vendor's message, for the operator only
+	Err           error         // transport or decoding cause; free of personal data
 }
 
 func (e *Error) Error() string {

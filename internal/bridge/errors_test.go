@@ -13,7 +13,7 @@ func TestError_keepsTheVendorsWordsToItself(t *testing.T) {
 	t.Parallel()
 	err := &bridge.Error{
 		Kind: bridge.Invalid, Op: "hubspot.batch_update_contacts", Status: 400, Code: "INVALID_EMAIL",
-		Words: "ann@example is not a valid email", Err: errors.New("correlation 42"),
+		VendorMessage: "ann@example is not a valid email", Err: errors.New("correlation 42"),
 	}
 	want := "hubspot.batch_update_contacts: invalid (status 400, INVALID_EMAIL): correlation 42"
 	if err.Error() != want {

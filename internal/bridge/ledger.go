@@ -48,9 +48,9 @@ const (
 	CauseEventUnsent  Cause = "event_unsent"  // the vendor failed for longer than we retry: what came of it is not known
 )
 
-// Reports are the causes that hold nothing up: the contact was synced, and a
+// Warnings are the causes that hold nothing up: the contact was synced, and a
 // person is told what was left out.
-func Reports() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped} }
+func Warnings() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped} }
 
 // ParkedItem is work that cannot succeed without a person. Its subject is a
 // contact, a participant that has no contact yet, or what a trigger made of a
@@ -63,9 +63,9 @@ type ParkedItem struct {
 	UserID         string
 	TrackedEventID int64 // not 0: the subject is this event; the contact is its customer
 
-	Cause  Cause
-	Advice string // what the operator can do
-	Words  string // the vendor's, with the person's own data redacted
+	Cause         Cause
+	Advice        string // what the operator can do
+	VendorMessage string // the vendor's, with the person's own data redacted
 
 	ParkedAt time.Time
 }

@@ -74,7 +74,7 @@ func ExistingID(err error) (string, bool) {
 	if !errors.As(err, &e) || e.Kind != bridge.Conflict {
 		return "", false
 	}
-	m := existingID.FindStringSubmatch(e.Words)
+	m := existingID.FindStringSubmatch(e.VendorMessage)
 	if m == nil {
 		return "", false
 	}
@@ -152,7 +152,7 @@ func (v vendorError) as(op string, kind bridge.Kind) *bridge.Error {
 	if kind == bridge.Invalid && existingID.MatchString(v.Message) {
 		kind = bridge.Conflict
 	}
-	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), Words: v.words()}
+	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), VendorMessage: v.words()}
 	if harmlessID.MatchString(v.CorrelationID) {
 		e.Err = errors.New("correlation " + v.CorrelationID)
 	}

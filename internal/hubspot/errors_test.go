@@ -60,7 +60,7 @@ func TestErrors_haveAKind(t *testing.T) {
 			if diff := cmp.Diff(tt.want, want{e.Kind, e.RetryAfter}); diff != "" {
 				t.Errorf("%v\n%s", err, diff)
 			}
-			if strings.Contains(err.Error(), "<html") || strings.Contains(e.Words, "<html") {
+			if strings.Contains(err.Error(), "<html") || strings.Contains(e.VendorMessage, "<html") {
 				t.Errorf("HTML in %v", err)
 			}
 			if _, err := crm.Client().AccountDetails(context.Background()); err != nil {

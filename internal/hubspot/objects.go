@@ -32,24 +32,24 @@ func (c *Client) BatchReadObjects(ctx context.Context, t bridge.ObjectType, ids,
 	return c.readByID(ctx, "hubspot.batch_read_objects", t, ids, props)
 }
 
-// LinkInput asks for the records that one record is associated with.
-type LinkInput struct {
+// AssociationInput asks for the records that one record is associated with.
+type AssociationInput struct {
 	ID    string
 	After string // from the page before; empty for the first
 }
 
-// Links are associated records, one page of them, each once.
-type Links struct {
+// Associations are associated records, one page of them, each once.
+type Associations struct {
 	IDs   []string
 	After string // asks for the next page; empty on the last
 }
 
-type linkInputJSON struct {
+type associationInputJSON struct {
 	ID    string `json:"id"`
 	After string `json:"after,omitempty"`
 }
 
-type linksJSON struct {
+type associationsJSON struct {
 	From struct {
 		ID textID `json:"id"`
 	} `json:"from"`
@@ -82,12 +82,12 @@ type paging struct {
 	} `json:"next"`
 }
 
-// BatchReadLinks reads which records of type to up to MaxBatch records of type
+// BatchReadAssociations reads which records of type to up to MaxBatch records of type
 // from are associated with, by the latter's id. A record without any, also
 // because it does not exist, is absent.
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/associations/associations-v4/guide
-func (c *Client) BatchReadLinks(ctx context.Context, from, to bridge.ObjectType, in []LinkInput) (map[string]Links, error) {
-	const op = "hubspot.batch_read_links"
+func (c *Client) BatchReadAssociations(ctx context.Context, from, to bridge.ObjectType, in []AssociationInput) (map[string]Associations, error) {
+	const op = "hubspot.batch_read_associations"
 	if len(in) == 0 {
 		return nil, nil
 	}
@@ -95,14 +95,14 @@ func (c *Client) BatchReadLinks(ctx context.Context, from, to bridge.ObjectType,
 		return nil, err
 	}
 	body := struct {
-		Inputs []linkInputJSON `json:"inputs"`
-	}{make([]linkInputJSON, len(in))}
+		Inputs []associationInputJSON `json:"inputs"`
+	}{make([]associationInputJSON, len(in))}
 	for i, one := range in {
-		body.Inputs[i] = linkInputJSON(one)
+		body.Inputs[i] = associationInputJSON(one)
 	}
 	var out struct {
-		Results []linksJSON   `json:"results"`
-		Errors  []vendorError `json:"errors"`
+		Results []associationsJSON `json:"results"`
+		Errors  []vendorError      `json:"errors"`
 	}
 	path := strings.Join([]string{"/crm/associations", Version, plural(from), plural(to), "batch/read"}, "/")
 	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, in: body}, &out); err != nil {
@@ -113,17 +113,17 @@ func (c *Client) BatchReadLinks(ctx context.Context, from, to bridge.ObjectType,
 			return nil, e
 		}
 	}
-	links := make(map[string]Links, len(out.Results))
+	associations := make(map[string]Associations, len(out.Results))
 	for _, one := range out.Results {
-		links[string(one.From.ID)] = one.links()
+		associations[string(one.From.ID)] = one.associations()
 	}
-	return links, nil
+	return associations, nil
 }
 
-// links leaves out the repetitions of a record that is associated under several
+// associations leaves out the repetitions of a record that is associated under several
 // labels.
-func (j linksJSON) links() Links {
-	out := Links{After: string(j.Paging.Next.After)}
+func (j associationsJSON) associations() Associations {
+	out := Associations{After: string(j.Paging.Next.After)}
 	seen := make(map[textID]bool, len(j.To))
 	for _, one := range j.To {
 		if !seen[one.ID] {

@@ -71,13 +71,13 @@ func TestBatchReadLinks_namesEachRecordOnceAndPages(t *testing.T) {
 		associate(t, crm, "contacts", id, "companies", company, true) // under two labels
 		want = append(want, id)
 	}
-	ask := func(after string) map[string]hubspot.Links {
-		links, err := crm.Client().BatchReadLinks(t.Context(), bridge.ObjectContact, bridge.ObjectCompany, []hubspot.LinkInput{{ID: want[0]}, {ID: "1"}})
+	ask := func(after string) map[string]hubspot.Associations {
+		links, err := crm.Client().BatchReadAssociations(t.Context(), bridge.ObjectContact, bridge.ObjectCompany, []hubspot.AssociationInput{{ID: want[0]}, {ID: "1"}})
 		if err != nil || !slices.Equal(links[want[0]].IDs, []string{company}) {
 			t.Fatalf("got %v, %v", links, err)
 		}
-		links, err = crm.Client().BatchReadLinks(t.Context(), bridge.ObjectCompany, bridge.ObjectContact,
-			[]hubspot.LinkInput{{ID: company, After: after}, {ID: lonely}})
+		links, err = crm.Client().BatchReadAssociations(t.Context(), bridge.ObjectCompany, bridge.ObjectContact,
+			[]hubspot.AssociationInput{{ID: company, After: after}, {ID: lonely}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestBatchReadLinks_takesIDsAsTextOrNumbers(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{`"501"`, `501`} {
 		client := canned(t, 200, `{"results":[{"from":{"id":"9"},"to":[{"toObjectId":`+id+`}]}]}`)
-		links, err := client.BatchReadLinks(t.Context(), bridge.ObjectDeal, bridge.ObjectContact, []hubspot.LinkInput{{ID: "9"}})
+		links, err := client.BatchReadAssociations(t.Context(), bridge.ObjectDeal, bridge.ObjectContact, []hubspot.AssociationInput{{ID: "9"}})
 		if err != nil || !slices.Equal(links["9"].IDs, []string{"501"}) {
 			t.Errorf("%s: got %v, %v", id, links, err)
 		}
@@ -107,7 +107,7 @@ func TestBatchReadLinks_takesIDsAsTextOrNumbers(t *testing.T) {
 func TestBatchReadLinks_failsAsAWholeWhereItIsNotKnownWhetherThereAreAny(t *testing.T) {
 	t.Parallel()
 	client := canned(t, 207, `{"results":[],"errors":[{"category":"RATE_LIMITS","context":{"fromObjectId":["9"]}}]}`)
-	_, err := client.BatchReadLinks(t.Context(), bridge.ObjectDeal, bridge.ObjectContact, []hubspot.LinkInput{{ID: "9"}})
+	_, err := client.BatchReadAssociations(t.Context(), bridge.ObjectDeal, bridge.ObjectContact, []hubspot.AssociationInput{{ID: "9"}})
 	if bridge.KindOf(err) != bridge.Throttled {
 		t.Errorf("got %v, want throttled", err)
 	}

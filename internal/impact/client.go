@@ -54,7 +54,7 @@ func New(cfg Config, h *http.Client) *Client {
 // which its verdict can be asked for. The vendor has no key against duplicates:
 // when the outcome is unknown (unavailable), send the same OrderId again.
 //
-// Errors by kind: invalid with the vendor's complaints as Words, unauthorized,
+// Errors by kind: invalid with the vendor's complaints as VendorMessage, unauthorized,
 // throttled, unavailable.
 //
 // Source: impact.com Brand API, POST Conversions.

@@ -154,8 +154,8 @@ func TestSubmit_refusalsNameEveryField(t *testing.T) {
 			if diff := cmp.Diff([]string{"CurrencyCode", "CustomerEmail", "OrderId"}, fields); diff != "" {
 				t.Error(diff)
 			}
-			if !strings.Contains(e.Words, "OrderId: is required") || strings.Contains(e.Error(), "required") {
-				t.Errorf("words %q, error %q", e.Words, e)
+			if !strings.Contains(e.VendorMessage, "OrderId: is required") || strings.Contains(e.Error(), "required") {
+				t.Errorf("words %q, error %q", e.VendorMessage, e)
 			}
 		})
 	}

@@ -59,7 +59,7 @@ func (c *Client) refused(op string, resp *http.Response, body []byte) error {
 		said = complaint{} // not the vendor's words: a gateway's page, or nothing
 	}
 	e := &bridge.Error{
-		Kind: kindOf(resp.StatusCode, resp.Request.Method), Op: op, Status: resp.StatusCode, Code: said.code(), Words: said.words(),
+		Kind: kindOf(resp.StatusCode, resp.Request.Method), Op: op, Status: resp.StatusCode, Code: said.code(), VendorMessage: said.words(),
 	}
 	if e.Kind == bridge.Throttled || e.Kind == bridge.Unavailable {
 		e.RetryAfter = outbound.RetryAfter(resp.Header, c.cfg.Now())

@@ -21,10 +21,10 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/intake"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
-	"advocatesync/internal/webhook"
 	"advocatesync/internal/wiring"
 	"advocatesync/workflows"
 )
@@ -83,9 +83,9 @@ func (l *lab) world(t reporter, p plan) *world {
 		t.Fatalf("connect: %v", err)
 	}
 	w.setRules(p.rules)
-	w.hook = webhook.NewHandler(webhook.HandlerConfig{
+	w.hook = intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
-		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Poke: func() {}, PokeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
+		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Wake: func() {}, PokeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
 	})
 	return w
 }
@@ -116,16 +116,16 @@ func (w *world) define() {
 
 // links open the one connection there is, over wires instead of a network and
 // without anybody to share HubSpot's limit with.
-type links struct {
+type connections struct {
 	store *store.Store
-	link  activities.Link
+	link  activities.ConnectionClients
 }
 
-func (w *world) open(x *wire) activities.Links {
+func (w *world) open(x *wire) activities.Connections {
 	client := &http.Client{Transport: x}
 	base := func(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
 	token := func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }
-	return &links{store: w.lab.store, link: activities.Link{
+	return &connections{store: w.lab.store, link: activities.ConnectionClients{
 		Sharing: w.program(),
 		HubSpot: portal.New(w.portal.ID(), hubspot.New(base(crmHost), token, client), plenty{}, portal.WithoutGaps()),
 		Advocate: advocate.New(advocate.Config{
@@ -138,16 +138,16 @@ func (*world) program() bridge.Program {
 	return bridge.Program{ID: program, Tenant: advocatetest.DefaultAlias, BaseURL: "http://" + referralsHost}
 }
 
-// Open is activities.Links'.
-func (l *links) Open(ctx context.Context, connectionID string) (activities.Link, error) {
+// Open is activities.Connections'.
+func (l *connections) Open(ctx context.Context, connectionID string) (activities.ConnectionClients, error) {
 	connection, err := l.store.Connection(ctx, connectionID)
 	link := l.link
 	link.Connection = connection
 	return link, err
 }
 
-// Observe is activities.Links'.
-func (*links) Observe(context.Context, bridge.Connection, error, ...activities.Vendor) {}
+// Observe is activities.Connections'.
+func (*connections) Observe(context.Context, bridge.Connection, error, ...activities.Vendor) {}
 
 // plenty is a budget that always has a call left.
 type plenty struct{}
@@ -167,9 +167,9 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	workflows.Register(env)
 	x, s := &wire{w: w, nested: nested}, w.lab.store
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
-	links := w.open(x)
+	connections := w.open(x)
 	for _, a := range []any{
-		activities.NewContacts(links, s, s.Hasher(), hold, time.Now), activities.NewExports(links, s), activities.NewPages(links, s, s.Hasher()),
+		activities.NewContacts(connections, s, s.Hasher(), hold, time.Now), activities.NewExports(connections, s), activities.NewPages(connections, s, s.Hasher()),
 	} {
 		env.RegisterActivity(a)
 	}

@@ -40,7 +40,7 @@ func (w *world) person(s step, nested bool) {
 		}
 		return
 	}
-	id := w.ref.heir(w.contact(s.a)) // HubSpot follows merges
+	id := w.ref.survivor(w.contact(s.a)) // HubSpot follows merges
 	if id == "" {
 		return
 	}
@@ -207,7 +207,7 @@ func (w *world) purge() {
 		w.t.Fatalf("purge: %v", err)
 	}
 	for _, contact := range w.contacts {
-		if !w.alive(w.ref.heir(contact)) {
+		if !w.alive(w.ref.survivor(contact)) {
 			delete(w.ref.seen, contact)
 			for _, id := range w.ref.left[contact] {
 				w.ref.release(id) // reported, and nobody's any more

@@ -174,11 +174,11 @@ func (r *reference) maybe(w *world, email string) {
 	}
 }
 
-// heir is the contact that lives on for one that was merged away.
-func (r *reference) heir(contact string) string {
+// survivor is the contact that lives on for one that was merged away.
+func (r *reference) survivor(contact string) string {
 	for survivor, merged := range r.ancestors {
 		if slices.Contains(merged, contact) && len(r.ancestors[survivor]) > len(r.ancestors[contact]) {
-			contact = r.heir(survivor)
+			contact = r.survivor(survivor)
 			break
 		}
 	}

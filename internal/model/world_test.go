@@ -19,8 +19,8 @@ import (
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/intake"
 	"advocatesync/internal/store"
-	"advocatesync/internal/webhook"
 	"advocatesync/workflows"
 )
 
@@ -206,11 +206,11 @@ func (w *world) post(events []hubspottest.Event) {
 		if err != nil {
 			w.t.Fatalf("%v", err)
 		}
-		r, err := http.NewRequestWithContext(w.ctx, http.MethodPost, publicURL+webhook.Path, bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(w.ctx, http.MethodPost, publicURL+intake.Path, bytes.NewReader(body))
 		if err != nil {
 			w.t.Fatalf("%v", err)
 		}
-		r.RequestURI = webhook.Path
+		r.RequestURI = intake.Path
 		hubspottest.Sign(r, hubspottest.DefaultClientSecret, body, time.Now())
 		answer := httptest.NewRecorder()
 		w.hook.ServeHTTP(answer, r)

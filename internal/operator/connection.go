@@ -17,7 +17,7 @@ import (
 
 // lifecycle is the part of the store that a connection's life is steered by.
 type lifecycle interface {
-	Standing(ctx context.Context, connectionID string) (store.Standing, error)
+	ConnectionHealth(ctx context.Context, connectionID string) (store.ConnectionHealth, error)
 	SetPaused(ctx context.Context, id string, paused bool) error
 	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
 	WouldForget(ctx context.Context, connectionID string) (store.Forgotten, error)
@@ -38,7 +38,7 @@ type ReportSchedule struct {
 // ConnectionStatus is how a connection is doing.
 type ConnectionStatus struct {
 	bridge.Connection
-	store.Standing
+	store.ConnectionHealth
 	CallLimit int // HubSpot calls that the portal takes in 10 seconds
 	Schedule  ReportSchedule
 	MassSync  *MassSyncStatus // the latest; nil: there was none
@@ -46,11 +46,11 @@ type ConnectionStatus struct {
 
 // ConnectionStatus tells how a connection is doing.
 func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (ConnectionStatus, error) {
-	standing, err := o.store.Standing(ctx, c.ID)
+	standing, err := o.store.ConnectionHealth(ctx, c.ID)
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
-	status := ConnectionStatus{Connection: c, Standing: standing, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
+	status := ConnectionStatus{Connection: c, ConnectionHealth: standing, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
 	if status.Schedule, err = o.reportSchedule(ctx, c.ID); err != nil {
 		return ConnectionStatus{}, err
 	}
@@ -136,7 +136,7 @@ func (o *Operator) wakeMassSync(ctx context.Context, connectionID string) error 
 	if err != nil {
 		return err
 	}
-	_, err = o.tellWish(ctx, p.Run)
+	_, err = o.signalDesired(ctx, p.Run)
 	return err
 }
 

@@ -34,7 +34,7 @@ func TestConnectionStatus_showsHowAConnectionIsDoing(t *testing.T) {
 
 	status := connectionStatus(t, s)
 	if status.Mapped != 1 || status.Parked != 1 || status.WaitingEvents != 1 || status.WaitingFor <= 0 || status.Consented {
-		t.Errorf("standing %+v", status.Standing)
+		t.Errorf("standing %+v", status.ConnectionHealth)
 	}
 	if status.CallsMade == 0 || status.CallsMade > status.CallLimit || status.CallLimit != 110 {
 		t.Errorf("%d of %d calls made", status.CallsMade, status.CallLimit)
@@ -61,7 +61,7 @@ func TestPauseConnection_untilItIsResumed(t *testing.T) {
 	if status.PausedAt.IsZero() || !status.Schedule.Paused || status.MassSync.State != workflows.MassSyncPaused {
 		t.Errorf("paused at %s, schedule %+v, mass sync %s", status.PausedAt, status.Schedule, status.MassSync.State)
 	}
-	if _, err := s.Links.Open(t.Context(), s.Connection.ID); bridge.KindOf(err) != bridge.Pending {
+	if _, err := s.Connections.Open(t.Context(), s.Connection.ID); bridge.KindOf(err) != bridge.Pending {
 		t.Errorf("error %v, want pending: Temporal asks again", err)
 	}
 	s.Reconnect(t) // does not resume it

@@ -96,7 +96,7 @@ func (o *Operator) Heard(ctx context.Context, connectionID, contactID string, be
 	return o.store.ContactHistory(ctx, connectionID, contactID, before, limit)
 }
 
-// Resync is the wish to have a contact looked at again.
+// Resync is the desired to have a contact looked at again.
 type Resync struct {
 	WorkflowID string
 	// DecidedAt is when the contact was last decided about: a later decision, with
@@ -105,7 +105,7 @@ type Resync struct {
 }
 
 // Resync has a contact looked at again, whatever is known of it. It returns
-// when the wish is durable; a relay passes it on within a second or so.
+// when the desired is durable; a relay passes it on within a second or so.
 func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (Resync, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {
@@ -113,7 +113,7 @@ func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (
 	}
 	_, err = o.store.AppendEvents(ctx, []store.Event{{
 		ConnectionID: connectionID, ContactID: contactID, Kind: store.EventResync,
-		OccurredAt: o.now(), DedupeKey: "resync/" + rand.Text(), // every wish counts
+		OccurredAt: o.now(), DedupeKey: "resync/" + rand.Text(), // every desired counts
 	}})
 	return Resync{WorkflowID: workflows.ContactLifecycleID(connectionID, contactID), DecidedAt: known.Ledger.DecidedAt}, err
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/intake"
 	"advocatesync/internal/trigger"
-	"advocatesync/internal/webhook"
 )
 
 // Subscription is one kind of event that HubSpot is asked to tell of.
@@ -42,7 +42,7 @@ func (o *Operator) Webhooks(ctx context.Context) (Webhooks, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b Subscription) int { return strings.Compare(a.Type+" "+a.Property, b.Type+" "+b.Property) })
-	return Webhooks{TargetURL: o.vendors.PublicURL + webhook.Path, Subscriptions: slices.Compact(all)}, nil
+	return Webhooks{TargetURL: o.vendors.PublicURL + intake.Path, Subscriptions: slices.Compact(all)}, nil
 }
 
 // contactSubscriptions are what keeping contacts in step takes.

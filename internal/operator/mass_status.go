@@ -56,7 +56,7 @@ func (o *Operator) MassSyncStatus(ctx context.Context, connectionID string, runI
 }
 
 func (o *Operator) massStatus(p store.Progress) MassSyncStatus {
-	s := MassSyncStatus{Progress: p, State: massState(p), Stopping: p.FinishedAt.IsZero() && p.Wish == store.WishCancel}
+	s := MassSyncStatus{Progress: p, State: massState(p), Stopping: p.FinishedAt.IsZero() && p.Desired == store.DesiredCancelled}
 	pace := store.BudgetOptions{Limit: o.vendors.RatePer10s}.BulkPace()
 	left := p.Total - p.Done()
 	switch {
@@ -92,7 +92,7 @@ func massState(p store.Progress) workflows.MassSyncState {
 		return workflows.MassSyncFailed
 	case p.Run.State == store.RunCancelled:
 		return workflows.MassSyncCancelled
-	case p.Wish == store.WishPause:
+	case p.Desired == store.DesiredPaused:
 		return workflows.MassSyncPaused
 	case p.Run.State == store.RunPlanned:
 		return workflows.MassSyncRunning

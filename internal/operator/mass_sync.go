@@ -19,7 +19,7 @@ type massRecords interface {
 	BeginMass(ctx context.Context, connectionID string, dryRun bool) (run store.Run, begun bool, err error)
 	MassProgress(ctx context.Context, connectionID string, runID int64) (store.Progress, error)
 	Prediction(ctx context.Context, run store.Run) (p store.Progress, found bool, err error)
-	SetWish(ctx context.Context, runID int64, wish store.Wish) error
+	SetDesired(ctx context.Context, runID int64, desired store.Desired) error
 	CancelRun(ctx context.Context, runID int64) error
 }
 
@@ -85,21 +85,21 @@ func (o *Operator) startMassSync(ctx context.Context, run store.Run) (started bo
 // PauseMassSync has the mass sync finish what it has begun, and then wait: the
 // one named, or the latest for run 0. It returns the run's number.
 func (o *Operator) PauseMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
-	run, err := o.wish(ctx, connectionID, runID, store.WishPause)
+	run, err := o.desired(ctx, connectionID, runID, store.DesiredPaused)
 	if err != nil {
 		return 0, err
 	}
-	_, err = o.tellWish(ctx, run)
+	_, err = o.signalDesired(ctx, run)
 	return run.ID, err
 }
 
 // ResumeMassSync has a paused mass sync go on, also one that was interrupted.
 func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
-	run, err := o.wish(ctx, connectionID, runID, store.WishGo)
+	run, err := o.desired(ctx, connectionID, runID, store.DesiredRunning)
 	if err != nil {
 		return 0, err
 	}
-	if told, err := o.tellWish(ctx, run); told || err != nil {
+	if told, err := o.signalDesired(ctx, run); told || err != nil {
 		return run.ID, err
 	}
 	_, err = o.startMassSync(ctx, run)
@@ -109,18 +109,18 @@ func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string, runI
 // CancelMassSync has the mass sync finish what it has begun, and then end. What
 // it has done stays.
 func (o *Operator) CancelMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
-	run, err := o.wish(ctx, connectionID, runID, store.WishCancel)
+	run, err := o.desired(ctx, connectionID, runID, store.DesiredCancelled)
 	if err != nil {
 		return 0, err
 	}
-	if told, err := o.tellWish(ctx, run); told || err != nil {
+	if told, err := o.signalDesired(ctx, run); told || err != nil {
 		return run.ID, err
 	}
 	return run.ID, o.store.CancelRun(ctx, run.ID) // nobody works on it
 }
 
-// wish notes what the operator wants of the mass sync that is under way.
-func (o *Operator) wish(ctx context.Context, connectionID string, runID int64, wish store.Wish) (store.Run, error) {
+// desired notes what the operator wants of the mass sync that is under way.
+func (o *Operator) desired(ctx context.Context, connectionID string, runID int64, desired store.Desired) (store.Run, error) {
 	p, err := o.store.MassProgress(ctx, connectionID, runID)
 	if bridge.KindOf(err) == bridge.NotFound || err == nil && !p.FinishedAt.IsZero() {
 		return store.Run{}, errNoMassSync
@@ -128,22 +128,22 @@ func (o *Operator) wish(ctx context.Context, connectionID string, runID int64, w
 	if err != nil {
 		return store.Run{}, err
 	}
-	err = o.store.SetWish(ctx, p.ID, wish)
+	err = o.store.SetDesired(ctx, p.ID, desired)
 	if bridge.KindOf(err) == bridge.NotFound {
 		return store.Run{}, refuse(bridge.Conflict, "mass_sync_ends", "mass sync %d has ended, or is about to", p.ID)
 	}
 	return p.Run, err
 }
 
-// tellWish has the workflow look at the wish. It reports false if there is no
+// signalDesired has the workflow look at the desired. It reports false if there is no
 // workflow.
-func (o *Operator) tellWish(ctx context.Context, run store.Run) (told bool, err error) {
-	err = o.temporal.SignalWorkflow(ctx, workflows.MassSyncID(run.ConnectionID, run.ID), "", workflows.SignalWish, nil)
+func (o *Operator) signalDesired(ctx context.Context, run store.Run) (told bool, err error) {
+	err = o.temporal.SignalWorkflow(ctx, workflows.MassSyncID(run.ConnectionID, run.ID), "", workflows.SignalDesired, nil)
 	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("the wish is noted, but Temporal could not be told; try again: %w", err)
+		return false, fmt.Errorf("the desired is noted, but Temporal could not be told; try again: %w", err)
 	}
 	return true, nil
 }

@@ -125,7 +125,7 @@ func (o *Operator) alone(ctx context.Context, plan *SwitchPlan, to string) error
 	}
 	massSync, err := o.store.UnfinishedMass(ctx, plan.Connection.ID)
 	if err == nil && massSync {
-		err = notBegun(store.CodeMassSyncUnder, to)
+		err = notBegun(store.CodeMassSyncRunning, to)
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func notBegun(code, program string) error {
 		return refuse(bridge.Conflict, "program_connected", "program %s is connected already", program)
 	case store.CodeOtherSwitch:
 		return refuse(bridge.Conflict, "program_switch_under_way", "another program switch is under way: see \"starter program status\"")
-	case store.CodeMassSyncUnder:
+	case store.CodeMassSyncRunning:
 		return refuse(bridge.Conflict, "mass_sync_under_way", "a mass sync is under way: let it end, or cancel it with \"starter mass-sync cancel\"")
 	default:
 		return refuse(bridge.Conflict, code, "the switch did not begin (%s)", code)

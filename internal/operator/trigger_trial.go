@@ -121,12 +121,12 @@ func (t *trial) read(ctx context.Context, objectType bridge.ObjectType, ids []st
 func (t *trial) customer(ctx context.Context, record bridge.Object) (*trigger.Customer, error) {
 	ids := []string{record.ID}
 	if record.Type != bridge.ObjectContact {
-		links, err := t.hub.BatchReadLinks(ctx, record.Type, bridge.ObjectContact, []hubspot.LinkInput{{ID: record.ID}})
+		associations, err := t.hub.BatchReadAssociations(ctx, record.Type, bridge.ObjectContact, []hubspot.AssociationInput{{ID: record.ID}})
 		if err != nil {
 			return nil, fmt.Errorf("read the contacts of %s %s from HubSpot: %w", record.Type, record.ID, err)
 		}
-		ids = links[record.ID].IDs
-		if links[record.ID].After != "" || len(ids) > hubspot.MaxBatch {
+		ids = associations[record.ID].IDs
+		if associations[record.ID].After != "" || len(ids) > hubspot.MaxBatch {
 			ids = ids[:min(len(ids), hubspot.MaxBatch)]
 			t.result.Assumed = append(t.result.Assumed, fmt.Sprintf("only the first %d contacts of the record were looked at", len(ids)))
 		}

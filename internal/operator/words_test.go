@@ -51,19 +51,19 @@ func TestWords_areThereForEverything(t *testing.T) {
 	t.Parallel()
 	const decisions = "../bridge/decide_contact.go"
 	for _, state := range constants(t, decisions, "State") {
-		if stateWords[bridge.State(state)] == "" {
+		if stateDescriptions[bridge.State(state)] == "" {
 			t.Errorf("the state %q has no words", state)
 		}
 	}
 	// The causes for which a contact's life parks what it gives up.
 	given := []string{"", string(bridge.CauseUnreachable), string(bridge.CauseNotReadable)}
 	for _, reason := range slices.Concat(constants(t, decisions, "Reason"), given) {
-		if reasonWords[bridge.Reason(reason)] == "" {
+		if reasonDescriptions[bridge.Reason(reason)] == "" {
 			t.Errorf("the reason %q has no words", reason)
 		}
 	}
 	for _, kind := range constants(t, "../store/inbox.go", "EventKind") {
-		if kindWords[store.EventKind(kind)] == "" {
+		if kindDescriptions[store.EventKind(kind)] == "" {
 			t.Errorf("the event %q has no words", kind)
 		}
 	}
@@ -73,7 +73,7 @@ func TestWords_nameNothingThatIsGone(t *testing.T) {
 	t.Parallel()
 	const decisions = "../bridge/decide_contact.go"
 	reasons := append(constants(t, decisions, "Reason"), "", string(bridge.CauseUnreachable))
-	for reason := range maps.Keys(reasonWords) {
+	for reason := range maps.Keys(reasonDescriptions) {
 		if !slices.Contains(reasons, string(reason)) {
 			t.Errorf("no decision has the reason %q", reason)
 		}

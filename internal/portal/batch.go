@@ -38,14 +38,14 @@ var errClosed = &bridge.Error{Kind: bridge.Unavailable, Op: "portal.batch", Err:
 // knows what became of it, so it is to be tried again.
 var errNoAnswer = &bridge.Error{Op: "portal.batch", Err: errors.New("no result for this record")}
 
-// gather turns concurrent calls about single records into batches, each caller
+// batcher turns concurrent calls about single records into batches, each caller
 // getting its own answer. It keeps no goroutine while nobody waits.
 //
 // The first call of a quiet spell goes at once. After that, batches keep a gap
 // that grows as the budget runs short; a full batch waits for nothing but its
 // token. A batch is sealed only when it has the token, so late callers still
 // join while it waits, and a shared read never predates any of its callers.
-type gather[K comparable, V, R any] struct {
+type batcher[K comparable, V, R any] struct {
 	// token waits for the right to make the batch's first HubSpot call.
 	token func(context.Context) (bridge.Grant, error)
 	// send does the work of a batch whose keys are all different.
@@ -88,12 +88,12 @@ type entry[K comparable, V, R any] struct {
 	outcome outcome[R]
 }
 
-// newGather makes the gather of one kind of call; see its fields.
+// newGather makes the batcher of one kind of call; see its fields.
 func newGather[K comparable, V, R any](shared bool, between gaps,
 	token func(context.Context) (bridge.Grant, error),
 	send func(context.Context, []item[K, V]) map[K]outcome[R],
-) *gather[K, V, R] {
-	return &gather[K, V, R]{
+) *batcher[K, V, R] {
+	return &batcher[K, V, R]{
 		token: token, send: send, shared: shared, gaps: between,
 		open: map[K]*entry[K, V, R]{},
 		busy: map[K]bool{},
@@ -103,7 +103,7 @@ func newGather[K comparable, V, R any](shared bool, between gaps,
 
 // do hands one record in and waits for its answer. A caller whose context ends
 // is let go; its record is then still done if it was on its way already.
-func (g *gather[K, V, R]) do(ctx context.Context, key K, value V) (R, error) {
+func (g *batcher[K, V, R]) do(ctx context.Context, key K, value V) (R, error) {
 	var none R
 	if err := context.Cause(ctx); err != nil {
 		return none, err
@@ -123,7 +123,7 @@ func (g *gather[K, V, R]) do(ctx context.Context, key K, value V) (R, error) {
 
 // close refuses new calls, sends what is queued without a gap, and returns
 // when everybody has an answer.
-func (g *gather[K, V, R]) close() {
+func (g *batcher[K, V, R]) close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
@@ -131,7 +131,7 @@ func (g *gather[K, V, R]) close() {
 	g.work.Wait()
 }
 
-func (g *gather[K, V, R]) join(it item[K, V]) (*entry[K, V, R], error) {
+func (g *batcher[K, V, R]) join(it item[K, V]) (*entry[K, V, R], error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -154,7 +154,7 @@ func (g *gather[K, V, R]) join(it item[K, V]) (*entry[K, V, R], error) {
 	return e, nil
 }
 
-func (g *gather[K, V, R]) leave(e *entry[K, V, R]) {
+func (g *batcher[K, V, R]) leave(e *entry[K, V, R]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e.waiting--
@@ -164,7 +164,7 @@ func (g *gather[K, V, R]) leave(e *entry[K, V, R]) {
 }
 
 // look makes the dispatcher look at the queue again.
-func (g *gather[K, V, R]) look() {
+func (g *batcher[K, V, R]) look() {
 	select {
 	case g.wake <- struct{}{}:
 	default: // it will look anyway
@@ -172,7 +172,7 @@ func (g *gather[K, V, R]) look() {
 }
 
 // dispatch sends batches until nobody waits any more.
-func (g *gather[K, V, R]) dispatch() {
+func (g *batcher[K, V, R]) dispatch() {
 	for g.awaitDue() {
 		// No caller's context: the batch belongs to all of them.
 		ctx, cancel := context.WithTimeout(context.Background(), tokenPatience)
@@ -192,7 +192,7 @@ func (g *gather[K, V, R]) dispatch() {
 
 // awaitDue waits until a batch may go. It reports false, and the dispatcher
 // has to end, when nobody waits.
-func (g *gather[K, V, R]) awaitDue() bool {
+func (g *batcher[K, V, R]) awaitDue() bool {
 	for {
 		wait, more := g.due()
 		if !more {
@@ -217,7 +217,7 @@ func (g *gather[K, V, R]) awaitDue() bool {
 // untilWoken means that only a landing batch or a new call changes anything.
 const untilWoken time.Duration = -1
 
-func (g *gather[K, V, R]) due() (wait time.Duration, more bool) {
+func (g *batcher[K, V, R]) due() (wait time.Duration, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.queue = slices.DeleteFunc(g.queue, func(e *entry[K, V, R]) bool { return e.waiting == 0 })
@@ -237,7 +237,7 @@ func (g *gather[K, V, R]) due() (wait time.Duration, more bool) {
 
 // ready returns what the next batch would carry: the oldest entries that
 // somebody waits for, one per key, no key that is on its way.
-func (g *gather[K, V, R]) ready() []*entry[K, V, R] {
+func (g *batcher[K, V, R]) ready() []*entry[K, V, R] {
 	var batch []*entry[K, V, R]
 	taken := make(map[K]bool, maxBatch)
 	for _, e := range g.queue {
@@ -254,7 +254,7 @@ func (g *gather[K, V, R]) ready() []*entry[K, V, R] {
 
 // seal takes the next batch out of the queue and sets the time of the one
 // after it by what the budget has left.
-func (g *gather[K, V, R]) seal(grant bridge.Grant) []*entry[K, V, R] {
+func (g *batcher[K, V, R]) seal(grant bridge.Grant) []*entry[K, V, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	batch := g.ready()
@@ -284,7 +284,7 @@ func (g gaps) after(grant bridge.Grant) time.Duration {
 }
 
 // fly does the work of a sealed batch and answers its callers.
-func (g *gather[K, V, R]) fly(batch []*entry[K, V, R]) {
+func (g *batcher[K, V, R]) fly(batch []*entry[K, V, R]) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchPatience)
 	defer cancel()
 	items := make([]item[K, V], len(batch))
@@ -309,7 +309,7 @@ func (g *gather[K, V, R]) fly(batch []*entry[K, V, R]) {
 }
 
 // refuse answers everybody who waits with the reason why no call may be made.
-func (g *gather[K, V, R]) refuse(err error) {
+func (g *batcher[K, V, R]) refuse(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range g.queue {

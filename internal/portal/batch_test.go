@@ -16,7 +16,7 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// recorder is the far end of a gather: it keeps what was sent and answers each
+// recorder is the far end of a batcher: it keeps what was sent and answers each
 // record with its own value.
 type recorder struct {
 	latency time.Duration
@@ -72,7 +72,7 @@ func (r *recorder) sizes() []int {
 	return sizes
 }
 
-func (r *recorder) gather(shared bool) *gather[string, int, string] {
+func (r *recorder) batcher(shared bool) *batcher[string, int, string] {
 	r.began = time.Now()
 	if r.plenty == (bridge.Grant{}) {
 		r.plenty = bridge.Grant{OK: true, Left: 110, Limit: 110}
@@ -86,7 +86,7 @@ func TestGather_firstCallOfAQuietSpellGoesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{}
-		g := r.gather(true)
+		g := r.batcher(true)
 		for i := range 3 {
 			if _, err := g.do(t.Context(), key(i), i); err != nil {
 				t.Fatal(err)
@@ -115,7 +115,7 @@ func TestGather_laterCallsCollectForTheGap(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := &recorder{plenty: tt.grant}
-				g := r.gather(true)
+				g := r.batcher(true)
 				var callers sync.WaitGroup
 				for i := range 21 {
 					callers.Go(func() {
@@ -141,7 +141,7 @@ func TestGather_fullBatchWaitsForNoGap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{latency: time.Second}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		callers.Go(func() { _, _ = g.do(t.Context(), "first", 0) })
 		synctest.Wait()
@@ -163,7 +163,7 @@ func TestGather_callersStillJoinWhileTheTokenIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{tokenAt: 2 * time.Second}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		for i := range 10 {
 			callers.Go(func() {
@@ -182,7 +182,7 @@ func TestGather_readsOfOneKeyShareOneAnswerUnlessItIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{tokenAt: 10 * time.Millisecond, latency: time.Second}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		for i := range 3 {
 			callers.Go(func() { _, _ = g.do(t.Context(), "same", i) })
@@ -202,7 +202,7 @@ func TestGather_writesOfOneKeyGoOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{latency: 3 * time.Second}
-		g := r.gather(false)
+		g := r.batcher(false)
 		var callers sync.WaitGroup
 		for i := range 4 {
 			callers.Go(func() {
@@ -235,7 +235,7 @@ func TestGather_callerWhoseContextEndsIsLetGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{tokenAt: 10 * time.Second}
-		g := r.gather(false)
+		g := r.batcher(false)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var callers sync.WaitGroup
@@ -264,7 +264,7 @@ func TestGather_endedContextNeverJoins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{}
-		g := r.gather(true)
+		g := r.batcher(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := g.do(ctx, "k", 1); !errors.Is(err, context.Canceled) {
@@ -282,7 +282,7 @@ func TestGather_everybodyLearnsThatThereIsNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		denied := &bridge.Error{Kind: bridge.Throttled, Op: "test", RetryAfter: time.Hour}
 		r := &recorder{tokenAt: time.Second, deny: denied}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		for i := range 250 {
 			callers.Go(func() {
@@ -310,7 +310,7 @@ func TestGather_recordWithoutAnAnswerFailsAlone(t *testing.T) {
 			delete(out, "lost")
 			return out
 		}}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		callers.Go(func() {
 			if _, err := g.do(t.Context(), "lost", 1); !errors.Is(err, errNoAnswer) {
@@ -330,7 +330,7 @@ func TestGather_deadHubSpotIsSentFewBatchesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{latency: time.Hour}
-		g := r.gather(true)
+		g := r.batcher(true)
 		var callers sync.WaitGroup
 		for i := range 1500 {
 			callers.Go(func() { _, _ = g.do(t.Context(), key(i), i) })
@@ -351,7 +351,7 @@ func TestGather_closeAnswersEverybodyWithoutGapsAndRefusesNewcomers(t *testing.T
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{latency: time.Second}
-		g := r.gather(false)
+		g := r.batcher(false)
 		var callers sync.WaitGroup
 		for i := range 30 {
 			callers.Go(func() {
@@ -417,7 +417,7 @@ func TestGather_everyCallerGetsItsOwnAnswer(t *testing.T) {
 // play lets the callers arrive and returns what went wrong for them. It ends
 // only when all goroutines have, or synctest reports a deadlock.
 func play(ctx context.Context, r *recorder, shared bool, arrivals []arrival) []string {
-	g := r.gather(shared)
+	g := r.batcher(shared)
 	var (
 		mu      sync.Mutex
 		wrong   []string

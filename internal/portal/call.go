@@ -43,7 +43,7 @@ type turn struct {
 }
 
 // call makes one HubSpot call under the portal's budget. This is the one place
-// where calls are repeated: with repeatable set, a blip is tried again twice.
+// where calls are repeated: with repeatable set, a transient is tried again twice.
 // A call that creates something is never repeatable: without an answer nobody
 // knows whether it happened, and the caller has to look first.
 func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable bool, do func(context.Context) (R, error)) (R, error) {
@@ -61,7 +61,7 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 			return result, nil
 		case bridge.KindOf(err) == bridge.Throttled:
 			return none, p.pause(ctx, err)
-		case repeatable && blip(err):
+		case repeatable && transient(err):
 			return none, retry.RetryableError(err)
 		default:
 			return none, err
@@ -69,10 +69,10 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 	})
 }
 
-// blip tells a fault that is likely gone a moment later: a connection that
+// transient tells a fault that is likely gone a moment later: a connection that
 // broke, or one bad gateway. A call that ran into its timeout is none: it has
 // cost its caller long enough.
-func blip(err error) bool {
+func transient(err error) bool {
 	var failure *bridge.Error
 	if !errors.As(err, &failure) || failure.Kind != bridge.Unavailable {
 		return false

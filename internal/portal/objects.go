@@ -13,7 +13,7 @@ import (
 
 const (
 	opReadObjects      = "hubspot.batch_read_objects"
-	opReadLinks        = "hubspot.batch_read_links"
+	opReadLinks        = "hubspot.batch_read_associations"
 	opObjectProperties = "hubspot.object_properties"
 	opForms            = "hubspot.forms"
 	opSubmissions      = "hubspot.submissions"
@@ -22,7 +22,7 @@ const (
 // records is the part of hubspot.Client that reads what triggers look at.
 type records interface {
 	BatchReadObjects(ctx context.Context, t bridge.ObjectType, ids, props []string) (found map[string]hubspot.Object, missing []string, err error)
-	BatchReadLinks(ctx context.Context, from, to bridge.ObjectType, in []hubspot.LinkInput) (map[string]hubspot.Links, error)
+	BatchReadAssociations(ctx context.Context, from, to bridge.ObjectType, in []hubspot.AssociationInput) (map[string]hubspot.Associations, error)
 	ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]hubspot.Property, error)
 	Forms(ctx context.Context, after string) (forms []hubspot.Form, next string, err error)
 	Submissions(ctx context.Context, formID, after string) (submissions []hubspot.Submission, next string, err error)
@@ -36,8 +36,8 @@ type objectKey struct {
 }
 
 func (p *Portal) gatherObjects() {
-	p.objects = map[bridge.ObjectType]*gather[objectKey, struct{}, bridge.Object]{}
-	p.links = map[bridge.ObjectType]*gather[string, struct{}, []string]{}
+	p.objects = map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]{}
+	p.links = map[bridge.ObjectType]*batcher[string, struct{}, []string]{}
 	for _, t := range bridge.ObjectTypes() {
 		p.objects[t] = newGather(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[objectKey, struct{}]) map[objectKey]outcome[bridge.Object] {
 			return p.readObjects(ctx, t, keysOf(batch))
@@ -106,11 +106,11 @@ func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []st
 	rest := ids
 	for len(rest) > 0 {
 		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string][]string, error) {
-			in := make([]hubspot.LinkInput, len(ids))
+			in := make([]hubspot.AssociationInput, len(ids))
 			for i, id := range ids {
-				in[i] = hubspot.LinkInput{ID: id, After: after[id]}
+				in[i] = hubspot.AssociationInput{ID: id, After: after[id]}
 			}
-			links, err := p.client.BatchReadLinks(ctx, from, bridge.ObjectContact, in)
+			links, err := p.client.BatchReadAssociations(ctx, from, bridge.ObjectContact, in)
 			if err != nil {
 				return nil, err
 			}

@@ -4,7 +4,7 @@
 // apart until the bad record is alone.
 //
 // Every HTTP call costs exactly one token of the budget, quick repeats and
-// halves of a split included. What lasts longer than a blip is returned with
+// halves of a split included. What lasts longer than a transient is returned with
 // its kind: retrying is Temporal's.
 package portal
 
@@ -50,11 +50,11 @@ type Portal struct {
 
 	bulkTurn chan struct{} // holds one: the bulk caller who asks the budget
 
-	reads   *gather[string, struct{}, bridge.Contact]
-	writes  *gather[string, bridge.Properties, struct{}]
-	objects map[bridge.ObjectType]*gather[objectKey, struct{}, bridge.Object]
-	links   map[bridge.ObjectType]*gather[string, struct{}, []string] // to contacts, by the type of what they are linked to
-	pages   *gather[pageKey, struct{}, SubmissionPage]
+	reads   *batcher[string, struct{}, bridge.Contact]
+	writes  *batcher[string, bridge.Properties, struct{}]
+	objects map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]
+	links   map[bridge.ObjectType]*batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
+	pages   *batcher[pageKey, struct{}, SubmissionPage]
 }
 
 // Option adjusts a Portal when it is made.

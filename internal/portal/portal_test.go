@@ -150,7 +150,7 @@ func TestCall_tooManyRequestsPauseTheWholePortal(t *testing.T) {
 }
 
 func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
-	blip := &bridge.Error{Kind: bridge.Unavailable, Op: "test", Err: errors.New("connection reset")}
+	transient := &bridge.Error{Kind: bridge.Unavailable, Op: "test", Err: errors.New("connection reset")}
 	gateway := &bridge.Error{Kind: bridge.Unavailable, Op: "test", Status: 502}
 	tests := map[string]struct {
 		failures []error
@@ -158,15 +158,15 @@ func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
 		calls    int
 		ok       bool
 	}{
-		"a broken connection is tried again":         {[]error{blip}, "live update", 2, true},
-		"one bad gateway, then a broken connection":  {[]error{gateway, blip}, "live update", 3, true},
-		"three blips are more than a blip":           {[]error{blip, blip, blip, blip}, "live update", 3, false},
+		"a broken connection is tried again":         {[]error{transient}, "live update", 2, true},
+		"one bad gateway, then a broken connection":  {[]error{gateway, transient}, "live update", 3, true},
+		"three blips are more than a transient":      {[]error{transient, transient, transient, transient}, "live update", 3, false},
 		"an overloaded HubSpot is left to Temporal":  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Status: 503}}, "live update", 1, false},
 		"a timeout has cost enough":                  {[]error{&bridge.Error{Kind: bridge.Unavailable, Op: "test", Err: context.DeadlineExceeded}}, "live update", 1, false},
 		"what nobody classified is left to Temporal": {[]error{errors.New("odd")}, "live update", 1, false},
-		"a create is never repeated blindly":         {[]error{blip}, "create", 1, false},
-		"a bulk write has time to look first":        {[]error{blip}, "bulk update", 1, false},
-		"a bulk read is tried again":                 {[]error{blip}, "bulk read", 2, true},
+		"a create is never repeated blindly":         {[]error{transient}, "create", 1, false},
+		"a bulk write has time to look first":        {[]error{transient}, "bulk update", 1, false},
+		"a bulk read is tried again":                 {[]error{transient}, "bulk read", 2, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
 					t.Errorf("%v after %d calls; want success %v after %d", err, len(c.made), tt.ok, tt.calls)
 				}
 				if took := time.Since(began); took >= time.Second {
-					t.Errorf("repeats took %v, longer than a blip", took)
+					t.Errorf("repeats took %v, longer than a transient", took)
 				}
 			})
 		})

@@ -18,7 +18,7 @@ func TestTally_countsEveryCall(t *testing.T) {
 	c.fail = func(op string, keys []string) error {
 		if op == opRead && len(keys) == 50 && refused {
 			refused = false
-			return &bridge.Error{Kind: bridge.Unavailable, Op: op} // a blip
+			return &bridge.Error{Kind: bridge.Unavailable, Op: op} // a transient
 		}
 		return nil
 	}

@@ -81,7 +81,7 @@ func (b *Budget) Acquire(ctx context.Context, portalID int64, lane bridge.Lane) 
 	var grant bridge.Grant
 	err := pgx.BeginTxFunc(ctx, b.store.pool, beginBudget, func(tx pgx.Tx) error {
 		var (
-			state tokens
+			state budgetWindow
 			now   time.Time
 			batch pgx.Batch
 		)

@@ -16,7 +16,7 @@ import (
 // waits.
 type simulation struct {
 	opts   store.BudgetOptions
-	tokens store.Tokens
+	window store.BudgetWindow
 	now    time.Time
 	grants []time.Time
 }
@@ -26,7 +26,7 @@ func simulate(opts store.BudgetOptions) *simulation {
 }
 
 func (s *simulation) ask(lane bridge.Lane) bridge.Grant {
-	g := store.Decide(s.opts, &s.tokens, s.now, lane)
+	g := store.Decide(s.opts, &s.window, s.now, lane)
 	if g.OK {
 		s.grants = append(s.grants, s.now)
 	}

@@ -1,7 +1,7 @@
 package store
 
-// Tokens lets the tests of the budget's rules run on a clock of their own.
-type Tokens = tokens
+// BudgetWindow lets the tests of the budget's rules run on a clock of their own.
+type BudgetWindow = budgetWindow
 
 // MatchRows is how many rows a page to be matched has.
 const MatchRows = matchRows
@@ -13,8 +13,8 @@ var (
 
 // What becomes of a connection's tables when it ends.
 var (
-	ForgottenWith = forgottenWith
-	KeptAfter     = keptAfter
+	DeletedTables  = deletedTables
+	RetainedTables = retainedTables
 )
 
 // SealedColumns are what Reseal knows, as table.column.

@@ -110,18 +110,18 @@ func TestWish_aPausedConnectionsMassSyncPauses(t *testing.T) {
 	d := newDatabase(t)
 	run, _, err := d.BeginMass(t.Context(), d.conn.ID, false)
 	must(t, err)
-	want := func(want store.Wish) {
+	want := func(want store.Desired) {
 		t.Helper()
-		wish, err := d.Wish(t.Context(), run.ID)
+		desired, err := d.Desired(t.Context(), run.ID)
 		must(t, err)
 		p, err := d.MassProgress(t.Context(), d.conn.ID, 0)
 		must(t, err)
-		if wish != want || p.Wish != want {
-			t.Errorf("wish %q, shown %q, want %q", wish, p.Wish, want)
+		if desired != want || p.Desired != want {
+			t.Errorf("desired %q, shown %q, want %q", desired, p.Desired, want)
 		}
 	}
 	must(t, d.SetPaused(t.Context(), d.conn.ID, true))
-	want(store.WishPause)
-	must(t, d.SetWish(t.Context(), run.ID, store.WishCancel))
-	want(store.WishCancel)
+	want(store.DesiredPaused)
+	must(t, d.SetDesired(t.Context(), run.ID, store.DesiredCancelled))
+	want(store.DesiredCancelled)
 }

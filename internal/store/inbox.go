@@ -81,14 +81,14 @@ func (s *Store) AppendEvents(ctx context.Context, events []Event) (int, error) {
 		occurred    = make([]time.Time, n)
 		keys        = make([]string, n)
 		echoes      = make([]bool, n)
-		heirs       = make([]string, n)
+		survivors   = make([]string, n)
 	)
 	for i, e := range events {
 		connections[i], contacts[i], kinds[i], properties[i] = e.ConnectionID, e.ContactID, string(e.Kind), e.Property
 		occurred[i], keys[i], echoes[i] = e.OccurredAt, e.DedupeKey, e.Echo
-		heirs[i] = e.MergedInto
+		survivors[i] = e.MergedInto
 	}
-	tag, err := s.pool.Exec(ctx, insertEvents, connections, contacts, kinds, properties, occurred, keys, echoes, heirs)
+	tag, err := s.pool.Exec(ctx, insertEvents, connections, contacts, kinds, properties, occurred, keys, echoes, survivors)
 	return int(tag.RowsAffected()), wrap(err, "append_events")
 }
 

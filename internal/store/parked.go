@@ -51,7 +51,7 @@ func parking(item bridge.ParkedItem) (string, []any) {
 		statement = parkParticipant
 	}
 	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID, item.TrackedEventID,
-		item.Cause, item.Advice, storable(item.Words)}
+		item.Cause, item.Advice, storable(item.VendorMessage)}
 }
 
 func park(ctx context.Context, q queryer, item bridge.ParkedItem) (id int64, err error) {
@@ -78,7 +78,7 @@ const parkedColumns = "id, connection_id, contact_id, account_id, user_id, coale
 
 func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
 	var p bridge.ParkedItem
-	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.TrackedEventID, &p.Cause, &p.Advice, &p.Words, &p.ParkedAt)
+	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.TrackedEventID, &p.Cause, &p.Advice, &p.VendorMessage, &p.ParkedAt)
 	return p, err
 }
 

@@ -21,11 +21,11 @@ func (d database) mustPark(t *testing.T, item bridge.ParkedItem) int64 {
 func TestPark_oneOpenItemPerSubjectAndCause(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	contact := bridge.ParkedItem{ContactID: "101", Cause: bridge.CauseRefusedByAdvocate, Advice: "Fix the email.", Words: "bad email"}
-	participant := bridge.ParkedItem{AccountID: "a", UserID: "u", Cause: bridge.CauseRefusedByHubSpot, Advice: "Fix it.", Words: "bad\x00 na\xffme"}
+	contact := bridge.ParkedItem{ContactID: "101", Cause: bridge.CauseRefusedByAdvocate, Advice: "Fix the email.", VendorMessage: "bad email"}
+	participant := bridge.ParkedItem{AccountID: "a", UserID: "u", Cause: bridge.CauseRefusedByHubSpot, Advice: "Fix it.", VendorMessage: "bad\x00 na\xffme"}
 	first, second := d.mustPark(t, contact), d.mustPark(t, participant)
 
-	contact.Words, participant.Words = "still bad", "still bad, too"
+	contact.VendorMessage, participant.VendorMessage = "still bad", "still bad, too"
 	if again := d.mustPark(t, contact); again != first {
 		t.Errorf("a second item for the contact: %d beside %d", again, first)
 	}
@@ -43,11 +43,11 @@ func TestPark_oneOpenItemPerSubjectAndCause(t *testing.T) {
 func TestPark_takesWordsThatAreNotText(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	id := d.mustPark(t, bridge.ParkedItem{ContactID: "101", Cause: bridge.CauseHalfPair, Words: "a\x00b\xffc"})
+	id := d.mustPark(t, bridge.ParkedItem{ContactID: "101", Cause: bridge.CauseHalfPair, VendorMessage: "a\x00b\xffc"})
 	item, err := d.ParkedItem(t.Context(), id)
 	must(t, err)
-	if item.Words != "abc" {
-		t.Errorf("words %q", item.Words)
+	if item.VendorMessage != "abc" {
+		t.Errorf("words %q", item.VendorMessage)
 	}
 }
 

@@ -17,10 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"advocatesync/internal/intake"
 	"advocatesync/internal/portal"
+	"advocatesync/internal/relay"
 	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
-	"advocatesync/internal/webhook"
 	"advocatesync/internal/wiring"
 )
 
@@ -67,13 +68,13 @@ func (c catalogue) Unregister(prometheus.Collector) bool { return false }
 func ours() catalogue {
 	c, log := catalogue{}, slog.New(slog.DiscardHandler)
 	s := (*store.Store)(nil)
-	webhook.NewHandler(webhook.HandlerConfig{Inbox: s, Triggers: wiring.NewTriggers(s, log), Metrics: c, Log: log, Now: time.Now})
-	webhook.NewAdvocateHandler(webhook.AdvocateConfig{Inbox: s, HTTP: http.DefaultClient, Metrics: c, Log: log, Now: time.Now})
-	webhook.NewRelayMetrics(c)
-	webhook.NewAdvocateRelay(webhook.AdvocateRelayConfig{Metrics: c, Log: log, Now: time.Now})
+	intake.NewHandler(intake.HandlerConfig{Inbox: s, Triggers: wiring.NewTriggers(s, log), Metrics: c, Log: log, Now: time.Now})
+	intake.NewAdvocateHandler(intake.AdvocateConfig{Inbox: s, HTTP: http.DefaultClient, Metrics: c, Log: log, Now: time.Now})
+	relay.NewMetrics(c)
+	relay.NewAdvocate(relay.AdvocateConfig{Metrics: c, Log: log, Now: time.Now})
 	portal.NewMetrics(c)
 	telemetry.ContactLag(c)
-	telemetry.Figures(c, func(context.Context) ([]store.Figures, error) { return nil, nil }, 110, log)
+	telemetry.ConnectionMetrics(c, func(context.Context) ([]store.ConnectionMetrics, error) { return nil, nil }, 110, log)
 	return c
 }
 

@@ -16,17 +16,17 @@ const figuresTimeout = 5 * time.Second
 
 // figures shows how every connection stands whenever Prometheus asks.
 type figures struct {
-	read  func(context.Context) ([]store.Figures, error)
+	read  func(context.Context) ([]store.ConnectionMetrics, error)
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
 	active, waiting, sinceReport, budget, paused, parked, tracked, massActive, massRows, massTotal *prometheus.Desc
 }
 
-// Figures registers a connection's standing with reg, as read tells it at each
+// ConnectionMetrics registers a connection's standing with reg, as read tells it at each
 // scrape. Every process that registers it shows the same numbers, so queries take
 // the maximum. limit is how many calls a HubSpot portal grants in 10 s.
-func Figures(reg prometheus.Registerer, read func(context.Context) ([]store.Figures, error), limit int, log *slog.Logger) {
+func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]store.ConnectionMetrics, error), limit int, log *slog.Logger) {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("advocatesync_"+name, help, append([]string{"connection"}, labels...), nil)
 	}

@@ -101,8 +101,8 @@ func TestStart_sendsEverythingToTheCollectorThatTheEnvironmentNames(t *testing.T
 func TestFigures_showEveryConnectionByItsIDAlone(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	telemetry.Figures(registry, func(context.Context) ([]store.Figures, error) {
-		return []store.Figures{{
+	telemetry.ConnectionMetrics(registry, func(context.Context) ([]store.ConnectionMetrics, error) {
+		return []store.ConnectionMetrics{{
 			ConnectionID: "c1", Active: true, WaitingEvents: 3, SinceReport: time.Minute, CallsInWindow: 55,
 			Parked: map[string]int64{"half_pair": 2}, MassSync: true, MassSyncRows: store.Counts{Total: 10, Updated: 4},
 		}}, nil
@@ -127,7 +127,7 @@ advocatesync_report_lag_seconds{connection="c1"} 60
 func TestFigures_areMissingNotZeroWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	telemetry.Figures(registry, func(context.Context) ([]store.Figures, error) { return nil, errors.New("away") }, 110, slog.New(slog.DiscardHandler))
+	telemetry.ConnectionMetrics(registry, func(context.Context) ([]store.ConnectionMetrics, error) { return nil, errors.New("away") }, 110, slog.New(slog.DiscardHandler))
 	if families, err := registry.Gather(); err != nil || len(families) != 0 {
 		t.Errorf("%v, %v", families, err)
 	}

@@ -53,9 +53,9 @@ type connections interface {
 	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
 }
 
-// Links opens connections. The clients of one connection are built once per
+// Connections opens connections. The clients of one connection are built once per
 // process and credentials, because its batches and limits live in them.
-type Links struct {
+type Connections struct {
 	vendors Vendors
 	store   connections
 	tokens  *oauth.Tokens
@@ -75,10 +75,10 @@ type clients struct {
 	impact   *impact.Client
 }
 
-// NewLinks returns links over the store. The budget is what all workers share.
-func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger) *Links {
+// NewConnections returns links over the store. The budget is what all workers share.
+func NewConnections(vendors Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger) *Connections {
 	app := hubspot.NewOAuth(vendors.HubSpot, vendors.App, &http.Client{Timeout: tokenTimeout})
-	return &Links{
+	return &Connections{
 		vendors: vendors, store: s, tokens: oauth.NewTokens(s, app, time.Now), budget: budget,
 		metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{},
 		impact: &http.Client{Transport: outbound.NewLimiter(answering(), outbound.AtMost(vendors.ImpactConcurrency))},
@@ -86,20 +86,20 @@ func NewLinks(vendors Vendors, s connections, budget *store.Budget, metrics prom
 }
 
 // Open returns the connection with its settings as they are now. The error is
-// bridge.ErrHeld while its work waits.
-func (l *Links) Open(ctx context.Context, connectionID string) (activities.Link, error) {
+// bridge.ErrSuspended while its work waits.
+func (l *Connections) Open(ctx context.Context, connectionID string) (activities.ConnectionClients, error) {
 	connection, err := l.store.Connection(ctx, connectionID)
 	if err == nil {
 		err = connection.MayWork()
 	}
 	if err != nil {
-		return activities.Link{}, err
+		return activities.ConnectionClients{}, err
 	}
 	c, err := l.clients(ctx, connection)
 	if err != nil {
-		return activities.Link{}, err
+		return activities.ConnectionClients{}, err
 	}
-	return activities.Link{
+	return activities.ConnectionClients{
 		Connection: connection,
 		Sharing:    bridge.Program{ID: connection.Program, Tenant: connection.Tenant, BaseURL: l.vendors.Advocate.String()},
 		HubSpot:    c.portal,
@@ -110,7 +110,7 @@ func (l *Links) Open(ctx context.Context, connectionID string) (activities.Link,
 
 // clients returns the connection's clients, building them anew when its
 // credentials have changed.
-func (l *Links) clients(ctx context.Context, connection bridge.Connection) (*clients, error) {
+func (l *Connections) clients(ctx context.Context, connection bridge.Connection) (*clients, error) {
 	credentials, revision, err := l.store.Credentials(ctx, connection.ID)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (l *Links) clients(ctx context.Context, connection bridge.Connection) (*cli
 	return c, nil
 }
 
-func (l *Links) build(connection bridge.Connection, credentials store.Credentials) *clients {
+func (l *Connections) build(connection bridge.Connection, credentials store.Credentials) *clients {
 	hub := oauth.Client(l.vendors.HubSpot, l.tokens, connection.ID, credentials.HubSpotToken, vendorTimeout)
 	// The client's own timeout would count the wait for a free slot, and cut
 	// long downloads; an answer that does not begin is what must not last.
@@ -160,7 +160,7 @@ func answering() http.RoundTripper {
 
 // Observe marks the connection when a vendor refuses its credentials, or a part
 // of its work, and clears the mark once that vendor works again.
-func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err error, worked ...activities.Vendor) {
+func (l *Connections) Observe(ctx context.Context, connection bridge.Connection, err error, worked ...activities.Vendor) {
 	status, reason := connection.Status, connection.StatusReason
 	var refusal *bridge.Error
 	switch {
@@ -186,7 +186,7 @@ func (l *Links) Observe(ctx context.Context, connection bridge.Connection, err e
 }
 
 // Close lets the calls under way finish.
-func (l *Links) Close() {
+func (l *Connections) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.open {

@@ -31,7 +31,7 @@ func newLab(t *testing.T) *lab {
 	id := s.CreateContact(t, map[string]string{"email": "ann@shop.example"})
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
-	contacts := activities.NewContacts(s.Links, s.Store, s.Store.Hasher(), time.Minute, time.Now)
+	contacts := activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), time.Minute, time.Now)
 	env.RegisterActivity(contacts)
 	return &lab{System: s, look: func(hints bridge.Hints) (result activities.SyncContactResult, err error) {
 		value, err := env.ExecuteActivity(contacts.SyncContact, activities.SyncContactInput{
@@ -87,7 +87,7 @@ func TestRefusedCredentials_workWaitsInTheInboxAndGoesOnByItself(t *testing.T) {
 		t.Fatalf("status = %s, want unauthorized", got)
 	}
 	result, err := l.look(created) // as Temporal tries again
-	if err != nil || result.Reason != bridge.ReasonHeld {
+	if err != nil || result.Reason != bridge.ReasonSuspended {
 		t.Fatalf("decided %+v, error %v, want it held", result, err)
 	}
 	if heard := l.relayed(t); len(heard) != 0 {
@@ -146,7 +146,7 @@ func TestPausedConnection_aLookGoesBackToTheInbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.HubSpot.ResetCounts()
-	if result, err := l.look(created); err != nil || result.Reason != bridge.ReasonHeld {
+	if result, err := l.look(created); err != nil || result.Reason != bridge.ReasonSuspended {
 		t.Fatalf("decided %+v, error %v, want it held", result, err)
 	}
 	if n := l.HubSpot.Counts().Total; n != 0 {

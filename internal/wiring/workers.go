@@ -31,23 +31,23 @@ type Workers []worker.Worker
 
 // NewWorkers registers all workflows and activities on their queues. hold is
 // how long deletions are held; more interceptors watch the activities.
-func NewWorkers(c client.Client, s *store.Store, links *Links, hold time.Duration, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
+func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold time.Duration, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
-	live.RegisterActivity(activities.NewContacts(links, s, s.Hasher(), hold, time.Now))
-	tracking := activities.NewTracking(links, NewTriggers(s, links.log), s, s.Hasher(), activities.VerdictAfter, time.Now)
+	live.RegisterActivity(activities.NewContacts(connections, s, s.Hasher(), hold, time.Now))
+	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), activities.VerdictAfter, time.Now)
 	live.RegisterActivity(tracking)
 
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))
-	bulk.RegisterActivity(activities.NewExports(links, s))
-	bulk.RegisterActivity(activities.NewPages(links, s, s.Hasher()))
-	bulk.RegisterActivity(activities.NewRetries(links, s))
+	bulk.RegisterActivity(activities.NewExports(connections, s))
+	bulk.RegisterActivity(activities.NewPages(connections, s, s.Hasher()))
+	bulk.RegisterActivity(activities.NewRetries(connections, s))
 	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
-	bulk.RegisterActivity(activities.NewPrograms(links, s))
+	bulk.RegisterActivity(activities.NewPrograms(connections, s))
 	bulk.RegisterActivity(tracking)
 
 	few := options(d, more)
-	few.MaxConcurrentActivityExecutionSize = max(links.vendors.ImpactConcurrency, 1)
+	few.MaxConcurrentActivityExecutionSize = max(connections.vendors.ImpactConcurrency, 1)
 	few.DisableWorkflowWorker = true
 	calls := worker.New(c, workflows.ImpactTaskQueue, few)
 	calls.RegisterActivity(tracking)

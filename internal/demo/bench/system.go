@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"advocatesync/internal/demo/crowd"
+	"advocatesync/internal/demo/seed"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
@@ -26,7 +26,7 @@ const ceiling = 1100.0 // records a second
 // system is one running stack and what the bench needs of it.
 type system struct {
 	*stack.Stack
-	vendors crowd.Vendors
+	vendors seed.Vendors
 	store   *store.Store
 }
 
@@ -50,7 +50,7 @@ func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*sys
 	if err != nil {
 		return err
 	}
-	s := &system{Stack: stacked, vendors: crowd.Vendors{HubSpot: stacked.HubSpotURL, Advocate: stacked.AdvocateURL}}
+	s := &system{Stack: stacked, vendors: seed.Vendors{HubSpot: stacked.HubSpotURL, Advocate: stacked.AdvocateURL}}
 	defer func() {
 		if s.store != nil {
 			s.store.Close()
@@ -66,7 +66,7 @@ func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*sys
 // measured is one mass sync as seen from outside.
 type measured struct {
 	store.Progress
-	traffic crowd.Traffic // at HubSpot
+	traffic seed.Traffic // at HubSpot
 
 	whole  time.Duration // from asking for it until its end
 	apply  time.Duration // from the first contact written until the last

@@ -9,8 +9,8 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/demo/stack"
+	"advocatesync/internal/relay"
 	"advocatesync/internal/store"
-	"advocatesync/internal/webhook"
 	"advocatesync/workflows"
 )
 
@@ -75,7 +75,7 @@ func TestAdvocateWebhooks_bringParticipantsForward(t *testing.T) {
 func TestAdvocateWebhooks_tellTheReportThatWaits(t *testing.T) {
 	s := start(t, stack.Options{ReportInterval: 24 * time.Hour})
 	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ExportDelay = advocatetest.Span(time.Hour) })
-	reports := webhook.NewReports(s.Temporal)
+	reports := relay.NewReports(s.Temporal)
 	if err := reports.StartReport(t.Context(), s.ConnectionID); err != nil {
 		t.Fatal(err)
 	}

@@ -173,8 +173,8 @@ func TestConsent_uninstallAndReturn(t *testing.T) {
 		return status == "unauthorized"
 	})
 	eve := o.create(t, "eve@other.example")
-	zoe := s.createContact(t, map[string]string{"email": "zoe@crowd.example"})
-	eventually(t, patience, "the other portal's contact is in step", func() bool { return s.inStep(zoe, "zoe@crowd.example") })
+	zoe := s.createContact(t, map[string]string{"email": "zoe@seed.example"})
+	eventually(t, patience, "the other portal's contact is in step", func() bool { return s.inStep(zoe, "zoe@seed.example") })
 	var waiting struct {
 		Events int `json:"waiting_events"`
 		Parked int `json:"parked_items"`

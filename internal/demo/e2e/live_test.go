@@ -11,7 +11,7 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 )
 
-func person(i int) string { return fmt.Sprintf("person%d@crowd.example", i) }
+func person(i int) string { return fmt.Sprintf("person%d@seed.example", i) }
 
 // 200 contacts created at once: HubSpot's calls are shared among them, its
 // limit is never hit, and each has its fields back. The times are printed.

@@ -9,7 +9,7 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/demo/crowd"
+	"advocatesync/internal/demo/seed"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/store"
@@ -28,7 +28,7 @@ func TestMassSync_partialFailures(t *testing.T) {
 		if i >= bad {
 			// Shares the email of somebody whom HubSpot does not know yet, who
 			// comes first in the export and so gets the contact.
-			u.Email = crowd.Email(people/2 + 1 + 2*(i-bad))
+			u.Email = seed.Email(people/2 + 1 + 2*(i-bad))
 		}
 		return u
 	})
@@ -79,7 +79,7 @@ func (m *mass) wantParked(t *testing.T, want map[bridge.Cause]int) {
 	got := map[bridge.Cause]int{}
 	for _, item := range items {
 		got[item.Cause]++
-		if item.Advice == "" || item.Cause == bridge.CauseRefusedByHubSpot && item.Words == "" {
+		if item.Advice == "" || item.Cause == bridge.CauseRefusedByHubSpot && item.VendorMessage == "" {
 			t.Errorf("parked without a reason: %+v", item)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/demo/crowd"
+	"advocatesync/internal/demo/seed"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/store"
@@ -32,11 +32,11 @@ func massRecords(t *testing.T, few int) int {
 	return n
 }
 
-// mass is a system with a crowd: the first half mapped, with old values on
+// mass is a system with a seed: the first half mapped, with old values on
 // their contacts; of the others, HubSpot knows every other one by email.
 type mass struct {
 	*system
-	crowd  crowd.Vendors
+	seed   seed.Vendors
 	store  *store.Store
 	people int
 }
@@ -45,7 +45,7 @@ func startMass(t *testing.T, people int, opts stack.Options) *mass {
 	t.Helper()
 	opts.ReportInterval = 24 * time.Hour // a report would do some of the work
 	s := start(t, opts)
-	m := &mass{system: s, crowd: crowd.Vendors{HubSpot: s.HubSpotURL, Advocate: s.AdvocateURL}, people: people}
+	m := &mass{system: s, seed: seed.Vendors{HubSpot: s.HubSpotURL, Advocate: s.AdvocateURL}, people: people}
 	var err error
 	if m.store, err = s.Store(t.Context()); err != nil {
 		t.Fatal(err)
@@ -53,9 +53,9 @@ func startMass(t *testing.T, people int, opts stack.Options) *mass {
 	t.Cleanup(m.store.Close)
 	half := people / 2
 	for _, err := range []error{
-		m.crowd.Mapped(t.Context(), half, s.DatabaseURL(), s.ConnectionID),
-		m.crowd.Participants(t.Context(), half, people),
-		m.crowd.Contacts(t.Context(), half, people, 2, nil),
+		m.seed.Mapped(t.Context(), half, s.DatabaseURL(), s.ConnectionID),
+		m.seed.Participants(t.Context(), half, people),
+		m.seed.Contacts(t.Context(), half, people, 2, nil),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -105,12 +105,12 @@ func (m *mass) everybodyInStep(t *testing.T) {
 	t.Helper()
 	missing, differing := 0, 0
 	for i := range m.people {
-		record, found := m.portal.ContactByEmail(crowd.Email(i))
+		record, found := m.portal.ContactByEmail(seed.Email(i))
 		if !found {
 			missing++
 			continue
 		}
-		user, _ := m.tenant.User(crowd.ParticipantID(i), crowd.ParticipantID(i))
+		user, _ := m.tenant.User(seed.ParticipantID(i), seed.ParticipantID(i))
 		want := bridge.SharedProperties(bridge.Participant{
 			AccountID: user.AccountID, UserID: user.ID,
 			ReferralCode: user.ReferralCodes[stack.Program], ShareLink: user.ShareLinks[stack.Program],
@@ -185,7 +185,7 @@ func (m *mass) progresses(t *testing.T, since string) {
 	t.Logf("%5.2f s after %s contacts are written", time.Since(began).Seconds(), since)
 }
 
-// A dry run of the crowd writes nothing, and foretells what the mass sync after
+// A dry run of the seed writes nothing, and foretells what the mass sync after
 // it does and how many calls that takes.
 func TestMassSync_doesWhatItsDryRunForetold(t *testing.T) {
 	people := massRecords(t, 2000)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"advocatesync/internal/demo/crowd"
+	"advocatesync/internal/demo/seed"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/hubspot/hubspottest"
 )
@@ -51,7 +51,7 @@ func TestOperator_massSync(t *testing.T) {
 		}
 	}
 	m.everybodyInStep(t)
-	o.wantNothingPersonal(t, []string{crowd.Email(1), crowd.ParticipantID(1), "crowd.example"})
+	o.wantNothingPersonal(t, []string{seed.Email(1), seed.ParticipantID(1), "seed.example"})
 }
 
 func (o *operating) rehearses(t *testing.T) {

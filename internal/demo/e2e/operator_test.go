@@ -86,11 +86,11 @@ type shown struct {
 }
 
 type item struct {
-	ID        int64  `json:"id"`
-	ContactID string `json:"contact_id"`
-	Cause     string `json:"cause"`
-	Advice    string `json:"advice"`
-	Words     string `json:"words"`
+	ID            int64  `json:"id"`
+	ContactID     string `json:"contact_id"`
+	Cause         string `json:"cause"`
+	Advice        string `json:"advice"`
+	VendorMessage string `json:"words"`
 }
 
 // answer runs a command and reads its JSON.
@@ -209,7 +209,7 @@ func (o *operating) retries(t *testing.T) {
 	ofParticipant := o.parked(t, bridge.CauseRefusedByHubSpot, "")
 	contact := o.createContact(t, map[string]string{"email": person(2)})
 	ofContact := o.parked(t, bridge.CauseRefusedByHubSpot, contact)
-	if !strings.Contains(ofContact.Words, bridge.PropShareLink) || ofParticipant.Advice == "" {
+	if !strings.Contains(ofContact.VendorMessage, bridge.PropShareLink) || ofParticipant.Advice == "" {
 		t.Errorf("the items do not help: %+v, %+v", ofContact, ofParticipant)
 	}
 	if view := answer[shown](t, o, "contact show "+contact); view.State != "parked" || len(view.Parked) != 1 || view.Parked[0] != ofContact {

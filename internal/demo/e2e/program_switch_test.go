@@ -24,9 +24,9 @@ type switched struct {
 	Reason     string `json:"reason"`
 	Advice     string `json:"advice"`
 	Properties []struct {
-		Name    string `json:"name"`
-		Outcome string `json:"outcome"`
-		Words   string `json:"words"`
+		Name          string `json:"name"`
+		Outcome       string `json:"outcome"`
+		VendorMessage string `json:"words"`
 	} `json:"properties"`
 }
 
@@ -88,7 +88,7 @@ func TestProgramSwitch(t *testing.T) {
 			t.FailNow()
 		}
 	}
-	o.wantNothingPersonal(t, []string{"person1", "crowd.example"})
+	o.wantNothingPersonal(t, []string{"person1", "seed.example"})
 }
 
 func (o *operating) listsPrograms(t *testing.T) {

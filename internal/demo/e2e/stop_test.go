@@ -28,7 +28,7 @@ func TestStoppedProcesses_cutNothingInHalf(t *testing.T) {
 	const visitors = 12
 	ids := map[string]string{}
 	for i := range visitors {
-		email := person(people + i) // the crowd has the others
+		email := person(people + i) // the seed has the others
 		ids[email] = m.createContact(t, map[string]string{"email": email})
 		if i%(visitors/stops) == 1 {
 			m.restart(t)

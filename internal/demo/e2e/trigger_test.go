@@ -204,7 +204,7 @@ func TestLeadBecomesAConversion(t *testing.T) {
 		other := s.deal(t, lead, nil)
 		s.stage(t, other, "closedwon")
 		refused := s.becomes(t, "deal-misled", other, store.TrackedError)
-		if refused.Reason != "ACTIONTRACKER_CAMPAIGN_MISMATCH" || refused.Words == "" {
+		if refused.Reason != "ACTIONTRACKER_CAMPAIGN_MISMATCH" || refused.VendorMessage == "" {
 			t.Errorf("refused: %+v", refused)
 		}
 		items, err := s.store.ParkedItems(t.Context(), s.ConnectionID)

@@ -36,15 +36,15 @@ const PublicURL = "https://sync.example.test"
 
 // System is one connection with everything behind it but Temporal.
 type System struct {
-	HubSpot    *hubspottest.Host
-	Portal     *hubspottest.Portal
-	Advocate   *advocatetest.Server
-	Tenant     *advocatetest.Tenant
-	Store      *store.Store
-	Links      *wiring.Links
-	Temporal   *Temporal
-	Operator   *operator.Operator
-	Connection bridge.Connection
+	HubSpot     *hubspottest.Host
+	Portal      *hubspottest.Portal
+	Advocate    *advocatetest.Server
+	Tenant      *advocatetest.Tenant
+	Store       *store.Store
+	Connections *wiring.Connections
+	Temporal    *Temporal
+	Operator    *operator.Operator
+	Connection  bridge.Connection
 
 	hubspotURL *url.URL
 }
@@ -78,9 +78,9 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
 	budget := store.NewBudget(s.Store, store.BudgetOptions{})
-	s.Links = wiring.NewLinks(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app, Impact: referrals, ImpactConcurrency: 4}, s.Store, budget,
+	s.Connections = wiring.NewConnections(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app, Impact: referrals, ImpactConcurrency: 4}, s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
-	t.Cleanup(s.Links.Close)
+	t.Cleanup(s.Connections.Close)
 }
 
 // Reconnect does what "connect" does, once more: it makes our HubSpot properties
@@ -112,13 +112,13 @@ func address(t *testing.T, raw string) *url.URL {
 // Activities are the system's real activities, as a worker registers them.
 func (s *System) Activities() []any {
 	return []any{
-		activities.NewContacts(s.Links, s.Store, s.Store.Hasher(), Hold, time.Now),
-		activities.NewExports(s.Links, s.Store),
-		activities.NewPages(s.Links, s.Store, s.Store.Hasher()),
-		activities.NewRetries(s.Links, s.Store),
+		activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), Hold, time.Now),
+		activities.NewExports(s.Connections, s.Store),
+		activities.NewPages(s.Connections, s.Store, s.Store.Hasher()),
+		activities.NewRetries(s.Connections, s.Store),
 		activities.NewHousekeeping(s.Store, time.Now),
-		activities.NewPrograms(s.Links, s.Store),
-		activities.NewTracking(s.Links, wiring.NewTriggers(s.Store, slog.New(slog.DiscardHandler)), s.Store, s.Store.Hasher(), 0, time.Now),
+		activities.NewPrograms(s.Connections, s.Store),
+		activities.NewTracking(s.Connections, wiring.NewTriggers(s.Store, slog.New(slog.DiscardHandler)), s.Store, s.Store.Hasher(), 0, time.Now),
 	}
 }
 

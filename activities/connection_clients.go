@@ -1,0 +1,61 @@
+package activities
+
+import (
+	"context"
+
+	"advocatesync/internal/bridge"
+)
+
+// ConnectionClients is one connection, open: its settings as they are now, and its vendors.
+type ConnectionClients struct {
+	bridge.Connection
+	Sharing  bridge.Program // the connected program, as its links are built
+	HubSpot  HubSpot
+	Advocate Advocate
+	Impact   Conversions
+}
+
+// HubSpot is the connection's portal: calls share its budget and, on the live
+// path, travel in batches.
+type HubSpot interface {
+	liveContacts
+	contactSets
+	contactProperties
+	records
+}
+
+// Advocate is the connection's tenant.
+type Advocate interface {
+	participants
+	exports
+	userEvents
+}
+
+// Connections opens connections.
+type Connections interface {
+	// Open reads the settings afresh, so that a rule change applies to what is
+	// decided after it.
+	Open(ctx context.Context, connectionID string) (ConnectionClients, error)
+	// Observe keeps the connection's status true to what its vendors answer:
+	// refused credentials mark it, and the mark goes once the vendor who
+	// refused them is among those that worked.
+	Observe(ctx context.Context, connection bridge.Connection, err error, worked ...Vendor)
+}
+
+// Vendor is one of the two sides, as the operations in errors begin.
+type Vendor string
+
+// The two sides.
+const (
+	VendorHubSpot  Vendor = "hubspot"
+	VendorAdvocate Vendor = "advocate"
+)
+
+// hasher makes the keyed hashes that stand for personal data at rest.
+type hasher interface {
+	Properties(bridge.Properties) []byte
+	Change(bridge.ParticipantChange) []byte
+	Email(normal string) []byte
+	Identity(bridge.Identity) []byte
+	ContactID(id string) []byte
+}

@@ -1,0 +1,134 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// erase deletes a person for privacy: first the tombstones, so that nothing
+// brings the person back meanwhile, then the participants, then all we know.
+// What we know is needed until the participants are gone, so that a crash
+// between the steps loses nothing.
+func (c *contactSync) erase(ctx context.Context) (bridge.State, error) {
+	// If this is given up, an operator's retry has no news of the erasure any more:
+	// from here on the contact itself tells that it is to be completed.
+	if err := c.ledger.AddTombstone(ctx, c.conn.ID, c.hash.ContactID(c.in.ContactID)); err != nil {
+		return "", err
+	}
+	person, err := c.person(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := c.ledger.AddTombstone(ctx, c.conn.ID, c.tombstones(person)...); err != nil {
+		return "", err
+	}
+	for _, id := range person.ids {
+		err := c.conn.Advocate.Delete(ctx, id.AccountID, id.UserID, true)
+		if err != nil && bridge.KindOf(err) != bridge.NotFound {
+			return "", err
+		}
+	}
+	_, err = c.ledger.Erase(ctx, store.Erasure{
+		ConnectionID: c.conn.ID, ContactIDs: person.contacts,
+		Identities: person.ids, EmailHashes: person.emailHashes,
+		Advice: advice[bridge.CauseParticipantErased],
+	})
+	return bridge.StateErased, err
+}
+
+// identified is everything by which a person is known, to us or to Advocate.
+type identified struct {
+	contacts    []string
+	ids         []bridge.Identity
+	emailHashes [][]byte
+}
+
+// add adds what we know of one of the person's contacts: the participants it is
+// mapped to, was mapped to in the end, and was led to by its own email. One that
+// somebody only mapped it to for a while is not this person, and not kept.
+func (p *identified) add(contactID string, known store.Known) {
+	p.contacts = append(p.contacts, contactID)
+	hashes := [][]byte{known.EmailHash}
+	if known.Mapping != nil {
+		p.ids, hashes = append(p.ids, known.Mapping.Identity()), append(hashes, known.ParticipantEmailHash)
+	}
+	for _, f := range known.Former {
+		p.ids, hashes = append(p.ids, f.Identity()), append(hashes, f.EmailHash)
+	}
+	for _, hash := range hashes {
+		if hash != nil {
+			p.emailHashes = append(p.emailHashes, hash)
+		}
+	}
+}
+
+// person collects what we know of the contact and of those that were merged into
+// it, and what the emails of their participants lead to in turn.
+func (c *contactSync) person(ctx context.Context) (identified, error) {
+	var p identified
+	p.add(c.in.ContactID, c.known)
+	merged, err := c.ledger.MergedInto(ctx, c.conn.ID, c.in.ContactID)
+	if err != nil {
+		return p, err
+	}
+	for _, id := range merged {
+		known, err := c.ledger.Known(ctx, c.conn.ID, id)
+		if err != nil {
+			return p, err
+		}
+		p.add(id, known)
+	}
+	emails, err := c.emails(ctx, p.ids)
+	if err != nil {
+		return p, err
+	}
+	for _, email := range emails {
+		id := bridge.Identity{AccountID: email, UserID: email}
+		p.emailHashes = append(p.emailHashes, c.hash.Email(email))
+		p.ids = append(p.ids, id)
+		// Whoever else is mapped to it is mapped by the ids as Advocate keeps them.
+		kept, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
+		switch {
+		case err == nil && !slices.Contains(p.ids, kept.Identity()):
+			p.ids = append(p.ids, kept.Identity())
+		case err != nil && bridge.KindOf(err) != bridge.NotFound:
+			return p, fmt.Errorf("ask for the participant of the email of contact %s: %w", c.in.ContactID, err)
+		}
+	}
+	return p, nil
+}
+
+func (c *contactSync) emails(ctx context.Context, ids []bridge.Identity) ([]string, error) {
+	var emails []string
+	if c.contact != nil && c.contact.Email() != "" {
+		emails = append(emails, c.contact.Email())
+	}
+	for _, id := range ids {
+		p, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
+		if bridge.KindOf(err) == bridge.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask for the participant of contact %s: %w", c.in.ContactID, err)
+		}
+		if email := bridge.NormalEmail(p.Email); email != "" && !slices.Contains(emails, email) {
+			emails = append(emails, email)
+		}
+	}
+	return emails, nil
+}
+
+func (c *contactSync) tombstones(p identified) [][]byte {
+	keys := slices.Clone(p.emailHashes)
+	for _, id := range p.contacts {
+		keys = append(keys, c.hash.ContactID(id))
+	}
+	for _, id := range p.ids {
+		keys = append(keys, c.hash.Identity(id))
+	}
+	return keys
+}

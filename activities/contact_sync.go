@@ -1,0 +1,247 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// liveContacts is how one contact is read and written while somebody waits.
+type liveContacts interface {
+	Contact(ctx context.Context, id string) (bridge.Contact, error)
+	// Trace also finds contacts that were merged away or archived.
+	Trace(ctx context.Context, id string) (bridge.Contact, error)
+	UpdateContact(ctx context.Context, id string, props bridge.Properties) error
+}
+
+// participants is the part of the Advocate client that a contact's life calls.
+type participants interface {
+	Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error)
+	Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error)
+	Upsert(ctx context.Context, change bridge.ParticipantChange, programID string) (bridge.Participant, error)
+	Delete(ctx context.Context, accountID, userID string, doNotTrack bool) error
+}
+
+// contactLedger is what the store remembers of one contact.
+type contactLedger interface {
+	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
+	ContactsOf(ctx context.Context, connectionID string, id bridge.Identity) ([]string, error)
+	SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error)
+	Link(ctx context.Context, l store.Linking) error
+	MoveMapping(ctx context.Context, connectionID, from, to string) (bool, error)
+	AddMerge(ctx context.Context, connectionID, contactID, survivorID string) error
+	Survivors(ctx context.Context, connectionID, contactID string) ([]string, error)
+	MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error)
+	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
+	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
+	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	erasures
+}
+
+// erasures is the store's side of privacy.
+type erasures interface {
+	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
+	AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error
+	Erase(ctx context.Context, e store.Erasure) (orphaned []string, err error)
+}
+
+// Contacts groups the activities of one contact's life.
+type Contacts struct {
+	connections Connections
+	ledger      contactLedger
+	hash        hasher
+	hold        time.Duration
+	now         func() time.Time
+}
+
+// NewContacts returns the contact activities over their dependencies. hold is
+// how long a deletion waits for a privacy deletion, a merge or a restore that
+// may belong to it.
+func NewContacts(connections Connections, ledger contactLedger, hash hasher, hold time.Duration, now func() time.Time) *Contacts {
+	return &Contacts{connections: connections, ledger: ledger, hash: hash, hold: hold, now: now}
+}
+
+// SyncContactInput names a contact and what HubSpot told us about it.
+type SyncContactInput struct {
+	ConnectionID string       `json:"connection_id"`
+	ContactID    string       `json:"contact_id"`
+	Hints        bridge.Hints `json:"hints"`
+	Misses       int          `json:"looks,omitempty"` // earlier looks that did not find it
+	GraceElapsed bool         `json:"held,omitempty"`  // its deletion was held
+}
+
+// SyncContactResult is what was decided and where the contact stands now.
+type SyncContactResult struct {
+	Action bridge.Action `json:"action"`
+	Reason bridge.Reason `json:"reason"`
+	State  bridge.State  `json:"state"`
+
+	// Hold is how long to wait before the next look, with HoldDeletion.
+	Hold time.Duration `json:"hold,omitempty"`
+}
+
+// SyncContact looks at a contact as it is now, decides, and brings both sides
+// in step: participant first, then the mapping, then the contact. A second run
+// after a crash at any point finds what the first one did and goes on from
+// there. Work that needs a person is parked here, because the vendor's words
+// may not travel; an error means "try again". What may not be done now because
+// the connection's work waits goes back to the inbox, where it may wait for
+// weeks.
+func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
+	conn, err := a.connections.Open(ctx, in.ConnectionID)
+	switch {
+	case errors.Is(err, bridge.ErrSuspended):
+		return a.postpone(ctx, in)
+	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nobody wants this any more
+		return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonDisconnected}, nil
+	case err != nil:
+		return SyncContactResult{}, retryable(err)
+	}
+	look := contactSync{Contacts: a, conn: conn, in: in}
+	result, err := look.sync(ctx)
+	a.connections.Observe(ctx, conn.Connection, err, worked(result)...)
+	if errors.Is(err, bridge.ErrSuspended) { // since the look began
+		return a.postpone(ctx, in)
+	}
+	return result, retryable(err)
+}
+
+// postpone gives what was heard of a contact back to the inbox. The relay takes
+// it from there once the connection's work goes on.
+func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
+	_, err := a.ledger.AppendEvents(ctx, store.HintEvents(in.ConnectionID, in.ContactID, in.Hints))
+	return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonSuspended}, retryable(err)
+}
+
+// worked tells which vendors a successful look has talked to.
+func worked(result SyncContactResult) []Vendor {
+	switch result.Action {
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.DeleteParticipant:
+		return []Vendor{VendorHubSpot, VendorAdvocate}
+	default:
+		return []Vendor{VendorHubSpot}
+	}
+}
+
+// ParkContactInput names a contact whose work failed for good.
+type ParkContactInput struct {
+	ConnectionID string       `json:"connection_id"`
+	ContactID    string       `json:"contact_id"`
+	Cause        bridge.Cause `json:"cause"`
+}
+
+// ParkContact records that a contact's work was given up until a person asks
+// for it again.
+func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
+	return a.ledger.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
+		State:  bridge.StateParked,
+		Reason: bridge.Reason(in.Cause),
+		Parked: &bridge.ParkedItem{Cause: in.Cause, Advice: advice[in.Cause]},
+	})
+}
+
+func (c *contactSync) sync(ctx context.Context) (SyncContactResult, error) {
+	snapshot, err := c.snapshot(ctx)
+	if err != nil {
+		return SyncContactResult{}, err
+	}
+	decision := bridge.DecideContact(snapshot)
+	if c.conn.Switching && writesContact(decision.Action) {
+		return SyncContactResult{}, errSwitching()
+	}
+	state, err := c.act(ctx, snapshot, decision)
+	if err != nil {
+		return SyncContactResult{}, err
+	}
+	result := SyncContactResult{Action: decision.Action, Reason: decision.Reason, State: state}
+	if decision.Action == bridge.HoldDeletion {
+		result.Hold = c.hold
+	}
+	return result, nil
+}
+
+func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridge.ContactDecision) (bridge.State, error) {
+	switch d.Action {
+	case bridge.Nothing:
+		return c.settle(ctx, store.Settlement{
+			State: restingState(s, d), Reason: d.Reason,
+			KeepWarnings: d.Reason == bridge.ReasonInStep, // a second hint must not wipe what the first brought up
+		})
+	case bridge.AwaitContact, bridge.HoldDeletion:
+		return bridge.StateMissing, nil // the workflow looks again; nothing to remember yet
+	case bridge.AwaitEmail:
+		return c.settle(ctx, store.Settlement{
+			State: bridge.StateAwaitingEmail, Reason: d.Reason,
+			AwaitedAsNew: s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero(),
+		})
+	case bridge.ParkHalfPair:
+		return c.park(ctx, d.Reason, bridge.CauseHalfPair, nil)
+	case bridge.ParkErasedIDs:
+		return c.park(ctx, d.Reason, bridge.CauseParticipantErased, nil)
+	case bridge.CreateParticipant:
+		return c.createOrMatch(ctx, d.Reason)
+	case bridge.MapByIDs:
+		return c.mapByIDs(ctx, d.Reason)
+	case bridge.DeleteParticipant:
+		return c.deleteParticipant(ctx)
+	case bridge.Unmap:
+		return c.unmap(ctx)
+	case bridge.FollowMerge:
+		return c.followMerge(ctx)
+	case bridge.EraseParticipant:
+		return c.erase(ctx)
+	case bridge.WriteBack:
+		return c.refresh(ctx, d.Reason)
+	case bridge.UpdateParticipant:
+		return c.upsertAndWriteBack(ctx, d.Reason, bridge.ParticipantUpdate(*c.contact, s.Mapping.Identity(), c.conn.SharePIIUpdates))
+	default:
+		return "", fmt.Errorf("activities: no such action: %s", d.Action)
+	}
+}
+
+// writesContact tells the actions that write values of the connected program.
+func writesContact(a bridge.Action) bool {
+	switch a {
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// errSwitching holds such an action back while the program is being changed,
+// which takes seconds.
+func errSwitching() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
+		Err: errors.New("the program is being changed")}
+}
+
+// restingState is where a contact stands when nothing has to be done.
+func restingState(s bridge.ContactSnapshot, d bridge.ContactDecision) bridge.State {
+	switch {
+	case d.Reason == bridge.ReasonErased:
+		return bridge.StateErased
+	case d.Reason == bridge.ReasonDeleted:
+		return bridge.StateDeleted
+	case d.Reason == bridge.ReasonDoNotTrack:
+		return bridge.StateDoNotTrack
+	case s.Mapping != nil:
+		return bridge.StateMapped
+	default:
+		return bridge.StateNotShared
+	}
+}
+
+func (c *contactSync) settle(ctx context.Context, s store.Settlement) (bridge.State, error) {
+	if s.State != bridge.StateErased {
+		s.EmailHash = c.emailHash()
+	}
+	if err := c.ledger.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
+		return "", err
+	}
+	return s.State, nil
+}

@@ -1,0 +1,381 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/portal"
+	"advocatesync/internal/store"
+)
+
+// pageApplier is the work of one page: rows in, one result for each out.
+type pageApplier struct {
+	conn    ConnectionClients
+	run     store.Run
+	pages   pages
+	hash    hasher
+	resumed bool // an earlier attempt may have written some of it
+	rows    map[string]store.StagedRow
+	results map[string]store.RowResult
+	owners  map[string]bridge.Identity // by contact id
+	gone    []string                   // contacts that HubSpot does not show any more
+}
+
+func newPageApplier(a *Pages, conn ConnectionClients, run store.Run, rows []store.StagedRow) *pageApplier {
+	w := &pageApplier{conn: conn, run: run, pages: a.pages, hash: a.hash,
+		rows: map[string]store.StagedRow{}, results: map[string]store.RowResult{}, owners: map[string]bridge.Identity{}}
+	for _, row := range rows {
+		w.rows[strconv.FormatInt(row.Ordinal, 10)] = row
+		w.resumed = w.resumed || row.Sending
+	}
+	return w
+}
+
+func (w *pageApplier) apply(ctx context.Context) ([]store.RowResult, error) {
+	if err := w.refetchOutdated(ctx); err != nil {
+		return nil, err
+	}
+	updates, unmatched := map[string]store.StagedRow{}, map[string]store.StagedRow{}
+	for key, row := range w.rows {
+		switch {
+		case w.results[key].Result != "": // settled already
+		case row.Plan == bridge.PlanUpdate:
+			updates[key] = row
+		default:
+			unmatched[key] = row
+		}
+	}
+	if err := w.updateMapped(ctx, updates); err != nil {
+		return nil, err
+	}
+	if err := w.matchOrCreate(ctx, unmatched); err != nil {
+		return nil, err
+	}
+	return slices.Collect(maps.Values(w.results)), nil
+}
+
+// refetchOutdated reads the participants again that another run has seen newer than their
+// rows: what it left undone for them is done with what they are now.
+func (w *pageApplier) refetchOutdated(ctx context.Context) error {
+	for key, row := range w.rows {
+		if !row.Outdated {
+			continue
+		}
+		p, err := w.conn.Advocate.Participant(ctx, row.Participant.AccountID, row.Participant.UserID, w.conn.Sharing.ID)
+		switch kind := bridge.KindOf(err); {
+		case kind == bridge.NotFound || kind == bridge.DoNotTrack:
+			w.settle(key, store.ResultBlocked, "", nil)
+			continue
+		case err != nil:
+			return err
+		case bridge.NormalEmail(p.Email) == "":
+			w.settle(key, store.ResultNoEmail, "", nil)
+			continue
+		}
+		row.Participant, row.SharedHash = p, w.hash.Properties(bridge.SharedProperties(p, w.conn.Sharing))
+		w.rows[key] = row
+	}
+	return nil
+}
+
+// updateMapped writes the shared properties to every mapped contact that does
+// not have them yet, as far as we know, nor something newer. Several contacts
+// may share a participant, so a row can make several writes.
+func (w *pageApplier) updateMapped(ctx context.Context, rows map[string]store.StagedRow) error {
+	var writes []portal.Write
+	of := map[string]string{} // write key → row key
+	for rowKey, row := range rows {
+		w.settle(rowKey, store.ResultUnchanged, "", nil)
+		for _, contact := range row.Contacts {
+			if bytes.Equal(contact.WrittenHash, row.SharedHash) {
+				continue
+			}
+			if contact.Newer {
+				w.skipNewer(rowKey, contact)
+				continue
+			}
+			key := rowKey + "." + contact.ContactID
+			of[key] = rowKey
+			writes = append(writes, portal.Write{
+				Key: key, ContactID: contact.ContactID,
+				Properties: w.valuesFor(contact, row.Participant),
+			})
+		}
+	}
+	return w.write(ctx, writes, of, store.ResultUpdated)
+}
+
+// valuesFor is what a mapped contact is to carry of its participant. It has the
+// ids since the first write: other ones are a person's, who maps it to another
+// participant, and the contact's own life is about to hear of it.
+func (w *pageApplier) valuesFor(contact store.MappedContact, p bridge.Participant) bridge.Properties {
+	props := bridge.SharedProperties(p, w.conn.Sharing)
+	if contact.WrittenHash != nil {
+		delete(props, bridge.PropUserID)
+		delete(props, bridge.PropAccountID)
+	}
+	return props
+}
+
+// skipNewer keeps off a contact that has something newer than the row. If an
+// earlier attempt was about to write, nobody knows which of the two came last.
+func (w *pageApplier) skipNewer(rowKey string, contact store.MappedContact) {
+	if w.rows[rowKey].Sending {
+		r := w.results[rowKey]
+		r.Contacts = append(r.Contacts, store.RowContact{ContactID: contact.ContactID, Unsure: true})
+		w.results[rowKey] = r
+	}
+}
+
+// matchOrCreate finds the contacts of unmapped participants by email in one
+// read, creates the missing ones and updates the others.
+func (w *pageApplier) matchOrCreate(ctx context.Context, rows map[string]store.StagedRow) error {
+	found, err := w.find(ctx, rows)
+	if err != nil {
+		return err
+	}
+	var creates, matches []portal.Write
+	of := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		row := rows[key]
+		of[key] = key
+		contact, exists := found[bridge.NormalEmail(row.Participant.Email)]
+		if !exists {
+			creates = append(creates, portal.Write{Key: key, Properties: bridge.NewContact(row.Participant, w.conn.Sharing)})
+			continue
+		}
+		if write, free := w.match(key, row, contact); free {
+			matches = append(matches, write)
+		}
+	}
+	refound, err := w.create(ctx, creates)
+	if err != nil {
+		return err
+	}
+	return w.write(ctx, append(matches, refound...), of, store.ResultMatched)
+}
+
+// find reads the contacts that have the rows' emails, and whom we know them to
+// belong to.
+func (w *pageApplier) find(ctx context.Context, rows map[string]store.StagedRow) (map[string]bridge.Contact, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	emails := make([]string, 0, len(rows))
+	for _, row := range rows {
+		emails = append(emails, bridge.NormalEmail(row.Participant.Email))
+	}
+	slices.Sort(emails)
+	found, err := w.conn.HubSpot.FindContacts(ctx, bridge.LaneBulk, slices.Compact(emails))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, 0, len(found))
+	for _, contact := range found {
+		ids = append(ids, contact.ID)
+	}
+	owners, err := w.pages.MappedTo(ctx, w.conn.ID, ids)
+	maps.Copy(w.owners, owners)
+	return found, err
+}
+
+// match prepares the write that maps an existing contact, or parks the row if
+// the contact names another participant: ids on a contact are a person's word.
+func (w *pageApplier) match(key string, row store.StagedRow, contact bridge.Contact) (portal.Write, bool) {
+	id, named := row.Participant.Identity(), contact.Identity()
+	owner, owned := w.owners[contact.ID]
+	if owned && owner != id || !named.Empty() && named != id {
+		w.park(key, bridge.CauseTakenContact, nil)
+		return portal.Write{}, false
+	}
+	w.owners[contact.ID] = id // participants may share an email: the first one has it
+	want := bridge.SharedProperties(row.Participant, w.conn.Sharing)
+	write := portal.Write{Key: key, ContactID: contact.ID, Properties: contact.Properties.Changes(want)}
+	if len(write.Properties) == 0 {
+		w.settleEqual(key, contact)
+		return portal.Write{}, false
+	}
+	return write, true
+}
+
+// settleEqual records a contact that already is as it should be. One that was
+// made since the run began was made by an attempt whose answer was lost.
+func (w *pageApplier) settleEqual(key string, contact bridge.Contact) {
+	if w.resumed && contact.CreatedAt.After(w.run.CreatedAt) {
+		w.settle(key, store.ResultCreated, contact.ID, &contact)
+		return
+	}
+	w.settle(key, store.ResultMatched, contact.ID, nil)
+}
+
+// create makes the missing contacts. One that exists after all, because
+// somebody was faster or an earlier attempt got through, is read and comes
+// back as a write to an existing contact.
+func (w *pageApplier) create(ctx context.Context, creates []portal.Write) ([]portal.Write, error) {
+	if len(creates) == 0 {
+		return nil, nil
+	}
+	results, err := w.conn.HubSpot.CreateContacts(ctx, bridge.LaneBulk, creates)
+	if err != nil {
+		return nil, err
+	}
+	late := map[string]store.StagedRow{}
+	for _, c := range creates {
+		result := results[c.Key]
+		switch bridge.KindOf(result.Err) {
+		case bridge.Conflict:
+			late[c.Key] = w.rows[c.Key]
+		case bridge.Invalid:
+			if err := w.missingProperty(result.Err); err != nil {
+				return nil, err
+			}
+			w.park(c.Key, bridge.CauseRefusedByHubSpot, result.Err)
+		default:
+			if result.Err != nil {
+				return nil, result.Err
+			}
+			w.settle(c.Key, store.ResultCreated, result.ContactID, &bridge.Contact{ID: result.ContactID, Properties: c.Properties})
+		}
+	}
+	return w.rematch(ctx, late)
+}
+
+func (w *pageApplier) rematch(ctx context.Context, late map[string]store.StagedRow) ([]portal.Write, error) {
+	found, err := w.find(ctx, late)
+	if err != nil {
+		return nil, err
+	}
+	var writes []portal.Write
+	for key, row := range late {
+		contact, exists := found[bridge.NormalEmail(row.Participant.Email)]
+		if !exists {
+			// HubSpot says the email is taken but shows nobody who has it.
+			w.park(key, bridge.CauseRefusedByHubSpot, nil)
+			continue
+		}
+		if write, free := w.match(key, row, contact); free {
+			writes = append(writes, write)
+		}
+	}
+	return writes, nil
+}
+
+// write updates existing contacts and records each row's result. of names the
+// row of each write.
+func (w *pageApplier) write(ctx context.Context, writes []portal.Write, of map[string]string, result store.Result) error {
+	if w.resumed {
+		var err error
+		if writes, err = w.differing(ctx, writes, of, result); err != nil {
+			return err
+		}
+	}
+	if len(writes) == 0 {
+		return nil
+	}
+	answers, err := w.conn.HubSpot.UpdateContacts(ctx, bridge.LaneBulk, writes)
+	if err != nil {
+		return err
+	}
+	for _, write := range writes {
+		refusal := answers[write.Key].Err
+		switch bridge.KindOf(refusal) {
+		case bridge.NotFound:
+			if result == store.ResultMatched {
+				return errMatchGone
+			}
+			// Deleted or merged away since: its own life will find out which.
+			w.gone = append(w.gone, write.ContactID)
+			if w.results[of[write.Key]].Result == "" {
+				w.settle(of[write.Key], store.ResultUnchanged, "", nil)
+			}
+		case bridge.Invalid, bridge.Conflict:
+			if err := w.missingProperty(refusal); err != nil {
+				return err
+			}
+			w.park(of[write.Key], bridge.CauseRefusedByHubSpot, refusal)
+		default:
+			if refusal != nil {
+				return refusal
+			}
+			w.settle(of[write.Key], result, write.ContactID, nil)
+		}
+	}
+	return nil
+}
+
+// errMatchGone: the contact that an email led to went before it could be
+// written to. The next attempt looks for the email again.
+var errMatchGone = &bridge.Error{Kind: bridge.Unavailable, Op: "activities.apply_page", Err: errors.New("a contact went that had been found by its email")}
+
+// missingProperty is the error of a mass sync that meets a portal without one of
+// our properties. HubSpot would refuse everybody, and nobody wants a million
+// items parked for one reason: the run ends, and tells it.
+func (w *pageApplier) missingProperty(refusal error) error {
+	if w.run.Kind != store.RunMass || !portal.NoSuchProperty(refusal) {
+		return nil
+	}
+	return &bridge.Error{Kind: bridge.Invalid, Op: "activities.apply_pages",
+		Err: errors.New("HubSpot lacks one of our properties; \"starter connect\" makes it again")}
+}
+
+// differing drops what already is as it should be, so that a page whose first
+// attempt got through unheard writes nothing twice.
+func (w *pageApplier) differing(ctx context.Context, writes []portal.Write, of map[string]string, result store.Result) ([]portal.Write, error) {
+	ids := make([]string, 0, len(writes))
+	for _, write := range writes {
+		ids = append(ids, write.ContactID)
+	}
+	now, err := w.conn.HubSpot.ReadContacts(ctx, bridge.LaneBulk, ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(writes, func(write portal.Write) bool {
+		contact, shown := now[write.ContactID]
+		done := shown && len(contact.Properties.Changes(write.Properties)) == 0
+		if done {
+			w.settle(of[write.Key], result, write.ContactID, nil)
+		}
+		return done
+	}), nil
+}
+
+// settle records what became of a row and which contact it now belongs to. A
+// parked row stays parked, whatever became of its other contacts.
+func (w *pageApplier) settle(key string, result store.Result, contactID string, created *bridge.Contact) {
+	r, row := w.results[key], w.rows[key]
+	if r.Result == store.ResultParked {
+		return
+	}
+	r.Ordinal, r.Result = row.Ordinal, result
+	if contactID != "" {
+		contact := store.RowContact{ContactID: contactID, WrittenHash: row.SharedHash, KnownHash: knownHash(row, contactID)}
+		if created != nil {
+			// All it has came from the participant, so it has nothing to tell it.
+			contact.SentHash = w.hash.Change(bridge.ParticipantUpdate(*created, row.Participant.Identity(), w.conn.SharePIIUpdates))
+		}
+		r.Contacts = append(r.Contacts, contact)
+	}
+	w.results[key] = r
+}
+
+func knownHash(row store.StagedRow, contactID string) []byte {
+	for _, contact := range row.Contacts {
+		if contact.ContactID == contactID {
+			return contact.WrittenHash
+		}
+	}
+	return nil
+}
+
+func (w *pageApplier) park(key string, cause bridge.Cause, refusal error) {
+	p := w.rows[key].Participant
+	r := w.results[key]
+	r.Ordinal, r.Result = w.rows[key].Ordinal, store.ResultParked
+	r.Parked = parkedItem(cause, refusal, p.Email, p.FirstName, p.LastName, p.UserID, p.AccountID, p.ReferralCode, p.ShareLink)
+	w.results[key] = r
+}

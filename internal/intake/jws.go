@@ -1,0 +1,171 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/time/rate"
+)
+
+// jwsHeader carries a JWS in compact form without its payload, which is the
+// body (SaaSquatch docs: webhook security). In spite of the name the payload is
+// signed as Base64URL, not as RFC 7797 has it. The older X-Hook-Signature
+// is an HMAC-SHA1 with the tenant's API key; it is not looked at.
+const jwsHeader = "X-Hook-JWS-RFC-7797"
+
+const (
+	// keyLife is how long a key is trusted after it was last seen published, so
+	// that one that was withdrawn does not sign for ever. The vendor's own code
+	// keeps keys for a day.
+	keyLife = 24 * time.Hour
+	// Anybody may send an unknown key id, so the keys are not fetched for each.
+	fetchEvery = 30 * time.Second
+	fetchBurst = 3
+
+	maxKeySet = 1 << 20
+)
+
+// Why a webhook of Advocate's is refused. The texts go back to the sender.
+var (
+	errNoJWS      = errors.New("the header " + jwsHeader + " is required")
+	errBadJWS     = errors.New(jwsHeader + " must be a compact JWS without payload, signed with RS256, that names its key")
+	errUnknownKey = errors.New("the signature's key is not among those that Advocate publishes")
+	errForged     = errors.New("the signature does not match the body")
+)
+
+// keyRing holds the public keys that Advocate signs webhooks with, by key id: a
+// given id never changes its key, but new ones come and old ones go.
+type keyRing struct {
+	url  string // of the JSON Web Key Set
+	http *http.Client
+	now  func() time.Time
+	may  *rate.Limiter // fetches
+
+	mu   sync.RWMutex
+	keys map[string]ringKey
+
+	fetching sync.Mutex // one at a time
+}
+
+type ringKey struct {
+	jwk  jose.JSONWebKey
+	seen time.Time // last published
+}
+
+func newKeyRing(url string, client *http.Client, now func() time.Time) *keyRing {
+	return &keyRing{url: url, http: client, now: now, may: rate.NewLimiter(rate.Every(fetchEvery), fetchBurst), keys: map[string]ringKey{}}
+}
+
+// verify returns nil if the body was signed with one of Advocate's keys, and
+// an unavailableError if the keys could not be asked for.
+func (k *keyRing) verify(ctx context.Context, r *http.Request, body []byte) error {
+	compact := r.Header.Get(jwsHeader)
+	if compact == "" {
+		return errNoJWS
+	}
+	signature, err := jose.ParseDetached(compact, body, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil || len(signature.Signatures) != 1 || signature.Signatures[0].Header.KeyID == "" {
+		return errBadJWS
+	}
+	key, err := k.key(ctx, signature.Signatures[0].Header.KeyID)
+	if err != nil {
+		return err
+	}
+	if signature.DetachedVerify(body, key.Key) != nil {
+		return errForged
+	}
+	return nil
+}
+
+// unavailableError says that a signature could not be looked into.
+type unavailableError struct{ error }
+
+func (e unavailableError) Unwrap() error { return e.error }
+
+// key returns a trusted key, fetching the set where it has none under that id.
+func (k *keyRing) key(ctx context.Context, id string) (jose.JSONWebKey, error) {
+	if key, ok := k.trusted(id); ok {
+		return key, nil
+	}
+	k.fetching.Lock()
+	defer k.fetching.Unlock()
+	if key, ok := k.trusted(id); ok {
+		return key, nil // somebody else has just fetched it
+	}
+	if !k.may.AllowN(k.now(), 1) {
+		return jose.JSONWebKey{}, errUnknownKey
+	}
+	published, err := k.fetch(ctx)
+	if err != nil {
+		return jose.JSONWebKey{}, unavailableError{fmt.Errorf("fetch Advocate's webhook keys: %w", err)}
+	}
+	k.remember(published)
+	if key, ok := k.trusted(id); ok {
+		return key, nil
+	}
+	return jose.JSONWebKey{}, errUnknownKey
+}
+
+func (k *keyRing) trusted(id string) (jose.JSONWebKey, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	key, ok := k.keys[id]
+	return key.jwk, ok && k.now().Before(key.seen.Add(keyLife))
+}
+
+// remember keeps what is published and forgets what has not been for long.
+func (k *keyRing) remember(published []jose.JSONWebKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	for _, key := range published {
+		k.keys[key.KeyID] = ringKey{jwk: key, seen: now}
+	}
+	for id, key := range k.keys {
+		if !now.Before(key.seen.Add(keyLife)) {
+			delete(k.keys, id)
+		}
+	}
+}
+
+// fetch returns the published keys that can verify what we accept. Others are
+// left out: the set may hold keys of kinds that are yet to be invented.
+func (k *keyRing) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := k.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered with status %d", resp.StatusCode)
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(&set); err != nil {
+		return nil, errors.New("answered with what is no key set")
+	}
+	var keys []jose.JSONWebKey
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(raw, &key) != nil || key.KeyID == "" || !key.Valid() || !key.IsPublic() {
+			continue
+		}
+		if !strings.EqualFold(key.Use, "enc") {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,92 @@
+package operator
+
+import (
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+)
+
+// The words below are for people who run campaigns, not this program.
+
+var stateDescriptions = map[bridge.State]string{
+	bridge.StateNew:           "not looked at yet",
+	bridge.StateMapped:        "in step with its participant in Advocate",
+	bridge.StateAwaitingEmail: "waits for an email: without one it cannot become a participant",
+	bridge.StateNotShared:     "has no participant",
+	bridge.StateParked:        "waits for a person",
+	bridge.StateDoNotTrack:    "Advocate must not track this person: it refuses the email for good",
+	bridge.StateErased:        "deleted for privacy: nothing makes a participant of this person again",
+	bridge.StateMissing:       "HubSpot told of it, but does not show it yet",
+	bridge.StateDeleted:       "deleted in HubSpot",
+	bridge.StateMergedAway:    "merged into another contact, and goes on there",
+}
+
+// reasonDescriptions complete "because".
+var reasonDescriptions = map[bridge.Reason]string{
+	"":                          "its participant came with a report from Advocate",
+	bridge.ReasonErased:         "the person was deleted for privacy",
+	bridge.ReasonDoNotTrack:     "Advocate refuses the person for good (do not track)",
+	bridge.ReasonNotReadable:    "HubSpot never showed the contact",
+	bridge.ReasonNoEmail:        "the contact has no email",
+	bridge.ReasonContactCreated: "the contact was created",
+	bridge.ReasonContactUpdated: "the contact was changed",
+	bridge.ReasonRuleOff:        "a sharing rule is off (see \"starter rules get\")",
+	bridge.ReasonInStep:         "there was nothing new to send",
+	bridge.ReasonInputsChanged:  "there was something new to send",
+	bridge.ReasonFieldsMissing:  "the contact had lost its Advocate ids",
+	bridge.ReasonStale:          "the contact did not carry its participant's code and links",
+	bridge.ReasonIDsEdited:      "the Advocate ids on the contact were changed",
+	bridge.ReasonIDsGiven:       "the contact names a participant by its Advocate ids",
+	bridge.ReasonHalfPair:       "only one of the two Advocate ids on the contact is set or was changed",
+	bridge.ReasonNothingHeard:   "nothing happened to it that a sharing rule is about",
+	bridge.ReasonDeleted:        "the contact was deleted",
+	bridge.ReasonShared:         "the contact was deleted, but another contact has its participant",
+	bridge.ReasonMerged:         "the contact took part in a merge",
+	bridge.ReasonPrivacy:        "the contact was deleted for privacy",
+	bridge.ReasonRestored:       "the contact was restored",
+	bridge.ReasonSuspended:      "the connection's work waits (see \"starter connection show\")",
+	bridge.ReasonDisconnected:   "the connection is gone",
+
+	bridge.Reason(bridge.CauseUnreachable): "a vendor kept failing, and the work was given up",
+}
+
+// StateWords says where the contact stands.
+func (s ContactStatus) StateWords() string {
+	if s.Ledger.State == bridge.StateParked && len(s.Parked) == 0 {
+		return "was given up by an operator, until something changes"
+	}
+	return stateDescriptions[s.Ledger.State]
+}
+
+// ReasonWords says why, as what follows "because". It is empty for a contact
+// that was never decided about.
+func (s ContactStatus) ReasonWords() string {
+	if s.Ledger.DecidedAt.IsZero() {
+		return ""
+	}
+	return reasonDescriptions[s.Ledger.Reason]
+}
+
+var kindDescriptions = map[store.EventKind]string{
+	store.EventCreated:  "created",
+	store.EventUpdated:  "changed",
+	store.EventDeleted:  "deleted, or merged into another",
+	store.EventErased:   "deleted for privacy",
+	store.EventRestored: "restored",
+	store.EventMerged:   "merged",
+	store.EventResync:   "an operator, or a report, asked for another look",
+}
+
+// EventWords says what happened.
+func EventWords(e store.HeardEvent) string {
+	words := kindDescriptions[e.Kind]
+	if e.Property != "" {
+		words = e.Property + " " + words
+	}
+	switch {
+	case e.Echo:
+		words += " (our own write; nothing to do)"
+	case e.RelayedAt.IsZero():
+		words += " (waits for the starter to pass it on)"
+	}
+	return words
+}

@@ -1,0 +1,375 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/relay/relaytest"
+	"advocatesync/internal/store"
+	"advocatesync/workflows"
+)
+
+// memoryOutbox hands contacts out as the store does: what is not marked comes
+// again, at once after a failed pass and later after a failed signal.
+type memoryOutbox struct {
+	mu        sync.Mutex
+	waiting   map[string]time.Time // due, by contact
+	passes    int
+	passErr   error // no pass gets through
+	markErrs  int   // so many passes fail after their signals
+	purged    []time.Time
+	purgeErrs int
+}
+
+func newOutbox(contacts ...string) *memoryOutbox {
+	o := &memoryOutbox{waiting: map[string]time.Time{}}
+	for _, c := range contacts {
+		o.add(c)
+	}
+	return o
+}
+
+func (o *memoryOutbox) add(contact string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting[contact] = time.Now()
+}
+
+func (o *memoryOutbox) left() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.waiting)
+}
+
+func hintsOf(contact string) store.ContactHints {
+	return store.ContactHints{ConnectionID: "c1", ContactID: contact, Hints: bridge.Hints{CreatedAt: time.UnixMilli(1794999000123)}}
+}
+
+func (o *memoryOutbox) RelayHints(ctx context.Context, limit int, send func(context.Context, []store.ContactHints) []error) (int, error) {
+	batch, err := o.claim(limit)
+	if err != nil || len(batch) == 0 {
+		return 0, err
+	}
+	errs := send(ctx, batch)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if o.markErrs > 0 {
+		o.markErrs--
+		return 0, errors.New("connection reset")
+	}
+	done := 0
+	for i, c := range batch {
+		if errs[i] != nil {
+			o.waiting[c.ContactID] = time.Now().Add(time.Minute)
+			continue
+		}
+		delete(o.waiting, c.ContactID)
+		done++
+	}
+	return done, nil
+}
+
+func (o *memoryOutbox) claim(limit int) ([]store.ContactHints, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.passes++
+	var batch []store.ContactHints
+	for contact, due := range o.waiting {
+		if len(batch) < limit && !due.After(time.Now()) {
+			batch = append(batch, hintsOf(contact))
+		}
+	}
+	return batch, o.passErr
+}
+
+func (o *memoryOutbox) InboxLag(context.Context) (time.Duration, error) { return 90 * time.Second, nil }
+
+func (o *memoryOutbox) PurgeInbox(_ context.Context, olderThan time.Time) (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.purged = append(o.purged, olderThan)
+	if o.purgeErrs > 0 {
+		o.purgeErrs--
+		return 0, errors.New("connection reset")
+	}
+	return 1, nil
+}
+
+func numbered(n int) []string {
+	var contacts []string
+	for i := range n {
+		contacts = append(contacts, fmt.Sprint(501+i))
+	}
+	return contacts
+}
+
+// elapse lets the relay act for so long. The tests run in bubbles of virtual
+// time, so that it takes none.
+func elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// running starts a relay that ends with the test.
+func running(t *testing.T, outbox *memoryOutbox, signaler Signaler) *Relay[store.ContactHints] {
+	t.Helper()
+	cfg := Contacts(nil, signaler, NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+	cfg.Outbox = Outbox[store.ContactHints]{Relay: outbox.RelayHints, Lag: outbox.InboxLag, Purge: outbox.PurgeInbox}
+	r := New(cfg)
+	var done sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	done.Go(func() { r.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+	})
+	return r
+}
+
+func TestRelay_startsAndSignalsEachContact(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox("501", "502"), &relaytest.Signaler{}
+		running(t, outbox, signaler)
+		synctest.Wait()
+
+		if len(signaler.Calls()) != 2 || outbox.left() != 0 {
+			t.Fatalf("%d signals, %d contacts left, want 2 and 0", len(signaler.Calls()), outbox.left())
+		}
+		calls := signaler.Calls()
+		slices.SortFunc(calls, func(a, b relaytest.Signal) int { return strings.Compare(a.WorkflowID, b.WorkflowID) })
+		got := calls[0]
+		if got.WorkflowID != "contact/c1/501" || got.Name != workflows.SignalHints || got.Workflow != workflows.ContactLifecycleName {
+			t.Errorf("signal %q to workflow %v with id %q", got.Name, got.Workflow, got.WorkflowID)
+		}
+		if diff := cmp.Diff(hintsOf("501").Hints, got.Arg); diff != "" {
+			t.Errorf("signal (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]any{workflows.ContactLifecycleInput{ConnectionID: "c1", ContactID: "501"}}, got.Args); diff != "" {
+			t.Errorf("workflow input (-want +got)\n%s", diff)
+		}
+		if got.Options.TaskQueue != workflows.TaskQueue || got.Options.Priority.PriorityKey != 1 ||
+			got.Options.StaticSummary != "contact 501 of connection c1" {
+			t.Errorf("start options %+v", got.Options)
+		}
+		connection, _ := got.Options.TypedSearchAttributes.GetKeyword(workflows.SearchConnectionID)
+		contact, _ := got.Options.TypedSearchAttributes.GetKeyword(workflows.SearchContactID)
+		if connection != "c1" || contact != "501" {
+			t.Errorf("search attributes %q and %q", connection, contact)
+		}
+	})
+}
+
+func TestRelay_oneContactsFailureHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox(numbered(30)...), &relaytest.Signaler{}
+		signaler.FailWith(func(id string) error {
+			if id == "contact/c1/507" {
+				return serviceerror.NewInvalidArgument("too many signals")
+			}
+			return nil
+		})
+		relay := running(t, outbox, signaler)
+		synctest.Wait()
+		if outbox.left() != 1 || signaler.To("507") != 1 {
+			t.Fatalf("%d contacts left after %d tries, want 1 after 1", outbox.left(), signaler.To("507"))
+		}
+
+		outbox.add("999")
+		relay.Wake()
+		synctest.Wait()
+		if signaler.To("999") != 1 {
+			t.Error("another contact had to wait")
+		}
+
+		elapse(10 * time.Minute)
+		if tries := signaler.To("507"); tries < 8 || tries > 12 {
+			t.Errorf("%d tries in ten minutes at one a minute", tries)
+		}
+		signaler.FailWith(nil)
+		elapse(2 * time.Minute)
+		if outbox.left() != 0 {
+			t.Error("the contact was given up")
+		}
+		if got := testutil.ToFloat64(relay.Metrics.signals.WithLabelValues("contacts", "sent")); got != 31 {
+			t.Errorf("%v signals counted as sent, want 31", got)
+		}
+	})
+}
+
+func TestRelay_aCrashBeforeTheMarkMeansASecondSignal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox("501"), &relaytest.Signaler{}
+		outbox.markErrs = 1
+		running(t, outbox, signaler)
+		elapse(2 * time.Second)
+		if outbox.left() != 0 || len(signaler.Calls()) != 2 {
+			t.Fatalf("%d signals, %d contacts left, want 2 and 0", len(signaler.Calls()), outbox.left())
+		}
+		if diff := cmp.Diff(signaler.Calls()[0].Arg, signaler.Calls()[1].Arg); diff != "" {
+			t.Errorf("the second signal says something else (-first +second)\n%s", diff)
+		}
+	})
+}
+
+func TestRelay_outlastsAnOutageOfTemporal(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]error{
+		"unavailable":       serviceerror.NewUnavailable("connection refused"),
+		"deadline exceeded": serviceerror.NewDeadlineExceeded("late"),
+		"overloaded":        &serviceerror.ResourceExhausted{Message: "rate limit"},
+		"our own deadline":  fmt.Errorf("call: %w", context.DeadlineExceeded),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				outbox, signaler := newOutbox(numbered(3)...), &relaytest.Signaler{}
+				signaler.FailWith(func(string) error { return fault })
+				relay := running(t, outbox, signaler)
+				for range 600 {
+					relay.Wake() // HubSpot goes on meanwhile
+					elapse(time.Second)
+				}
+				if outbox.left() != 3 {
+					t.Fatalf("%d contacts left, want 3", outbox.left())
+				}
+				// About one try in five seconds; pokes must not make it more.
+				if tries := signaler.To("501"); tries < 60 || tries > 240 {
+					t.Errorf("%d tries in ten minutes", tries)
+				}
+				signaler.FailWith(nil)
+				elapse(maxBackoff * 3 / 2)
+				if outbox.left() != 0 {
+					t.Errorf("%d contacts left after the outage: they were put off one by one", outbox.left())
+				}
+			})
+		})
+	}
+}
+
+func TestRelay_outlastsAnOutageOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox("501"), &relaytest.Signaler{}
+		outbox.passErr = errors.New("connection refused")
+		running(t, outbox, signaler)
+		elapse(10 * time.Minute)
+		outbox.mu.Lock()
+		if outbox.passes < 60 || outbox.passes > 240 {
+			t.Errorf("%d tries in ten minutes", outbox.passes)
+		}
+		outbox.passErr = nil
+		outbox.mu.Unlock()
+		elapse(maxBackoff * 3 / 2)
+		if outbox.left() != 0 {
+			t.Error("the contact was given up")
+		}
+	})
+}
+
+func TestRelay_actsAtOnceOnAPokeAndSoonWithout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox(), &relaytest.Signaler{}
+		relay := running(t, outbox, signaler)
+		synctest.Wait()
+
+		outbox.add("501")
+		relay.Wake()
+		relay.Wake() // one look serves both
+		synctest.Wait()
+		if signaler.To("501") != 1 {
+			t.Error("a poke was not heard at once")
+		}
+
+		outbox.add("502")
+		synctest.Wait()
+		if signaler.To("502") != 0 {
+			t.Error("looked without a reason")
+		}
+		elapse(pollEvery)
+		if signaler.To("502") != 1 {
+			t.Error("an event of another process was not found")
+		}
+	})
+}
+
+func TestRelay_emptiesAFullInboxWithoutAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox(numbered(3*passEvents+1)...), &relaytest.Signaler{}
+		running(t, outbox, signaler)
+		synctest.Wait()
+		if outbox.left() != 0 {
+			t.Errorf("%d contacts left", outbox.left())
+		}
+	})
+}
+
+// slowSignaler holds every signal for a second.
+type slowSignaler struct {
+	mu            sync.Mutex
+	flying, limit int
+}
+
+func (s *slowSignaler) SignalWithStartWorkflow(context.Context, string, string, any, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+	s.mu.Lock()
+	s.flying++
+	s.limit = max(s.limit, s.flying)
+	s.mu.Unlock()
+	<-time.After(time.Second)
+	s.mu.Lock()
+	s.flying--
+	s.mu.Unlock()
+	return nil, nil
+}
+
+func TestRelay_keepsTenSignalsInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox, signaler := newOutbox(numbered(35)...), &slowSignaler{}
+		running(t, outbox, signaler)
+		elapse(5 * time.Second)
+		if signaler.limit != parallel || outbox.left() != 0 {
+			t.Errorf("%d in flight, %d contacts left, want %d and 0", signaler.limit, outbox.left(), parallel)
+		}
+	})
+}
+
+func TestRelay_keepsTheInboxTidy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox := newOutbox()
+		outbox.purgeErrs = 1
+		relay := running(t, outbox, &relaytest.Signaler{})
+		began := time.Now()
+		elapse(2*purgeEvery + time.Minute)
+		want := []time.Time{began.Add(purgeEvery - keepRelayed), began.Add(2*purgeEvery - keepRelayed)}
+		if diff := cmp.Diff(want, outbox.purged); diff != "" {
+			t.Errorf("purged before (-want +got)\n%s", diff)
+		}
+		if got := testutil.ToFloat64(relay.Metrics.lag.WithLabelValues("contacts")); got != 90 {
+			t.Errorf("lag %v seconds, want 90", got)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ConnectionMetrics is how one connection stands, in numbers.
+type ConnectionMetrics struct {
+	ConnectionID string
+	Active       bool // its work may go on
+
+	WaitingEvents int64         // HubSpot's events that wait for their relay
+	SinceReport   time.Duration // how far back everything of Advocate's is known to be in HubSpot
+	CallsInWindow int           // HubSpot calls granted in the last 10 s
+	PausedFor     time.Duration // HubSpot asked for silence: what is left of it
+
+	Parked  map[string]int64 // open items, by cause
+	Tracked map[string]int64 // HubSpot's events that triggers track, by state
+
+	MassSync     bool // one is under way
+	MassSyncRows Counts
+}
+
+// window is the time over which CallsInWindow counts, which is HubSpot's own.
+const window = 10 * time.Second
+
+const selectFigures = `
+SELECT c.id, c.status <> 'unauthorized' AND c.paused_at IS NULL,
+       (SELECT count(*) FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL),
+       clock_timestamp() - coalesce(c.report_watermark, c.created_at),
+       (SELECT count(*) FROM unnest(b.granted) AS granted WHERE granted > clock_timestamp() - $1::interval),
+       greatest(coalesce(b.paused_until, 'epoch') - clock_timestamp(), interval '0'),
+       coalesce(m.finished_at IS NULL AND m.id IS NOT NULL, false),
+       coalesce(m.total, 0), coalesce(m.created, 0), coalesce(m.matched, 0), coalesce(m.updated, 0),
+       coalesce(m.unchanged, 0), coalesce(m.blocked, 0), coalesce(m.no_email, 0), coalesce(m.parked, 0)
+  FROM connection c
+  LEFT JOIN budget b ON b.portal_id = c.portal_id
+  LEFT JOIN LATERAL (SELECT * FROM sync_run r
+                      WHERE r.connection_id = c.id AND r.kind = 'mass' AND NOT r.dry_run
+                      ORDER BY r.id DESC LIMIT 1) m ON true
+ WHERE c.status <> 'disconnected'
+ ORDER BY c.id`
+
+// ConnectionMetrics returns how every connection stands. MassSyncRows are of the last
+// mass sync that was no rehearsal, also while it is under way.
+func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, error) {
+	rows, err := s.pool.Query(ctx, selectFigures, window)
+	if err != nil {
+		return nil, wrap(err, "figures")
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ConnectionMetrics, error) {
+		f := ConnectionMetrics{Parked: map[string]int64{}, Tracked: map[string]int64{}}
+		m := &f.MassSyncRows
+		err := row.Scan(&f.ConnectionID, &f.Active, &f.WaitingEvents, &f.SinceReport, &f.CallsInWindow, &f.PausedFor,
+			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked)
+		return f, err
+	})
+	if err != nil {
+		return nil, wrap(err, "figures")
+	}
+	index := map[string]*ConnectionMetrics{}
+	for i := range all {
+		index[all[i].ConnectionID] = &all[i]
+	}
+	err = s.countBy(ctx, "SELECT connection_id, cause, count(*) FROM parked_item WHERE closed_at IS NULL GROUP BY 1, 2",
+		func(connection, cause string, n int64) {
+			if f := index[connection]; f != nil {
+				f.Parked[cause] = n
+			}
+		})
+	if err == nil {
+		err = s.countBy(ctx, "SELECT connection_id, state, count(*) FROM tracked_event GROUP BY 1, 2",
+			func(connection, state string, n int64) {
+				if f := index[connection]; f != nil {
+					f.Tracked[state] = n
+				}
+			})
+	}
+	return all, wrap(err, "figures")
+}
+
+// countBy hands over each row of a query for connection, word and number.
+func (s *Store) countBy(ctx context.Context, query string, each func(connection, word string, n int64)) error {
+	rows, err := s.pool.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	var connection, word string
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&connection, &word, &n}, func() error {
+		each(connection, word, n)
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// Known is what we know of one contact.
+type Known struct {
+	Mapping              *bridge.Mapping // nil: unmapped
+	ByEmail              bool            // mapped: the contact's own email led to the participant
+	ParticipantEmailHash []byte          // mapped: of the participant's email when it was mapped; nil: it had none
+	Former               []FormerMapping // what it was mapped to before, the latest first
+	Ledger               bridge.Ledger   // zero: never looked at
+	EmailHash            []byte          // of the email it last had; nil: none known
+	Erased               bool            // under a tombstone by its contact id
+}
+
+const selectKnown = `
+SELECT m.account_id, m.user_id, coalesce(m.by_email, false), m.email_hash,
+       coalesce(l.state, ''), coalesce(l.reason, ''), coalesce(l.awaited_as_new, false), l.sent_hash, l.written_hash, l.decided_at,
+       l.email_hash,
+       EXISTS (SELECT 1 FROM tombstone t WHERE t.connection_id = asked.connection_id AND t.key_hash = $3),
+       f.account_ids, f.user_ids, f.by_emails, f.email_hashes, f.endings, f.ended_ats
+  FROM (VALUES ($1::text, $2::text)) AS asked (connection_id, contact_id)
+  LEFT JOIN mapping m ON m.connection_id = asked.connection_id AND m.contact_id = asked.contact_id
+  LEFT JOIN contact_ledger l ON l.connection_id = asked.connection_id AND l.contact_id = asked.contact_id
+ CROSS JOIN LATERAL (
+       SELECT array_agg(account_id) AS account_ids, array_agg(user_id) AS user_ids, array_agg(by_email) AS by_emails,
+              array_agg(email_hash) AS email_hashes,
+              array_agg(ending) AS endings, array_agg(ended_at) AS ended_ats
+         FROM (SELECT * FROM former_mapping
+                WHERE connection_id = asked.connection_id AND contact_id = asked.contact_id
+                ORDER BY ended_at DESC, account_id, user_id) AS ordered) AS f`
+
+// Known returns everything we know of a contact, in one round trip. A contact
+// we never heard of is no error.
+func (s *Store) Known(ctx context.Context, connectionID, contactID string) (Known, error) {
+	var (
+		k             Known
+		account, user *string
+		decidedAt     *time.Time
+		former        formerColumns
+	)
+	l := &k.Ledger
+	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID)).Scan(&account, &user, &k.ByEmail, &k.ParticipantEmailHash,
+		&l.State, &l.Reason, &l.AwaitedAsNew, &l.SentHash, &l.WrittenHash, &decidedAt, &k.EmailHash, &k.Erased,
+		&former.accounts, &former.users, &former.byEmails, &former.emailHashes, &former.endings, &former.endedAts)
+	if err != nil {
+		return Known{}, wrap(err, "known contact %s/%s", connectionID, contactID)
+	}
+	if account != nil && user != nil {
+		k.Mapping = &bridge.Mapping{ConnectionID: connectionID, ContactID: contactID, AccountID: *account, UserID: *user}
+	}
+	if decidedAt != nil {
+		l.DecidedAt = *decidedAt
+	}
+	k.Former = former.of(connectionID, contactID)
+	return k, nil
+}
+
+// Settlement is the outcome of one look at a contact.
+type Settlement struct {
+	State        bridge.State
+	Reason       bridge.Reason
+	AwaitedAsNew bool
+	SentHash     []byte             // what Advocate accepted; nil: nothing new
+	WrittenHash  []byte             // what HubSpot took; nil: nothing new
+	Program      string             // with WrittenHash: the program whose values HubSpot took
+	EmailHash    []byte             // of the contact's email; nil: nothing new
+	Parked       *bridge.ParkedItem // nil: nothing is in the way any more
+	KeepWarnings bool               // nothing was exchanged, so what was reported of the last exchange stays
+}
+
+// withoutPerson is what may be recorded of somebody who was erased.
+func (out Settlement) withoutPerson() Settlement {
+	out.SentHash, out.WrittenHash, out.EmailHash = nil, nil, nil
+	if out.Parked != nil {
+		item := *out.Parked
+		item.AccountID, item.UserID, item.VendorMessage = "", "", ""
+		out.Parked = &item
+	}
+	return out
+}
+
+// Erased is the last state of a contact, whatever comes late. Values of a
+// program that is not connected any more are not what a contact should carry.
+const upsertSettlement = `
+INSERT INTO contact_ledger (connection_id, contact_id, state, reason, awaited_as_new, sent_hash, written_hash, email_hash, decided_at,
+       written_as_of)
+VALUES ($1, $2, $3, $4, $5, $6, (SELECT $7::bytea FROM connection WHERE id = $1 AND program = $10), $8, now(),
+       CASE WHEN $7::bytea IS NOT NULL THEN now() END)
+ON CONFLICT (connection_id, contact_id) DO UPDATE
+   SET state = CASE WHEN $9 AND contact_ledger.state = 'erased' THEN contact_ledger.state ELSE excluded.state END,
+       reason = excluded.reason, awaited_as_new = excluded.awaited_as_new,
+       sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
+       written_hash = CASE WHEN $7 IS NULL THEN contact_ledger.written_hash ELSE excluded.written_hash END,
+       email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
+       decided_at = excluded.decided_at,
+       written_as_of = coalesce(excluded.written_as_of, contact_ledger.written_as_of)`
+
+const resolveOthers = `
+UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
+ WHERE connection_id = $1 AND contact_id = $2 AND tracked_event_id IS NULL AND closed_at IS NULL AND cause <> ALL ($3)`
+
+// Settle records the outcome of one look at a contact. The look speaks for the
+// contact as a whole: its item is parked, if it has one, and every other open
+// item of the contact is resolved, but for reports that are to be kept. Of a contact that was erased no hashes, ids
+// or words are recorded any more.
+func (s *Store) Settle(ctx context.Context, connectionID, contactID string, out Settlement) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		erased, err := s.contactErased(ctx, tx, connectionID, contactID)
+		if err != nil {
+			return err
+		}
+		return settle(ctx, tx, connectionID, contactID, out, erased)
+	})
+	return wrap(err, "settle contact %s/%s", connectionID, contactID)
+}
+
+func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out Settlement, erased bool) error {
+	if erased {
+		out = out.withoutPerson()
+	}
+	var batch pgx.Batch
+	batch.Queue(upsertSettlement, connectionID, contactID,
+		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased, out.Program)
+	if out.WrittenHash != nil {
+		batch.Queue(revisitLate, connectionID, contactID, out.Program)
+	}
+	still := []bridge.Cause{}
+	if out.KeepWarnings {
+		still = append(still, bridge.Warnings()...)
+	}
+	if out.Parked != nil {
+		item := *out.Parked
+		item.ConnectionID, item.ContactID = connectionID, contactID
+		still = append(still, item.Cause)
+		statement, args := parking(item)
+		batch.Queue(statement, args...)
+	}
+	batch.Queue(resolveOthers, connectionID, contactID, still)
+	return tx.SendBatch(ctx, &batch).Close()
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+const insertTombstones = `
+INSERT INTO tombstone (connection_id, key_hash)
+SELECT $1, hash FROM unnest($2::bytea[]) AS t (hash)
+ON CONFLICT (connection_id, key_hash) DO NOTHING`
+
+// AddTombstone marks a person as erased for good, under every key by which the
+// person could come back (hashes of email, identity and contact id, made by the
+// Hasher). It returns once nothing that was under way can still bring the
+// person back: no mapping, and no page of a run. While such a page is being
+// written it fails as pending.
+func (s *Store) AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := addTombstones(ctx, tx, connectionID, hashes); err != nil {
+			return err
+		}
+		var sending bool
+		err := tx.QueryRow(ctx, selectSending, connectionID, hashes).Scan(&sending)
+		if err == nil && sending {
+			err = errSending()
+		}
+		return err
+	})
+	return wrap(err, "add_tombstone in %s", connectionID)
+}
+
+// addTombstones adds tombstones. From here to the end of the transaction nobody of the
+// connection is mapped, and no page is begun or finished.
+func addTombstones(ctx context.Context, tx pgx.Tx, connectionID string, hashes [][]byte) error {
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+erasureLock+")", connectionID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, insertTombstones, connectionID, hashes)
+	return err
+}
+
+const selectSending = `
+SELECT EXISTS (SELECT 1
+                 FROM sync_run r
+                 JOIN staged_participant s ON s.run_id = r.id
+                WHERE r.connection_id = $1 AND r.finished_at IS NULL AND s.state = 'sending'
+                  AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2)))`
+
+// errSending keeps an erasure from overtaking a page that is being written: the
+// contact that it may make has to be known to be reported.
+func errSending() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "store.erase", RetryAfter: busyPause,
+		Err: errors.New("a page with this person is being written")}
+}
+
+// Erased tells whether any of the keys belongs to a person who was erased.
+func (s *Store) Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error) {
+	erased, err := erased(ctx, s.pool, connectionID, hashes...)
+	return erased, wrap(err, "erased in %s", connectionID)
+}
+
+const selectErased = `
+SELECT EXISTS (SELECT 1 FROM tombstone WHERE connection_id = $1 AND key_hash = ANY($2))`
+
+func erased(ctx context.Context, q queryer, connectionID string, hashes ...[]byte) (found bool, err error) {
+	err = q.QueryRow(ctx, selectErased, connectionID, hashes).Scan(&found)
+	return found, err
+}
+
+// erasureLock keeps apart, within a connection, those who write about people
+// and the one who erases: without it a mapping could pass the check and still
+// be written after the tombstone.
+const erasureLock = "hashtextextended('erasure/' || $1, 0)"
+
+const shareErasureLock = "SELECT pg_advisory_xact_lock_shared(" + erasureLock + ")"
+
+// awaitErasure waits for an erasure under way, and holds off the next one until
+// the transaction ends.
+func awaitErasure(ctx context.Context, tx pgx.Tx, connectionID string) error {
+	_, err := tx.Exec(ctx, shareErasureLock, connectionID)
+	return err
+}
+
+// erasedAfterWaiting is awaitErasure, and then tells whether any of the keys
+// belongs to a person who was erased. It takes one round trip.
+func erasedAfterWaiting(ctx context.Context, tx pgx.Tx, connectionID string, hashes ...[]byte) (found bool, err error) {
+	var batch pgx.Batch
+	batch.Queue(shareErasureLock, connectionID)
+	batch.Queue(selectErased, connectionID, hashes).QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
+	err = tx.SendBatch(ctx, &batch).Close()
+	return found, err
+}
+
+func (s *Store) contactErased(ctx context.Context, tx pgx.Tx, connectionID, contactID string) (bool, error) {
+	return erasedAfterWaiting(ctx, tx, connectionID, s.hasher.ContactID(contactID))
+}
+
+// refuseErased fails with do_not_track if any of the keys belongs to a person
+// who was erased.
+func refuseErased(ctx context.Context, tx pgx.Tx, connectionID string, hashes ...[]byte) error {
+	found, err := erasedAfterWaiting(ctx, tx, connectionID, hashes...)
+	if err == nil && found {
+		err = &bridge.Error{Kind: bridge.DoNotTrack, Op: "store.map_contact"}
+	}
+	return err
+}

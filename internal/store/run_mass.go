@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Desired is what the operator wants of a mass sync. It is kept beside the run, so
+// that it holds while no worker lives.
+type Desired string
+
+const (
+	DesiredRunning   Desired = ""
+	DesiredPaused    Desired = "pause"  // finish the pages that were begun, then wait
+	DesiredCancelled Desired = "cancel" // finish the pages that were begun, then end
+)
+
+const insertMass = `
+INSERT INTO sync_run (connection_id, kind, program, dry_run)
+SELECT id, 'mass', program, $2 FROM connection WHERE id = $1
+ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL AND kind <> 'retry' DO NOTHING
+RETURNING ` + runColumns
+
+const selectUnfinishedMass = "SELECT " + runColumns + `
+  FROM sync_run WHERE connection_id = $1 AND kind = 'mass' AND finished_at IS NULL`
+
+// BeginMass begins a mass sync of a connection, or its rehearsal. While another
+// one is unfinished it returns that one instead, and begun is false.
+func (s *Store) BeginMass(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
+	for range 2 { // an unfinished run may end between the two statements
+		run, err = s.insertMass(ctx, connectionID, dryRun)
+		if err == nil {
+			return run, true, nil
+		}
+		if errors.Is(err, pgx.ErrNoRows) {
+			run, err = oneRun(ctx, s.pool, selectUnfinishedMass, connectionID)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			break
+		}
+	}
+	return run, false, wrap(err, "begin_mass of %s", connectionID)
+}
+
+func (s *Store) insertMass(ctx context.Context, connectionID string, dryRun bool) (run Run, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if run, err = oneRun(ctx, tx, insertMass, connectionID, dryRun); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO mass_wish (run_id) VALUES ($1)", run.ID)
+		return err
+	})
+	return run, err
+}
+
+const updateDesired = `
+UPDATE mass_wish w SET wish = $2
+  FROM sync_run r
+ WHERE w.run_id = $1 AND r.id = w.run_id AND r.finished_at IS NULL AND (w.wish <> 'cancel' OR $2 = 'cancel')`
+
+// SetDesired notes what the operator wants of a mass sync. It is a not_found error
+// if the run has ended, or is about to because it was cancelled.
+func (s *Store) SetDesired(ctx context.Context, runID int64, desired Desired) error {
+	return s.updateOne(ctx, fmt.Sprintf("set_desired of run %d", runID), updateDesired, runID, desired)
+}
+
+// effectiveDesired is what the operator wants of a row of sync_run. Whoever paused the
+// connection wants its mass sync to pause, too.
+const effectiveDesired = ` coalesce((SELECT CASE WHEN w.wish = '' AND c.paused_at IS NOT NULL THEN 'pause' ELSE w.wish END
+                                  FROM mass_wish w JOIN connection c ON c.id = sync_run.connection_id
+                                 WHERE w.run_id = sync_run.id), '') `
+
+// Desired returns what the operator wants of a run; of a report, always that it
+// goes on.
+func (s *Store) Desired(ctx context.Context, runID int64) (Desired, error) {
+	var desired Desired
+	err := s.pool.QueryRow(ctx, "SELECT"+effectiveDesired+"FROM sync_run WHERE id = $1", runID).Scan(&desired)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return DesiredRunning, nil
+	}
+	return desired, wrap(err, "desired state of run %d", runID)
+}
+
+// CancelRun ends a run because the operator wants it to, and deletes its rows.
+// A run that has ended stays as it is, which is success.
+func (s *Store) CancelRun(ctx context.Context, runID int64) error {
+	return wrap(s.giveUp(ctx, runID, RunCancelled, ""), "cancel run %d", runID)
+}
+
+// CountCalls adds to the calls that a run has made to the vendors.
+func (s *Store) CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error {
+	if hubspot == 0 && advocate == 0 {
+		return nil
+	}
+	_, err := s.pool.Exec(ctx, `
+UPDATE sync_run SET hubspot_calls = hubspot_calls + $2, advocate_calls = advocate_calls + $3 WHERE id = $1`, runID, hubspot, advocate)
+	return wrap(err, "count_calls of run %d", runID)
+}
+
+// Progress is where a run stands, also after its end.
+type Progress struct {
+	Run
+	Counts
+	Desired       Desired
+	HubSpotCalls  int64 // made; of a dry run: what the real one would make
+	AdvocateCalls int64
+	Rate          float64 // rows a second that got their result lately; 0: not known
+}
+
+// Of the last rate, if it is not too old; see addCounts.
+const selectProgress = "SELECT " + runColumns + `,
+       total, to_update, to_match_or_create, created, matched, updated, unchanged, blocked, no_email, parked,
+      ` + effectiveDesired + `, hubspot_calls, advocate_calls,
+       CASE WHEN rate_at - rate_since > '2 seconds' AND rate_at > now() - '1 minute'::interval AND finished_at IS NULL
+            THEN rate / (1 - exp(extract(epoch FROM rate_since - rate_at) / 30)) ELSE 0 END
+  FROM sync_run `
+
+// MassProgress returns where a mass sync of a connection stands: the one named,
+// or the latest for run 0. It is a not_found error if there is none.
+func (s *Store) MassProgress(ctx context.Context, connectionID string, runID int64) (Progress, error) {
+	p, err := s.progress(ctx, selectProgress+`
+ WHERE connection_id = $1 AND kind = 'mass' AND $2::bigint IN (0, id) ORDER BY id DESC LIMIT 1`, connectionID, runID)
+	return p, wrap(err, "mass_progress of %s", connectionID)
+}
+
+// Prediction returns the dry run that foretold a mass sync: the latest finished
+// one before it with the same program, unless another mass sync came between and
+// did some of the work. found is false if there is none.
+func (s *Store) Prediction(ctx context.Context, run Run) (p Progress, found bool, err error) {
+	p, err = s.progress(ctx, selectProgress+`
+ WHERE connection_id = $1 AND kind = 'mass' AND dry_run AND state = 'done' AND program = $2 AND id < $3
+   AND NOT EXISTS (SELECT 1 FROM sync_run other
+                    WHERE other.connection_id = $1 AND other.kind = 'mass' AND NOT other.dry_run
+                      AND other.id > sync_run.id AND other.id < $3)
+ ORDER BY id DESC LIMIT 1`, run.ConnectionID, run.ProgramID, run.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Progress{}, false, nil
+	}
+	return p, err == nil, wrap(err, "prediction of run %d", run.ID)
+}
+
+func (s *Store) progress(ctx context.Context, query string, args ...any) (Progress, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return Progress{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Progress, error) {
+		var p Progress
+		r, c := &p.Run, &p.Counts
+		err := row.Scan(append(r.fields(), &c.Total, &c.ToUpdate, &c.ToMatchOrCreate, &c.Created, &c.Matched, &c.Updated,
+			&c.Unchanged, &c.Blocked, &c.NoEmail, &c.Parked, &p.Desired, &p.HubSpotCalls, &p.AdvocateCalls, &p.Rate)...)
+		return p, err
+	})
+}
+
+// OpenPage is a page with rows that have no result yet.
+type OpenPage struct {
+	Number int
+	Begun  bool // an attempt got as far as MarkSending
+}
+
+// OpenPages returns the pages of a range that have rows left to do, both ends
+// included. Those that an attempt has begun come first.
+func (s *Store) OpenPages(ctx context.Context, runID int64, from, to int) ([]OpenPage, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT page, bool_or(state = 'sending') AS begun
+  FROM staged_participant
+ WHERE run_id = $1 AND page BETWEEN $2 AND $3 AND state IN ('planned', 'sending')
+ GROUP BY page
+ ORDER BY begun DESC, page`, runID, from, to)
+	if err != nil {
+		return nil, wrap(err, "open_pages of run %d", runID)
+	}
+	pages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenPage])
+	return pages, wrap(err, "open_pages of run %d", runID)
+}
+
+// Where participants share an email, all but the first will find the contact
+// taken. A rehearsal writes nothing, so its pages cannot see each other.
+const parkRivals = `
+WITH rival AS (
+     SELECT result
+       FROM (SELECT result, row_number() OVER (PARTITION BY email_hash ORDER BY ordinal) AS place
+               FROM staged_participant WHERE run_id = $1 AND result IN ('created', 'matched')) AS p
+      WHERE place > 1)
+UPDATE sync_run
+   SET created = created - (SELECT count(*) FROM rival WHERE result = 'created'),
+       matched = matched - (SELECT count(*) FROM rival WHERE result = 'matched'),
+       parked = parked + (SELECT count(*) FROM rival)
+ WHERE id = $1`
+
+func finishRehearsal(ctx context.Context, tx pgx.Tx, run Run) error {
+	if _, err := tx.Exec(ctx, parkRivals, run.ID); err != nil {
+		return err
+	}
+	return end(ctx, tx, run.ID, RunDone, "")
+}

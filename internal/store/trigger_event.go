@@ -1,0 +1,364 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"advocatesync/internal/bridge"
+)
+
+// TrackedState says how far a tracked event has come.
+type TrackedState string
+
+// States of a tracked event.
+const (
+	TrackedWaiting  TrackedState = "waiting"  // for a contact that is mapped to a participant
+	TrackedPending  TrackedState = "pending"  // recorded, and about to be sent
+	TrackedSent     TrackedState = "sent"     // taken by the vendor, who has not said yet what came of it
+	TrackedComplete TrackedState = "complete" // it counts
+	TrackedError    TrackedState = "error"    // refused; parked
+	TrackedSkipped  TrackedState = "skipped"  // nothing was sent, for the reason given
+	TrackedReversed TrackedState = "reversed" // it counted, and was taken back
+)
+
+// TrackedEvent is what became of one change that a trigger matched.
+type TrackedEvent struct {
+	ID             int64
+	ConnectionID   string
+	TriggerID      string
+	TriggerVersion int
+	ObjectType     bridge.ObjectType
+	ObjectID       string
+
+	Property   string    // that changed; empty for a creation and for a form
+	Form       string    // that was submitted; else empty
+	Submission string    // a keyed hash
+	OccurredAt time.Time // by HubSpot's clock
+
+	OrderID   string // unique within a connection
+	ContactID string // the customer; empty while there is none
+
+	State         TrackedState
+	Reversal      bool   // it is the reversal that is pending, sent, in error or reversed
+	Reason        string // ours
+	VendorMessage string // the vendor's
+	Receipt       string // by which the vendor tells its verdict
+
+	WaitUntil  time.Time // zero: it does not wait
+	Polls      int       // times the verdict was asked for
+	RecordedAt time.Time
+	SentAt     time.Time // zero: not sent
+	DecidedAt  time.Time // zero: not final
+}
+
+const trackedColumns = `id, connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission,
+       occurred_at, order_id, contact_id, state, reversal, reason, words, receipt, coalesce(wait_until, '0001-01-01Z'), polls,
+       recorded_at, coalesce(sent_at, '0001-01-01Z'), coalesce(decided_at, '0001-01-01Z')`
+
+func (e *TrackedEvent) columns() []any {
+	return []any{&e.ID, &e.ConnectionID, &e.TriggerID, &e.TriggerVersion, &e.ObjectType, &e.ObjectID, &e.Property, &e.Form, &e.Submission,
+		&e.OccurredAt, &e.OrderID, &e.ContactID, &e.State, &e.Reversal, &e.Reason, &e.VendorMessage, &e.Receipt, &e.WaitUntil, &e.Polls,
+		&e.RecordedAt, &e.SentAt, &e.DecidedAt}
+}
+
+func scanTracked(row pgx.CollectableRow) (TrackedEvent, error) {
+	var e TrackedEvent
+	err := row.Scan(e.columns()...)
+	return e, err
+}
+
+func trackedEvents(ctx context.Context, q querier, query string, args ...any) ([]TrackedEvent, error) {
+	rows, err := q.Query(ctx, "SELECT "+trackedColumns+" FROM tracked_event "+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanTracked)
+}
+
+// TrackedOf returns what was tracked of one record, the oldest first.
+func (s *Store) TrackedOf(ctx context.Context, connectionID string, t bridge.ObjectType, objectID string) ([]TrackedEvent, error) {
+	events, err := trackedEvents(ctx, s.pool, "WHERE connection_id = $1 AND object_type = $2 AND object_id = $3 ORDER BY id",
+		connectionID, t, objectID)
+	return events, wrap(err, "tracked_of %s %s/%s", t, connectionID, objectID)
+}
+
+// TrackedFilter chooses tracked events; what is empty chooses all.
+type TrackedFilter struct {
+	TriggerID string
+	States    []TrackedState
+	ContactID string // the customer, or the record itself
+	ObjectID  string
+	Before    int64 // only ids below it; 0: from the latest on
+	Limit     int   // at most so many; 0: a hundred
+}
+
+const selectTracked = `
+WHERE connection_id = $1 AND ($2 = '' OR trigger_id = $2) AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
+   AND ($4 = '' OR contact_id = $4 OR (object_type = 'contact' AND object_id = $4))
+   AND ($5 = '' OR object_id = $5) AND ($6 = 0 OR id < $6)
+ ORDER BY id DESC LIMIT $7`
+
+// TrackedEvents returns a connection's tracked events, the latest first.
+func (s *Store) TrackedEvents(ctx context.Context, connectionID string, f TrackedFilter) ([]TrackedEvent, error) {
+	const usual = 100
+	if f.Limit <= 0 {
+		f.Limit = usual
+	}
+	states := make([]string, len(f.States))
+	for i, state := range f.States {
+		states[i] = string(state)
+	}
+	events, err := trackedEvents(ctx, s.pool, selectTracked,
+		connectionID, f.TriggerID, states, f.ContactID, f.ObjectID, f.Before, f.Limit)
+	return events, wrap(err, "tracked_events of %s", connectionID)
+}
+
+// Tracking is what a look decided about one change.
+type Tracking struct {
+	TrackedEvent
+
+	Candidates []string           // contacts of the record that are not mapped
+	Request    []byte             // TrackedPending only; kept sealed
+	Parked     *bridge.ParkedItem // TrackedError only
+}
+
+// An order id names portal, record and trigger.
+func requestContext(orderID string) string { return "tracked_event/request/" + orderID }
+
+// Once something was sent, a look changes nothing about it any more, except
+// that it can have it reversed.
+const upsertTracked = `
+INSERT INTO tracked_event AS t (connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission,
+       occurred_at, order_id, contact_id, candidates, state, reversal, reason, request, wait_until, decided_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        CASE WHEN $13 IN ('error', 'skipped') THEN now() END)
+ON CONFLICT (connection_id, order_id) DO UPDATE
+   SET trigger_version = excluded.trigger_version, property = excluded.property, form = excluded.form,
+       submission = excluded.submission, occurred_at = excluded.occurred_at, contact_id = excluded.contact_id,
+       candidates = excluded.candidates, state = excluded.state, reversal = excluded.reversal, reason = excluded.reason,
+       recorded_at = now(), words = '', request = excluded.request, receipt = '', wait_until = excluded.wait_until, woken_at = NULL,
+       poll_at = NULL, polls = 0, decided_at = excluded.decided_at
+ WHERE CASE WHEN excluded.reversal THEN t.state = 'complete' ELSE t.state IN ('waiting', 'skipped', 'error') AND NOT t.reversal END
+RETURNING id`
+
+// Track records the outcome of a look, unless what was recorded before stands;
+// then it returns 0. It fails as do_not_track, and records nothing, if the
+// customer was erased.
+func (s *Store) Track(ctx context.Context, t Tracking) (id int64, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if t.ContactID != "" {
+			if err := refuseErased(ctx, tx, t.ConnectionID, s.hasher.ContactID(t.ContactID)); err != nil {
+				return err
+			}
+		}
+		id, err = s.track(ctx, tx, t)
+		return err
+	})
+	return id, wrap(err, "track %s %s/%s", t.ObjectType, t.ConnectionID, t.ObjectID)
+}
+
+func (s *Store) track(ctx context.Context, tx pgx.Tx, t Tracking) (id int64, err error) {
+	var sealed []byte
+	if t.Request != nil {
+		sealed = s.sealer.Seal(t.Request, requestContext(t.OrderID))
+	}
+	candidates := t.Candidates
+	if candidates == nil {
+		candidates = []string{}
+	}
+	err = tx.QueryRow(ctx, upsertTracked, t.ConnectionID, t.TriggerID, t.TriggerVersion, t.ObjectType, t.ObjectID, t.Property, t.Form,
+		t.Submission, t.OccurredAt, t.OrderID, t.ContactID, candidates, t.State, t.Reversal, t.Reason, sealed,
+		optional(t.WaitUntil)).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil // what was recorded before stands
+	}
+	if err != nil {
+		return 0, err
+	}
+	return id, settleEvent(ctx, tx, t.TrackedEvent, id, t.Parked)
+}
+
+const resolveEvent = `
+UPDATE parked_item SET closed_at = now(), outcome = 'resolved' WHERE tracked_event_id = $1 AND closed_at IS NULL`
+
+// settleEvent parks what has become of an event, or closes what was parked.
+func settleEvent(ctx context.Context, tx pgx.Tx, e TrackedEvent, id int64, parked *bridge.ParkedItem) error {
+	if parked == nil {
+		_, err := tx.Exec(ctx, resolveEvent, id)
+		return err
+	}
+	item := *parked
+	item.ConnectionID, item.ContactID, item.TrackedEventID = e.ConnectionID, e.ContactID, id
+	_, err := park(ctx, tx, item)
+	return err
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// PendingRequest returns an event that is to be sent, and the request. One that
+// is not pending (any more) is a not_found error.
+func (s *Store) PendingRequest(ctx context.Context, id int64) (e TrackedEvent, request []byte, err error) {
+	var sealed []byte
+	err = s.pool.QueryRow(ctx, "SELECT "+trackedColumns+", request FROM tracked_event WHERE id = $1 AND state = 'pending'", id).
+		Scan(append(e.columns(), &sealed)...)
+	if err == nil {
+		request, err = s.sealer.Open(sealed, requestContext(e.OrderID))
+	}
+	return e, request, wrap(err, "pending_request of event %d", id)
+}
+
+const markSent = `
+UPDATE tracked_event
+   SET state = 'sent', request = NULL, receipt = $2, poll_at = $3, sent_at = now(), reason = ''
+ WHERE id = $1 AND state = 'pending'`
+
+// MarkSent records that the vendor took the request, and when to ask for its
+// verdict. An event that is not pending any more stays as it is.
+func (s *Store) MarkSent(ctx context.Context, id int64, receipt string, pollAt time.Time) error {
+	_, err := s.pool.Exec(ctx, markSent, id, receipt, pollAt)
+	return wrap(err, "mark_sent event %d", id)
+}
+
+// TrackedEnd is how an event that was pending or sent came to its end.
+type TrackedEnd struct {
+	State         TrackedState // TrackedComplete, TrackedError, TrackedReversed or TrackedSkipped
+	Reason        string
+	VendorMessage string             // the vendor's, without personal data
+	Parked        *bridge.ParkedItem // TrackedError only
+	Recheck       bool               // look at the record again: now it may have to be reversed
+}
+
+// A reversal that was refused leaves what it was to reverse as it is: complete.
+const endTracked = `
+UPDATE tracked_event
+   SET state = $2, reason = $3, words = $4, request = NULL, poll_at = NULL, decided_at = now(),
+       sent_at = CASE WHEN $2 IN ('complete', 'reversed') THEN coalesce(sent_at, now()) ELSE sent_at END
+ WHERE id = $1 AND state IN ('pending', 'sent')
+RETURNING ` + trackedColumns
+
+const recheckRecord = `
+INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
+VALUES ($1, $2, $3, 'recheck', '', now(), $4)
+ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
+
+// EndTracked records the end of an event. One that has ended already stays as
+// it is.
+func (s *Store) EndTracked(ctx context.Context, id int64, end TrackedEnd) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var e TrackedEvent
+		err := tx.QueryRow(ctx, endTracked, id, end.State, end.Reason, storable(end.VendorMessage)).Scan(e.columns()...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if end.Recheck {
+			if _, err := tx.Exec(ctx, recheckRecord, e.ConnectionID, e.ObjectType, e.ObjectID, "verdict/"+e.OrderID); err != nil {
+				return err
+			}
+		}
+		return settleEvent(ctx, tx, e, id, end.Parked)
+	})
+	return wrap(err, "end_tracked event %d", id)
+}
+
+// DueVerdicts returns sent events whose verdict is to be asked for now, those
+// that have waited longest first.
+func (s *Store) DueVerdicts(ctx context.Context, connectionID string, limit int) ([]TrackedEvent, error) {
+	events, err := trackedEvents(ctx, s.pool, "WHERE connection_id = $1 AND state = 'sent' AND poll_at <= now() ORDER BY poll_at LIMIT $2",
+		connectionID, limit)
+	return events, wrap(err, "due_verdicts of %s", connectionID)
+}
+
+// PostponeVerdict asks for an event's verdict again after a time.
+func (s *Store) PostponeVerdict(ctx context.Context, id int64, d time.Duration) error {
+	_, err := s.pool.Exec(ctx, "UPDATE tracked_event SET polls = polls + 1, poll_at = now() + $2::interval WHERE id = $1 AND state = 'sent'", id, d)
+	return wrap(err, "postpone_verdict of event %d", id)
+}
+
+// PostponeVerdicts asks for no verdict of a connection for a time.
+func (s *Store) PostponeVerdicts(ctx context.Context, connectionID string, d time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE tracked_event SET poll_at = greatest(poll_at, now() + $2::interval) WHERE connection_id = $1 AND state = 'sent'`, connectionID, d)
+	return wrap(err, "postpone_verdicts of %s", connectionID)
+}
+
+// A record that stays as it is is not looked at all the time, even if one of
+// its contacts is mapped. What has been about to be sent for longer than a run
+// tries has lost its run.
+const wakeWaiting = `
+WITH woken AS (
+     UPDATE tracked_event e SET woken_at = now()
+      WHERE connection_id = $1 AND state IN ('waiting', 'pending') AND (woken_at IS NULL OR woken_at < now() - interval '10 minutes')
+        AND CASE state WHEN 'pending' THEN recorded_at < now() - interval '25 hours'
+                 ELSE wait_until <= now()
+                      OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates)) END
+     RETURNING object_type, object_id, id)
+INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
+SELECT $1, object_type, object_id, 'recheck', '', now(), 'woken/' || max(id) || '/' || extract(epoch FROM now())
+  FROM woken GROUP BY object_type, object_id`
+
+// WakeWaiting has the records looked at again one of whose contacts is mapped
+// by now, that have waited long enough, or whose request nobody sends. It returns
+// how many.
+func (s *Store) WakeWaiting(ctx context.Context, connectionID string) (int64, error) {
+	tag, err := s.pool.Exec(ctx, wakeWaiting, connectionID)
+	return tag.RowsAffected(), wrap(err, "wake_waiting of %s", connectionID)
+}
+
+// OpenTracked tells whether any event of a connection waits, for a contact, to
+// be sent, or for a verdict.
+func (s *Store) OpenTracked(ctx context.Context, connectionID string) (open bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+SELECT EXISTS (SELECT 1 FROM tracked_event WHERE connection_id = $1 AND state IN ('waiting', 'pending', 'sent'))`, connectionID).Scan(&open)
+	return open, wrap(err, "open_tracked of %s", connectionID)
+}
+
+// Again from the beginning, but for a reversal: then from where it began. The
+// record is looked at as it is now.
+const retryTracked = `
+WITH retried AS (
+     UPDATE parked_item SET closed_at = now(), outcome = 'retried'
+      WHERE connection_id = $1 AND id = ANY ($2) AND tracked_event_id IS NOT NULL AND closed_at IS NULL
+     RETURNING id, tracked_event_id),
+     begun AS (
+     UPDATE tracked_event e
+        SET state = CASE WHEN reversal THEN 'complete' ELSE 'waiting' END, reversal = false, words = '',
+            wait_until = CASE WHEN reversal THEN NULL ELSE greatest(wait_until, now() + interval '1 hour') END,
+            candidates = CASE WHEN contact_id = '' THEN candidates ELSE ARRAY[contact_id] END, reason = 'to be tried again'
+       FROM retried r
+      WHERE e.id = r.tracked_event_id AND e.state = 'error'
+     RETURNING object_type, object_id),
+     asked AS (
+     INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
+     SELECT $1, object_type, object_id, 'recheck', '', now(), 'retry/' || object_type || '/' || object_id || '/' || extract(epoch FROM now())
+       FROM begun GROUP BY object_type, object_id)
+SELECT id FROM retried ORDER BY id`
+
+// RetryTracked closes open items of tracked events as retried and has their
+// records looked at again, both or neither. It returns the ids of the items
+// that were open.
+func (s *Store) RetryTracked(ctx context.Context, connectionID string, itemIDs []int64) (retried []int64, err error) {
+	rows, err := s.pool.Query(ctx, retryTracked, connectionID, itemIDs)
+	if err != nil {
+		return nil, wrap(err, "retry_tracked in %s", connectionID)
+	}
+	retried, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	return retried, wrap(err, "retry_tracked in %s", connectionID)
+}
+
+// PurgeTracked deletes the events that were skipped before a time. What was
+// sent stays for good: it must not be sent again.
+func (s *Store) PurgeTracked(ctx context.Context, olderThan time.Time) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM tracked_event WHERE state = 'skipped' AND decided_at < $1", olderThan)
+	return tag.RowsAffected(), wrap(err, "purge_tracked")
+}
