@@ -14,6 +14,7 @@ import (
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
@@ -325,7 +326,7 @@ func TestReportSync_outlastsFaultsOfBothVendors(t *testing.T) {
 	s.Advocate.Order(
 		advocatetest.Fault{Route: advocatetest.RouteExport, DropAfter: true},
 		advocatetest.Fault{Route: advocatetest.RouteExportGet, Status: 503},
-		advocatetest.Fault{Route: advocatetest.RouteStorage, CutAfter: 40},
+		advocatetest.Fault{Route: advocatetest.RouteStorage, Answer: fault.Answer{CutAfter: 40}},
 	)
 	s.HubSpot.FailNext(503, 502, 500)
 

@@ -12,6 +12,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/standin/fault"
 )
 
 func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
@@ -46,7 +47,7 @@ func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
 		"a redirect out of nowhere":         {advocatetest.Fault{Status: 302}, bridge.Unavailable},
 		"a connection closed before":        {advocatetest.Fault{DropBefore: true}, bridge.Unavailable},
 		"a connection closed after":         {advocatetest.Fault{DropAfter: true}, bridge.Unavailable},
-		"an answer that breaks off":         {advocatetest.Fault{CutAfter: 20}, bridge.Unavailable},
+		"an answer that breaks off":         {advocatetest.Fault{Answer: fault.Answer{CutAfter: 20}}, bridge.Unavailable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/standin/fault"
 )
 
 func collect(rows iter.Seq2[bridge.Participant, error]) (all []bridge.Participant, err error) {
@@ -165,7 +166,7 @@ func TestDownloadExport_noticesAFileThatBreaksOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Order(advocatetest.Fault{Route: advocatetest.RouteStorage, CutAfter: 50_000})
+	s.Order(advocatetest.Fault{Route: advocatetest.RouteStorage, Answer: fault.Answer{CutAfter: 50_000}})
 	got, err := collect(c.DownloadExport(t.Context(), e.ID))
 	if bridge.KindOf(err) != bridge.Unavailable || len(got) == 0 || len(got) >= 500 {
 		t.Errorf("%d rows, then %v", len(got), err)

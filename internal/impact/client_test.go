@@ -15,6 +15,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/impact"
 	"advocatesync/internal/outbound"
+	"advocatesync/internal/standin/fault"
 )
 
 // ada is the SHA-1 of an email.
@@ -180,7 +181,7 @@ func TestErrors_sayWhatToDo(t *testing.T) {
 		"a redirect":                    {fault: advocatetest.Fault{Status: 302}, want: bridge.Unavailable},
 		"nothing came of it":            {fault: advocatetest.Fault{DropBefore: true}, want: bridge.Unavailable},
 		"the answer was lost":           {fault: advocatetest.Fault{DropAfter: true}, want: bridge.Unavailable},
-		"half of an answer":             {fault: advocatetest.Fault{CutAfter: 20}, want: bridge.Unavailable},
+		"half of an answer":             {fault: advocatetest.Fault{Answer: fault.Answer{CutAfter: 20}}, want: bridge.Unavailable},
 		"an answer that makes no sense": {fault: advocatetest.Fault{Status: 204}, want: bridge.Unavailable},
 	}
 	for name, tt := range tests {

@@ -28,18 +28,22 @@ func (h *Host) adminRoutes(m *http.ServeMux) {
 		answer(w, struct{}{}, h.RotateKeys())
 	})
 	for pattern, handle := range map[string]tenantHandler{
-		"GET /_admin/{tenant}/users":         adminUsers,
-		"POST /_admin/{tenant}/users":        adminPut,
-		"POST /_admin/{tenant}/join":         adminJoin,
-		"POST /_admin/{tenant}/seed":         adminSeed,
-		"POST /_admin/{tenant}/edit":         adminEdit,
-		"POST /_admin/{tenant}/code":         adminCode,
-		"POST /_admin/{tenant}/block":        adminBlock,
-		"POST /_admin/{tenant}/delete":       adminDelete,
-		"GET /_admin/{tenant}/events":        adminEvents,
-		"GET /_admin/{tenant}/conversions":   adminConversions,
-		"POST /_admin/{tenant}/programs":     adminProgram,
-		"POST /_admin/{tenant}/fail-exports": adminFailExports,
+		"GET /_admin/{tenant}/users":          adminUsers,
+		"POST /_admin/{tenant}/users":         adminPut,
+		"POST /_admin/{tenant}/join":          adminJoin,
+		"POST /_admin/{tenant}/seed":          adminSeed,
+		"POST /_admin/{tenant}/edit":          adminEdit,
+		"POST /_admin/{tenant}/code":          adminCode,
+		"POST /_admin/{tenant}/block":         adminBlock,
+		"POST /_admin/{tenant}/delete":        adminDelete,
+		"GET /_admin/{tenant}/events":         adminEvents,
+		"GET /_admin/{tenant}/conversions":    adminConversions,
+		"POST /_admin/{tenant}/programs":      adminProgram,
+		"POST /_admin/{tenant}/fail-exports":  adminFailExports,
+		"POST /_admin/{tenant}/spoil-exports": adminSpoilExports,
+		"POST /_admin/{tenant}/lift":          adminLift,
+		"POST /_admin/{tenant}/verdict":       adminVerdict,
+		"POST /_admin/{tenant}/auth-token":    adminAuthToken,
 	} {
 		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			t := h.Tenant(r.PathValue("tenant"))
@@ -202,6 +206,40 @@ func adminFailExports(w http.ResponseWriter, r *http.Request, t *Tenant) {
 	}
 	t.FailNextExports(verdicts...)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func adminSpoilExports(w http.ResponseWriter, r *http.Request, t *Tenant) {
+	var flaws []FileFlaws
+	if !read(w, r, &flaws) {
+		return
+	}
+	t.SpoilNextExports(flaws...)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func adminLift(w http.ResponseWriter, r *http.Request, t *Tenant) {
+	var in person
+	if read(w, r, &in) {
+		writeJSON(w, http.StatusOK, map[string]bool{"lifted": t.LiftDoNotTrack(in.AccountID, in.ID)})
+	}
+}
+
+func adminVerdict(w http.ResponseWriter, r *http.Request, t *Tenant) {
+	var in Verdict
+	if read(w, r, &in) {
+		t.OrderVerdict(in)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func adminAuthToken(w http.ResponseWriter, r *http.Request, t *Tenant) {
+	var in struct {
+		Token string `json:"token"`
+	}
+	if read(w, r, &in) {
+		t.SetAuthToken(in.Token)
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func read(w http.ResponseWriter, r *http.Request, v any) bool {

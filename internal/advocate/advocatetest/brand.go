@@ -43,9 +43,9 @@ func (h *Host) forAccount(limited bool, next tenantHandler) http.HandlerFunc {
 			return
 		}
 		sid, token, _ := r.BasicAuth()
-		t := h.account(sid)
+		t, admitted := h.account(sid, token)
 		switch {
-		case t == nil || token == "" || token != t.cfg.AuthToken:
+		case !admitted:
 			writeJSON(w, http.StatusUnauthorized, brandError{Status: "ERROR", Message: "Authentication failed"})
 			return
 		case sid != r.PathValue("sid"):
@@ -60,18 +60,16 @@ func (h *Host) forAccount(limited bool, next tenantHandler) http.HandlerFunc {
 	}
 }
 
-func (h *Host) account(sid string) *Tenant {
-	if sid == "" {
-		return nil
-	}
+// account finds the tenant of an account, and tells whether the token opens it.
+func (h *Host) account(sid, token string) (t *Tenant, admitted bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, t := range h.tenants {
-		if t.cfg.AccountSID == sid {
-			return t
+		if sid != "" && t.cfg.AccountSID == sid {
+			return t, token != "" && token == t.cfg.AuthToken
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // spend takes one call out of the account's hour and writes the headers that

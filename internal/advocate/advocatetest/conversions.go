@@ -33,6 +33,31 @@ type Conversion struct {
 	UserID string `json:"user_id"`
 }
 
+// Verdict is what a submission is made to answer, whatever the stand-in would
+// have found out by itself.
+type Verdict struct {
+	OrderID     string `json:"order_id"`
+	Status      string `json:"status"` // Queued, In Progress, Complete, or a word of your own
+	ErrorType   string `json:"error_type"`
+	ErrorReason string `json:"error_reason"`
+}
+
+// OrderVerdict orders the verdict about the submissions of one order, those
+// already taken included.
+func (t *Tenant) OrderVerdict(v Verdict) {
+	t.host.mu.Lock()
+	defer t.host.mu.Unlock()
+	t.verdicts[v.OrderID] = v
+}
+
+// SetAuthToken changes the token of the impact.com account: callers with the
+// former one are refused from now on.
+func (t *Tenant) SetAuthToken(token string) {
+	t.host.mu.Lock()
+	defer t.host.mu.Unlock()
+	t.cfg.AuthToken = token
+}
+
 // oldestEvent is how far back events count (impact.com docs on file uploads).
 const oldestEvent = 88 * 24 * time.Hour
 
@@ -214,7 +239,13 @@ func (h *Host) getSubmission(w http.ResponseWriter, r *http.Request, t *Tenant) 
 			"BatchId": c.ID, "OrderId": c.OrderID, "Type": c.Type, "Status": "Queued",
 			"CompletionDate": "", "ErrorType": "", "ErrorReason": "", "Uri": submissionURI(t, c.ID),
 		}
+		ordered, isOrdered := t.verdicts[c.OrderID]
 		switch age := h.millis() - c.Received; {
+		case age < time.Duration(h.knobs.VerdictHidden).Milliseconds():
+			noSubmission(w)
+			return
+		case isOrdered:
+			out["Status"], out["ErrorType"], out["ErrorReason"] = ordered.Status, ordered.ErrorType, ordered.ErrorReason
 		case age >= delay:
 			out["Status"], out["ErrorType"], out["ErrorReason"] = "Complete", c.ErrorType, c.ErrorReason
 			out["CompletionDate"] = time.UnixMilli(c.Received + delay).UTC().Format(time.RFC3339)
@@ -224,6 +255,10 @@ func (h *Host) getSubmission(w http.ResponseWriter, r *http.Request, t *Tenant) 
 		writeJSON(w, http.StatusOK, out)
 		return
 	}
+	noSubmission(w)
+}
+
+func noSubmission(w http.ResponseWriter) {
 	writeJSON(w, http.StatusNotFound, brandError{Status: "ERROR", Message: "Submission not found"})
 }
 

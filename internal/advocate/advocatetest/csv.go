@@ -35,6 +35,7 @@ type sheet struct {
 	rows    []*user
 	tenant  *Tenant // for codes and links, as a frozen copy
 	program int     // -1 for none: no codes, no links
+	flaws   FileFlaws
 }
 
 // frozen is a copy that codes and links can be read from without the lock. It
@@ -46,20 +47,29 @@ func (t *Tenant) frozen() *Tenant {
 // freeze takes what a file is written from. It needs host.mu.
 func (t *Tenant) freeze(e *export) sheet {
 	frozen := t.frozen()
-	return sheet{columns: e.columns, rows: e.rows, tenant: frozen, program: frozen.programIndex(e.params.ProgramID)}
+	return sheet{columns: e.columns, rows: e.rows, tenant: frozen, program: frozen.programIndex(e.params.ProgramID), flaws: e.flaws}
 }
 
 // write streams the file row by row.
 func (s sheet) write(w io.Writer) error {
 	buf := bufio.NewWriterSize(w, 64<<10)
+	if s.flaws.Text != "" {
+		_, _ = buf.WriteString(s.flaws.Text) // Flush repeats the error
+		return buf.Flush()
+	}
 	out := csv.NewWriter(buf)
 	if err := out.Write(s.columns); err != nil {
 		return fmt.Errorf("advocatetest: csv: %w", err)
 	}
 	record := make([]string, len(s.columns))
-	for _, u := range s.rows {
+	for n, u := range s.rows {
 		for i, column := range s.columns {
 			record[i] = s.cell(u, column)
+		}
+		if flaw, spoilt := s.flaws.row(n+1, u); spoilt {
+			out.Flush()
+			_, _ = buf.WriteString(flaw.write(s.columns, record))
+			continue
 		}
 		if err := out.Write(record); err != nil {
 			return fmt.Errorf("advocatetest: csv: %w", err)
@@ -69,6 +79,7 @@ func (s sheet) write(w io.Writer) error {
 	if err := out.Error(); err != nil {
 		return fmt.Errorf("advocatetest: csv: %w", err)
 	}
+	_, _ = buf.WriteString(s.flaws.Footer)
 	return buf.Flush()
 }
 

@@ -3,6 +3,7 @@ package advocatetest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -27,8 +28,12 @@ var rsDefaults = map[string]int{
 }
 
 // refuse builds an error with an rsCode. Like the vendor's, its message may
-// quote the value it complains about.
-func refuse(k Knobs, rsCode, message string) *apiError {
+// quote the values it complains about.
+func refuse(k Knobs, rsCode, format string, values ...string) *apiError {
+	quoted := make([]any, len(values))
+	for i, v := range values {
+		quoted[i] = k.Quote.Write(v)
+	}
 	status, ok := k.RSStatus[rsCode]
 	if !ok {
 		status = rsDefaults[rsCode]
@@ -36,7 +41,7 @@ func refuse(k Knobs, rsCode, message string) *apiError {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	return &apiError{Message: message, StatusCode: status, RSCode: &rsCode}
+	return &apiError{Message: fmt.Sprintf(format, quoted...), StatusCode: status, RSCode: &rsCode}
 }
 
 func invalid(message string) *apiError {

@@ -3,6 +3,7 @@ package advocatetest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -37,6 +38,7 @@ type export struct {
 	verdict   string // what it will become
 	rows      []*user
 	columns   []string
+	flaws     FileFlaws
 	announced bool
 }
 
@@ -112,10 +114,15 @@ func (t *Tenant) startExport(in exportRequest) (*export, *apiError) {
 	if len(t.nextExport) > 0 {
 		e.verdict, t.nextExport = t.nextExport[0], t.nextExport[1:]
 	}
-	e.columns = t.columns(p)
+	e.flaws = t.takeFlaws()
+	e.columns = slices.DeleteFunc(t.columns(p), func(column string) bool { return slices.Contains(e.flaws.Without, column) })
 	e.rows = t.snapshot(p, now)
 	t.exports = append(t.exports, e)
 	t.emit("export.created", e.webhook(t))
+	if e.verdict == Pending {
+		e.due = math.MaxInt64 // for ever
+		return e, nil
+	}
 	t.host.hooks.after(time.Duration(t.host.knobs.ExportDelay)+time.Millisecond, t.host.finishExports)
 	return e, nil
 }
@@ -254,8 +261,8 @@ func (t *Tenant) export(id string) *export {
 	return nil
 }
 
-// FailNextExports orders verdicts (Aborted or Expired) for the exports created
-// next, one each.
+// FailNextExports orders verdicts for the exports created next, one each:
+// Aborted, Expired, Completed, or Pending for one that never ends.
 func (t *Tenant) FailNextExports(verdicts ...string) {
 	t.host.mu.Lock()
 	defer t.host.mu.Unlock()

@@ -109,7 +109,7 @@ func (r *rootResolver) DeleteAccount(ctx context.Context, args struct {
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
 	if !t.removeAccount(args.AccountID, args.DoNotTrack) {
-		return false, refuse(r.host.knobs, "RS041", "Account "+args.AccountID+" not found")
+		return false, refuse(r.host.knobs, "RS041", "Account %s not found", args.AccountID)
 	}
 	return true, nil
 }
@@ -161,11 +161,9 @@ func (r *rootResolver) DeleteUserDoNotTrackIdentifier(ctx context.Context, args 
 	hash := t.erasureHash(args.AccountID, args.ID)
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
-	if _, known := t.erased[hash]; !known {
+	if !t.liftDoNotTrack(hash) {
 		return deletedCount{}
 	}
-	delete(t.erased, hash)
-	t.erasedOrder = slices.DeleteFunc(t.erasedOrder, func(x string) bool { return x == hash })
 	return deletedCount{1}
 }
 

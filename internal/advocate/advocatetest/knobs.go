@@ -1,26 +1,14 @@
 package advocatetest
 
 import (
-	"fmt"
 	"maps"
 	"time"
+
+	"advocatesync/internal/standin/fault"
 )
 
 // Span is a duration that reads "1m30s" in JSON.
-type Span time.Duration
-
-// MarshalText writes the span as time.Duration prints it.
-func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
-
-// UnmarshalText reads what time.ParseDuration reads.
-func (s *Span) UnmarshalText(b []byte) error {
-	d, err := time.ParseDuration(string(b))
-	if err != nil {
-		return fmt.Errorf("advocatetest: %w", err)
-	}
-	*s = Span(d)
-	return nil
-}
+type Span = fault.Duration
 
 // Knobs are the behaviours that the vendor does not publish, or that a test
 // wants to provoke. They hold for the whole host.
@@ -48,6 +36,9 @@ type Knobs struct {
 	WebhookTwice    bool `json:"webhook_twice"`    // every delivery is sent twice
 	WebhookJitter   Span `json:"webhook_jitter"`   // deliveries wait a random time up to this, so they arrive in disorder
 
+	Quote fault.Quoting `json:"quote,omitempty"` // how a refusal writes the value that it refuses
+
+	VerdictHidden   Span `json:"verdict_hidden"`   // time until a submission can be read at all; 404 before
 	VerdictDelay    Span `json:"verdict_delay"`    // time until a conversion is judged
 	RejectDuplicate bool `json:"reject_duplicate"` // a second OrderId fails; otherwise it counts as complete too
 	AcceptRawEmail  bool `json:"accept_raw_email"` // a conversion's CustomerEmail may be plain text

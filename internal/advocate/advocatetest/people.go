@@ -110,7 +110,7 @@ func (t *Tenant) alter(accountID, id string, change func(*user) error) (User, er
 	defer t.host.mu.Unlock()
 	old := t.people.find(t.canonical(accountID), t.canonical(id))
 	if old == nil {
-		return User{}, refuse(t.host.knobs, "RS042", "User "+id+" not found")
+		return User{}, refuse(t.host.knobs, "RS042", "User %s not found", id)
 	}
 	u := old.edit()
 	if err := change(u); err != nil {
@@ -126,6 +126,22 @@ func (t *Tenant) Delete(accountID, id string, doNotTrack bool) bool {
 	t.host.mu.Lock()
 	defer t.host.mu.Unlock()
 	return t.remove(accountID, id, doNotTrack, true)
+}
+
+// LiftDoNotTrack lets an erased identity come back, as staff can; it is false if
+// the identity was not marked.
+func (t *Tenant) LiftDoNotTrack(accountID, id string) bool {
+	t.host.mu.Lock()
+	defer t.host.mu.Unlock()
+	return t.liftDoNotTrack(t.erasureHash(accountID, id))
+}
+
+// liftDoNotTrack needs host.mu.
+func (t *Tenant) liftDoNotTrack(hash string) bool {
+	_, marked := t.erased[hash]
+	delete(t.erased, hash)
+	t.erasedOrder = slices.DeleteFunc(t.erasedOrder, func(x string) bool { return x == hash })
+	return marked
 }
 
 // User looks a participant up by any form of their ids.

@@ -23,7 +23,7 @@ func (t *Tenant) referrers(in userInput, k Knobs) ([]referrer, *apiError) {
 			if k.IgnoreUnknownCodes {
 				continue
 			}
-			return nil, refuse(k, "RS034", "Referral code "+code+" is invalid")
+			return nil, refuse(k, "RS034", "Referral code %s is invalid", code)
 		}
 		out = append(out, referrer{owner, program, code})
 	}
@@ -32,7 +32,7 @@ func (t *Tenant) referrers(in userInput, k Knobs) ([]referrer, *apiError) {
 	}
 	codes, ok := cookieCodes(*in.Cookies, t.cfg.Alias, t.host.millis())
 	if !ok {
-		return nil, refuse(k, "RS052", "Cookie value "+*in.Cookies+" is invalid")
+		return nil, refuse(k, "RS052", "Cookie value %s is invalid", *in.Cookies)
 	}
 	for _, code := range codes {
 		if owner, program := t.owner(code); owner != nil {

@@ -82,9 +82,9 @@ func (h *Host) noUser(t *Tenant, accountID, id string) *apiError {
 		empty = true
 	}
 	if !empty {
-		return refuse(k, "RS041", "Account "+accountID+" not found")
+		return refuse(k, "RS041", "Account %s not found", accountID)
 	}
-	return refuse(k, "RS042", "User "+id+" not found")
+	return refuse(k, "RS042", "User %s not found", id)
 }
 
 func (h *Host) getUser(w http.ResponseWriter, r *http.Request, t *Tenant) {
@@ -175,7 +175,7 @@ func (h *Host) deleteAccount(w http.ResponseWriter, r *http.Request, t *Tenant) 
 	found := t.removeAccount(accountID, doNotTrack)
 	h.mu.Unlock()
 	if !found {
-		writeError(w, refuse(h.Knobs(), "RS041", "Account "+accountID+" not found"))
+		writeError(w, refuse(h.Knobs(), "RS041", "Account %s not found", accountID))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

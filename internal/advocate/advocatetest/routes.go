@@ -109,6 +109,8 @@ func (h *Host) forTenant(route string, next tenantHandler) http.HandlerFunc {
 // admits knows both styles of HTTP Basic: empty user with the tenant's key, and
 // account SID with auth token.
 func (t *Tenant) admits(user, password string) bool {
+	t.host.mu.RLock()
+	defer t.host.mu.RUnlock()
 	if user == "" {
 		return password == t.cfg.Key
 	}

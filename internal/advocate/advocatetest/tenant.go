@@ -87,8 +87,10 @@ type Tenant struct {
 	erased      map[string]int64 // do-not-track hash to the ms it was recorded
 	erasedOrder []string
 	exports     []*export // oldest first
-	nextExport  []string  // verdicts ordered for the exports to come
-	serial      uint64    // numbers exports, events and webhooks
+	nextFlaws   []FileFlaws
+	verdicts    map[string]Verdict // ordered, by order id
+	nextExport  []string           // verdicts ordered for the exports to come
+	serial      uint64             // numbers exports, events and webhooks
 	eventKeys   map[string]int64
 	events      []Event
 	subs        []*subscription
@@ -132,7 +134,8 @@ func (t *Tenant) clear() {
 	t.erased = map[string]int64{}
 	t.erasedOrder = nil
 	t.exports = nil
-	t.nextExport = nil
+	t.nextExport, t.nextFlaws = nil, nil
+	t.verdicts = map[string]Verdict{}
 	t.eventKeys = map[string]int64{}
 	t.events = nil
 	t.subs = nil

@@ -2,21 +2,24 @@ package advocatetest
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
+
+	"advocatesync/internal/standin/fault"
 )
 
 // Fault is one ordered misbehaviour. The zero value of each field asks for
-// nothing; Status, Slow, CutAfter and the two Drops may not be combined except
-// Slow with CutAfter.
+// nothing; Status and the two Drops exclude each other.
 type Fault struct {
 	// Route is one of the Route constants; empty means any API route.
 	Route string `json:"route"`
+	// Contains hits only calls whose address or body holds this text: one
+	// record, by its id or one of its values.
+	Contains string `json:"contains"`
 	// Times is how many calls are hit; 0 means one, negative all until Reset.
 	Times int `json:"times"`
 	// Status answers with this status instead of doing anything.
@@ -29,10 +32,8 @@ type Fault struct {
 	// the work was done: the caller cannot tell which.
 	DropBefore bool `json:"drop_before"`
 	DropAfter  bool `json:"drop_after"`
-	// Slow is how long the answer's body is held back after its headers.
-	Slow Span `json:"slow"`
-	// CutAfter closes the connection after that many bytes of the body.
-	CutAfter int `json:"cut_after"`
+	// Answer spoils the answer: that of Status, or the right one where Status is 0.
+	fault.Answer
 }
 
 // Count is what one route has seen.
@@ -71,7 +72,7 @@ func (tr *traffic) serve(w http.ResponseWriter, r *http.Request, mux *http.Serve
 		return
 	}
 	watched := &watchedWriter{ResponseWriter: w}
-	fault, concurrent := tr.enter(route)
+	ordered, concurrent := tr.enter(route, r)
 	defer func() { tr.leave(route, watched.status) }()
 	if ceiling > 0 && concurrent > ceiling {
 		if strings.HasPrefix(r.URL.Path, brandPrefix) {
@@ -81,66 +82,59 @@ func (tr *traffic) serve(w http.ResponseWriter, r *http.Request, mux *http.Serve
 		writeError(watched, &apiError{Message: "Too many requests", StatusCode: http.StatusTooManyRequests})
 		return
 	}
-	fault.serve(watched, r, mux)
+	ordered.serve(watched, r, mux)
 }
 
 func (f Fault) serve(w *watchedWriter, r *http.Request, mux *http.ServeMux) {
 	switch {
-	case f.Status != 0:
-		if f.RetryAfter != "" {
-			w.Header().Set("Retry-After", f.RetryAfter)
-		}
-		if strings.HasPrefix(r.URL.Path, brandPrefix) {
-			writeJSON(w, f.Status, brandError{Status: "ERROR", Message: "Ordered fault"})
-			return
-		}
-		e := &apiError{Message: "Ordered fault", StatusCode: f.Status}
-		if f.RSCode != "" {
-			e.RSCode = &f.RSCode
-		}
-		writeError(w, e)
 	case f.DropBefore:
 		panic(http.ErrAbortHandler)
 	case f.DropAfter:
 		mux.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
-	case f.Slow != 0 || f.CutAfter != 0:
-		f.maim(w, r, mux)
+	case f.Status != 0:
+		// The net/http server learns of a caller that hangs up only once the
+		// body was read.
+		_, _ = io.Copy(io.Discard, r.Body)
+		f.Serve(w, r, func(w http.ResponseWriter) { f.refuse(w, r) })
 	default:
-		mux.ServeHTTP(w, r)
+		f.Serve(w, r, func(w http.ResponseWriter) { mux.ServeHTTP(w, r) })
 	}
 }
 
-// maim sends the right answer too slowly, or only the start of it.
-func (f Fault) maim(w *watchedWriter, r *http.Request, mux *http.ServeMux) {
-	rec := httptest.NewRecorder()
-	rec.Body = &bytes.Buffer{}
-	mux.ServeHTTP(rec, r)
-	for name, values := range rec.Header() {
-		w.Header()[name] = values
+// refuse answers in the words of the API that was called.
+func (f Fault) refuse(w http.ResponseWriter, r *http.Request) {
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
-	w.WriteHeader(rec.Code)
-	body := rec.Body.Bytes()
-	if f.CutAfter > 0 && f.CutAfter < len(body) {
-		body = body[:f.CutAfter]
+	if strings.HasPrefix(r.URL.Path, brandPrefix) {
+		writeJSON(w, f.Status, brandError{Status: "ERROR", Message: "Ordered fault"})
+		return
 	}
-	_ = http.NewResponseController(w.ResponseWriter).Flush()
-	if f.Slow > 0 {
-		select {
-		case <-time.After(time.Duration(f.Slow)):
-		case <-r.Context().Done():
-		}
+	e := &apiError{Message: "Ordered fault", StatusCode: f.Status}
+	if f.RSCode != "" {
+		e.RSCode = &f.RSCode
 	}
-	_, _ = io.Copy(w, bytes.NewReader(body))
-	if f.CutAfter > 0 {
-		_ = http.NewResponseController(w.ResponseWriter).Flush()
-		panic(http.ErrAbortHandler)
-	}
+	writeError(w, e)
 }
+
+// holds tells whether a call's address or body contains the text.
+func holds(r *http.Request, text string) bool {
+	if text == "" || strings.Contains(r.URL.RequestURI(), text) {
+		return true
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), errorReader{err}))
+	return bytes.Contains(body, []byte(text))
+}
+
+// errorReader ends as a body that was read before ended.
+type errorReader struct{ err error }
+
+func (e errorReader) Read([]byte) (int, error) { return 0, cmp.Or(e.err, io.EOF) }
 
 // enter counts a call and takes the fault ordered for it, if any.
-func (tr *traffic) enter(route string) (Fault, int) {
+func (tr *traffic) enter(route string, r *http.Request) (Fault, int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	c := tr.counts[route]
@@ -155,7 +149,7 @@ func (tr *traffic) enter(route string) (Fault, int) {
 	}
 	for i := range tr.faults {
 		f := tr.faults[i]
-		if f.Route != "" && f.Route != route {
+		if f.Route != "" && f.Route != route || !holds(r, f.Contains) {
 			continue
 		}
 		if f.Times > 0 {
@@ -230,6 +224,9 @@ type watchedWriter struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap lets the net/http package find what it can do with the connection.
+func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *watchedWriter) WriteHeader(status int) {
 	w.status = status

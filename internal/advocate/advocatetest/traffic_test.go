@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/standin/fault"
 )
 
 // attempt sends a request that may fail on the way.
@@ -75,7 +76,7 @@ func TestFaults_slowAndCutBodies(t *testing.T) {
 	t.Parallel()
 	s := advocatetest.New(t)
 	c := call(t, s)
-	s.Order(advocatetest.Fault{Route: advocatetest.RouteUsers, CutAfter: 5}, advocatetest.Fault{Route: advocatetest.RouteUsers, Slow: advocatetest.Span(time.Millisecond)})
+	s.Order(advocatetest.Fault{Route: advocatetest.RouteUsers, Answer: fault.Answer{CutAfter: 5}}, advocatetest.Fault{Route: advocatetest.RouteUsers, Answer: fault.Answer{Slow: advocatetest.Span(time.Millisecond)}})
 	if _, err := c.attempt(http.MethodGet, "/users", ""); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a cut body: %v", err)
 	}
@@ -88,7 +89,7 @@ func TestConcurrency_isCountedAndCapped(t *testing.T) {
 	t.Parallel()
 	s := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.MaxInFlight = 1 }))
 	c := call(t, s)
-	s.Order(advocatetest.Fault{Route: advocatetest.RouteUsers, Slow: advocatetest.Span(time.Hour)})
+	s.Order(advocatetest.Fault{Route: advocatetest.RouteUsers, Answer: fault.Answer{Slow: advocatetest.Span(time.Hour)}})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/"+advocatetest.DefaultAlias+"/users", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

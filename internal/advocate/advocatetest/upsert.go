@@ -42,17 +42,17 @@ func (t *Tenant) upsert(in userInput, mode upsertMode) (*user, *apiError) {
 		return nil, refused
 	}
 	if _, erased := t.erased[t.erasureHash(accountID, id)]; erased {
-		return nil, refuse(k, "RS050", "User "+deref(in.ID)+" is marked do not track")
+		return nil, refuse(k, "RS050", "User %s is marked do not track", deref(in.ID))
 	}
 	if refused := in.validate(k); refused != nil {
 		return nil, refused
 	}
 	old := t.people.find(accountID, id)
 	if old != nil && mode == createOnly {
-		return nil, refuse(k, "RS048", "User "+deref(in.ID)+" already exists")
+		return nil, refuse(k, "RS048", "User %s already exists", deref(in.ID))
 	}
 	if old == nil && t.accountFull(accountID) {
-		return nil, refuse(k, "RS013", "Account "+deref(in.AccountID)+" has too many users")
+		return nil, refuse(k, "RS013", "Account %s has too many users", deref(in.AccountID))
 	}
 	referrers, refused := t.referrers(in, k)
 	if refused != nil {
@@ -156,12 +156,12 @@ func (t *Tenant) checkCodes(in userInput, old *user, k Knobs) *apiError {
 			return refuse(k, "RS034", "Referral code is empty")
 		}
 		if holder, _ := t.owner(code); holder != nil && holder != old {
-			return refuse(k, "RS034", "Referral code "+code+" is taken")
+			return refuse(k, "RS034", "Referral code %s is taken", code)
 		}
 	}
 	for program, link := range in.ShareLinks {
 		if t.programIndex(program) < 0 || !strings.HasPrefix(link, "https://"+t.cfg.ShareDomain+"/") {
-			return refuse(k, "RS053", "Vanity share link "+link+" is invalid")
+			return refuse(k, "RS053", "Vanity share link %s is invalid", link)
 		}
 	}
 	return nil

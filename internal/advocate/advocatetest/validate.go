@@ -17,15 +17,15 @@ var (
 // validate refuses field values on their own, before any state is looked at.
 func (in userInput) validate(k Knobs) *apiError {
 	if in.Email != nil && !validEmail(*in.Email) {
-		return refuse(k, "RS023", "Email "+*in.Email+" is invalid")
+		return refuse(k, "RS023", "Email %s is invalid", *in.Email)
 	}
 	// What makes a first name invalid is unpublished; markup, links and excess
 	// length are our guess.
 	if in.FirstName != nil && (utf8.RuneCountInString(*in.FirstName) > 255 || strings.ContainsAny(*in.FirstName, "<>") || strings.Contains(*in.FirstName, "://")) {
-		return refuse(k, "RS024", "First name "+*in.FirstName+" is invalid")
+		return refuse(k, "RS024", "First name %s is invalid", *in.FirstName)
 	}
 	if in.Locale != nil && !localeTag.MatchString(*in.Locale) {
-		return refuse(k, "RS039", "Locale "+*in.Locale+" is invalid")
+		return refuse(k, "RS039", "Locale %s is invalid", *in.Locale)
 	}
 	if in.CountryCode != nil && !country.MatchString(*in.CountryCode) {
 		return invalid("Country code " + *in.CountryCode + " is invalid")

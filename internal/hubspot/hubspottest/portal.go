@@ -130,9 +130,8 @@ type Knobs struct {
 	// LaxEmails takes any email with an @, as HubSpot's imports and older records
 	// do: invisible characters, decomposed letters.
 	LaxEmails bool `json:"lax_emails"`
-	// Quote is how a refusal writes the value that it refuses: "raw" (also if
-	// empty), "json", "url" or "html".
-	Quote string `json:"quote,omitempty"`
+	// Quote is how a refusal writes the value that it refuses.
+	Quote fault.Quoting `json:"quote,omitempty"`
 	// Refusals refuse writes of single records for reasons of their own.
 	Refusals []Refusal `json:"refusals,omitempty"`
 

@@ -2,11 +2,7 @@ package hubspottest
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"html"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -26,34 +22,4 @@ func (p *Portal) refusal(s *store, r *record, values map[string]text, by author)
 		}
 	}
 	return nil
-}
-
-// quoted is how refusals write the value that they refuse.
-func (p *Portal) quoted(value string) string {
-	switch p.knobs.Quote {
-	case "json":
-		return escapeJSON(value)
-	case "url":
-		return url.QueryEscape(value)
-	case "html":
-		return strings.ReplaceAll(html.EscapeString(value), "@", "&#64;")
-	}
-	return value
-}
-
-// escapeJSON writes everything but letters and digits as \uXXXX, which JSON
-// allows and some of its writers do.
-func escapeJSON(value string) string {
-	var out strings.Builder
-	for _, r := range value {
-		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r > 0xffff {
-			out.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&out, `\u%04x`, r)
-	}
-	if !json.Valid([]byte(`"` + out.String() + `"`)) {
-		return value
-	}
-	return out.String()
 }

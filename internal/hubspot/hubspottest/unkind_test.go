@@ -194,11 +194,11 @@ func TestRefusals_nameOneRecord(t *testing.T) {
 func TestQuote_writesTheRefusedValue(t *testing.T) {
 	t.Parallel()
 	const value = "ada lace@example.test"
-	for quote, want := range map[string]string{
+	for quote, want := range map[fault.Quoting]string{
 		"": value, "raw": value, "json": `ada\\\\u0020lace\\\\u0040example\\\\u002etest`,
 		"url": "ada+lace%40example.test", "html": `ada lace\\u0026#64;example.test`,
 	} {
-		t.Run("quoted "+quote, func(t *testing.T) {
+		t.Run("quoted "+string(quote), func(t *testing.T) {
 			t.Parallel()
 			crm := hubspottest.New(t)
 			crm.Tune(func(k *hubspottest.Knobs) { k.Quote = quote })

@@ -108,7 +108,7 @@ func (p *Portal) normalise(def *Property, v string) (value, code, message string
 		return strings.ToLower(v), "", ""
 	}
 	value, code, message = normalise(def, v)
-	return value, code, strings.ReplaceAll(message, v, p.quoted(v))
+	return value, code, strings.ReplaceAll(message, v, p.knobs.Quote.Write(v))
 }
 
 // normalise returns the stored form of a value, or why it is refused. An empty value clears.
