@@ -29,4 +29,3 @@ func (c *contactSync) end(ctx context.Context, ending bridge.Ending, s store.Set
 	}
 	return s.State, nil
 }
-

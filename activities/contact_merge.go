@@ -99,4 +99,3 @@ func errErasing() error {
 	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
 		Err: errors.New("somebody in the merge is being erased")}
 }
-
