@@ -101,8 +101,8 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 	case err != nil:
 		return SyncContactResult{}, retryable(err)
 	}
-	look := contactSync{Contacts: a, conn: conn, in: in}
-	result, err := look.sync(ctx)
+	sync := contactSync{Contacts: a, conn: conn, in: in}
+	result, err := sync.run(ctx)
 	a.connections.Observe(ctx, conn.Connection, err, worked(result)...)
 	if errors.Is(err, bridge.ErrSuspended) { // since the look began
 		return a.postpone(ctx, in)
@@ -144,7 +144,7 @@ func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
 	})
 }
 
-func (c *contactSync) sync(ctx context.Context) (SyncContactResult, error) {
+func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
 	snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return SyncContactResult{}, err

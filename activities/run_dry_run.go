@@ -16,7 +16,7 @@ type dryRunPortal struct{ HubSpot }
 
 // CreateContacts makes up ids.
 func (dryRunPortal) CreateContacts(ctx context.Context, _ bridge.Lane, writes []portal.Write) (map[string]portal.Result, error) {
-	return pretend(ctx, writes, func(i int) string { return fmt.Sprintf("rehearsed-%d", i) }), nil
+	return pretend(ctx, writes, func(i int) string { return fmt.Sprintf("dry-run-%d", i) }), nil
 }
 
 // UpdateContacts changes nothing.

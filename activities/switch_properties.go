@@ -46,7 +46,7 @@ type propertyRemoval struct {
 // name the one, or left some out, are they removed one by one. Whatever it
 // answers, what counts is what is there afterwards.
 func (r *propertyRemoval) run(ctx context.Context) error {
-	if err := r.look(ctx); err != nil || len(r.left) == 0 {
+	if err := r.reread(ctx); err != nil || len(r.left) == 0 {
 		return err
 	}
 	err := r.hubspot.ArchiveProperties(ctx, r.names())
@@ -61,7 +61,7 @@ func (r *propertyRemoval) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.look(ctx); err != nil || len(r.blocked) > 0 {
+	if err := r.reread(ctx); err != nil || len(r.blocked) > 0 {
 		return err
 	}
 	return r.oneByOne(ctx)
@@ -72,7 +72,7 @@ func (r *propertyRemoval) run(ctx context.Context) error {
 // either, and the credentials have to be put right.
 func (r *propertyRemoval) forbidden(ctx context.Context, refusal error) error {
 	all := len(r.left)
-	if err := r.look(ctx); err != nil {
+	if err := r.reread(ctx); err != nil {
 		return err
 	}
 	if len(r.left) < all {
@@ -97,11 +97,11 @@ func (r *propertyRemoval) oneByOne(ctx context.Context) error {
 			}
 		}
 	}
-	return r.look(ctx)
+	return r.reread(ctx)
 }
 
-// look asks which properties are there.
-func (r *propertyRemoval) look(ctx context.Context) (err error) {
+// reread asks which properties are there.
+func (r *propertyRemoval) reread(ctx context.Context) (err error) {
 	r.left, err = activeProperties(ctx, r.hubspot)
 	return err
 }

@@ -25,7 +25,7 @@ func (a *app) massSyncStartCommand() *cobra.Command {
 	var dryRun, wait bool
 	cmd := &cobra.Command{
 		Use:   "start",
-		Short: "Start a mass sync, or a rehearsal that writes nothing",
+		Short: "Start a mass sync, or a dry run, which writes nothing",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -102,12 +102,12 @@ func (a *app) massSyncWishCommand(use, short string,
 // followMassSync shows the progress of a mass sync until it ends, and then how
 // it ended. The exit code says the same.
 func (a *app) followMassSync(ctx context.Context, c *api.Client, started api.MassSync) error {
-	show := a.newProgress()
+	view := a.newProgress()
 	status, err := watchMassSync(ctx, c, started, func(s api.MassSync) bool {
-		show.tell(s)
+		view.show(s)
 		return s.Ended()
 	})
-	show.end()
+	view.end()
 	if ctx.Err() != nil {
 		return fmt.Errorf("mass sync %d goes on: see \"starter mass-sync status\"", started.Run)
 	}

@@ -97,7 +97,7 @@ func massSyncLine(s api.MassSync) string {
 
 // progress shows a long run to whoever waits for it.
 type progress interface {
-	tell(api.MassSync)
+	show(api.MassSync)
 	end()
 }
 
@@ -116,7 +116,7 @@ type bar struct {
 	bar *progressbar.ProgressBar // nil until the total is known
 }
 
-func (b *bar) tell(s api.MassSync) {
+func (b *bar) show(s api.MassSync) {
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(b.out), progressbar.OptionSetWidth(30),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
@@ -146,7 +146,7 @@ type lines struct {
 // lineEvery is the time between two lines while the state stays the same.
 const lineEvery = 5 * time.Second
 
-func (l *lines) tell(s api.MassSync) {
+func (l *lines) show(s api.MassSync) {
 	if s.State == l.last && l.now().Sub(l.at) < lineEvery {
 		return
 	}

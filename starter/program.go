@@ -124,17 +124,17 @@ func (a *app) switchProgram(ctx context.Context, c *api.Client, connection strin
 // watchSwitch tells the steps of a switch until the program is connected or
 // refused and, if asked to, until the contacts are refreshed too.
 func (a *app) watchSwitch(ctx context.Context, c *api.Client, begun api.ProgramSwitch, toTheEnd bool) (api.ProgramSwitch, error) {
-	show := &switchProgress{progress: a.newProgress(), log: a.log}
-	defer show.end()
+	view := &switchProgress{progress: a.newProgress(), log: a.log}
+	defer view.end()
 	return watch(ctx, pollSwitch, func(ctx context.Context) (api.ProgramSwitch, error) {
 		sw, err := c.ProgramSwitch(ctx, begun.ConnectionID, begun.SwitchID)
 		if err != nil {
 			return sw, err
 		}
-		show.step(sw)
+		view.step(sw)
 		if toTheEnd && sw.RefreshRun != 0 {
 			if refresh, err := c.MassSync(ctx, sw.ConnectionID, sw.RefreshRun); err == nil { // it is only progress
-				show.tell(refresh)
+				view.show(refresh)
 			}
 		}
 		return sw, nil

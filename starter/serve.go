@@ -70,7 +70,7 @@ func (a *app) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle(intake.Path, intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
-		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, PokeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, WakeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)

@@ -15,12 +15,12 @@ const watchPatience = time.Minute
 // watch looks at something again and again until the caller has seen enough. It
 // returns the last it saw, also with an error. A server that is restarted
 // meanwhile is waited for.
-func watch[T any](ctx context.Context, every time.Duration, look func(context.Context) (T, error), enough func(T) bool) (last T, err error) {
+func watch[T any](ctx context.Context, every time.Duration, fetch func(context.Context) (T, error), enough func(T) bool) (last T, err error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	answered := time.Now()
 	for {
-		now, err := look(ctx)
+		now, err := fetch(ctx)
 		switch {
 		case err == nil:
 			last, answered = now, time.Now()

@@ -57,34 +57,34 @@ func TrackEvent(ctx workflow.Context, in TrackEventInput) (activities.LookAtObje
 // be looked at again. What fails for good is recorded, never dropped, and never
 // ends the run: hints that wait behind it would be lost with it.
 func track(ctx workflow.Context, in *TrackEventInput) error {
-	var look activities.LookAtObjectResult
+	var result activities.LookAtObjectResult
 	input := activities.LookAtObjectInput{
 		ConnectionID: in.ConnectionID, ObjectType: in.ObjectType, ObjectID: in.ObjectID, Hints: in.Hints,
 	}
-	err := workflow.ExecuteActivity(live(ctx, fmt.Sprintf("look at %s %s", in.ObjectType, in.ObjectID)), tracking.LookAtObject, input).Get(ctx, &look)
+	err := workflow.ExecuteActivity(live(ctx, fmt.Sprintf("evaluate %s %s", in.ObjectType, in.ObjectID)), tracking.LookAtObject, input).Get(ctx, &result)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
 		return in.abandon(ctx, input, "it could not be looked at for a day")
-	case look.Missing:
+	case result.Missing:
 		if in.Misses++; in.Misses >= maxMisses {
 			return in.abandon(ctx, input, "HubSpot does not show the record")
 		}
 	default:
-		in.settled(look)
+		in.settled(result)
 	}
-	return send(ctx, in.ConnectionID, look.Send)
+	return send(ctx, in.ConnectionID, result.Send)
 }
 
-func (in *TrackEventInput) settled(look activities.LookAtObjectResult) {
-	in.Hints, in.Misses, in.Last = bridge.ObjectHints{}, 0, look
+func (in *TrackEventInput) settled(result activities.LookAtObjectResult) {
+	in.Hints, in.Misses, in.Last = bridge.ObjectHints{}, 0, result
 }
 
-func (in *TrackEventInput) abandon(ctx workflow.Context, look activities.LookAtObjectInput, reason string) error {
+func (in *TrackEventInput) abandon(ctx workflow.Context, evaluate activities.LookAtObjectInput, reason string) error {
 	in.settled(activities.LookAtObjectResult{Missing: true})
-	return workflow.ExecuteActivity(live(ctx, "give the look up"), tracking.AbandonLook,
-		activities.AbandonLookInput{LookAtObjectInput: look, Reason: reason}).Get(ctx, nil)
+	return workflow.ExecuteActivity(live(ctx, "give the evaluation up"), tracking.AbandonLook,
+		activities.AbandonLookInput{LookAtObjectInput: evaluate, Reason: reason}).Get(ctx, nil)
 }
 
 // send sends what was recorded, all at once: they are of different triggers.

@@ -51,7 +51,7 @@ type MassSyncPrediction struct {
 
 // StartMassSync says how to begin a mass sync.
 type StartMassSync struct {
-	DryRun bool `json:"dry_run,omitempty"` // a rehearsal that writes nothing
+	DryRun bool `json:"dry_run,omitempty"` // a dry run, which writes nothing
 }
 
 // Ended reports that nothing more will happen.

@@ -51,7 +51,7 @@ type HandlerConfig struct {
 	Inbox       Inbox
 	Triggers    Triggers
 	Wake        func() // called after events came in; must not block
-	PokeObjects func() // likewise, for those that triggers watch
+	WakeObjects func() // likewise, for those that triggers watch
 	Metrics     prometheus.Registerer
 	Log         *slog.Logger
 	Now         func() time.Time
@@ -78,7 +78,7 @@ func NewHandler(cfg HandlerConfig) *Handler {
 		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Triggers.Watches, cfg.Now),
 		inbox:    cfg.Inbox,
 		wake:     cfg.Wake,
-		pokeObj:  cfg.PokeObjects,
+		pokeObj:  cfg.WakeObjects,
 		endpoint: newEndpoint(vendorHubSpot, cfg.Metrics, cfg.Log, cfg.Now),
 	}
 }

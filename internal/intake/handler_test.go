@@ -114,7 +114,7 @@ func newIntake(watches ...trigger.Watch) *intake {
 	in := &intake{inbox: &memoryInbox{}, registry: prometheus.NewRegistry(), logged: &strings.Builder{}, clock: receipt}
 	in.Handler = NewHandler(HandlerConfig{
 		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic,
-		Inbox: in.inbox, Triggers: watching(watches), Wake: func() { in.pokes++ }, PokeObjects: func() { in.objPokes++ },
+		Inbox: in.inbox, Triggers: watching(watches), Wake: func() { in.pokes++ }, WakeObjects: func() { in.objPokes++ },
 		Metrics: in.registry, Log: slog.New(slog.NewTextHandler(in.logged, nil)),
 		Now: func() time.Time { return in.clock },
 	})

@@ -54,7 +54,7 @@ func newWhole(t *testing.T) whole {
 		t.Fatal(err)
 	}
 	return whole{store: s, connectionID: c.ID, Handler: NewHandler(HandlerConfig{
-		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic, Inbox: s, Triggers: watching{}, Wake: func() {}, PokeObjects: func() {},
+		ClientSecret: testSecret, AppID: ourApp, PublicURL: testPublic, Inbox: s, Triggers: watching{}, Wake: func() {}, WakeObjects: func() {},
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return receipt },
 	})}
 }

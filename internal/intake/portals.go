@@ -56,14 +56,14 @@ func (p *portals) find(ctx context.Context, portalID int64) (knownPortal, error)
 	if ok && p.now().Before(entry.until) {
 		return entry.knownPortal, entry.err
 	}
-	known, err := p.look(ctx, portalID)
+	known, err := p.load(ctx, portalID)
 	if err == nil || bridge.KindOf(err) == bridge.NotFound {
 		p.remember(portalID, portalEntry{knownPortal: known, err: err, until: p.now().Add(knownFor)})
 	}
 	return known, err
 }
 
-func (p *portals) look(ctx context.Context, portalID int64) (knownPortal, error) {
+func (p *portals) load(ctx context.Context, portalID int64) (knownPortal, error) {
 	c, err := p.lookup(ctx, portalID)
 	if err != nil {
 		return knownPortal{}, err

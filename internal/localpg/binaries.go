@@ -100,7 +100,7 @@ func major(path string) int {
 }
 
 // advice returns the one command that installs PostgreSQL on this system.
-func advice(goos string, root bool, look func(string) (string, error)) string {
+func advice(goos string, root bool, lookPath func(string) (string, error)) string {
 	if goos == "darwin" {
 		return "run `brew install postgresql@17`"
 	}
@@ -111,7 +111,7 @@ func advice(goos string, root bool, look func(string) (string, error)) string {
 		{"pacman", "pacman -S postgresql"},
 		{"zypper", "zypper install postgresql-server"},
 	} {
-		if _, err := look(manager.executable); err != nil {
+		if _, err := lookPath(manager.executable); err != nil {
 			continue
 		}
 		if root {

@@ -85,7 +85,7 @@ func (l *lab) world(t reporter, p plan) *world {
 	w.setRules(p.rules)
 	w.hook = intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
-		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Wake: func() {}, PokeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
+		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Wake: func() {}, WakeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
 	})
 	return w
 }

@@ -107,7 +107,7 @@ func (t *Tokens) together(ctx context.Context, connectionID, rejected string) (s
 	flight := t.flights.DoChan(connectionID+" "+rejected, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		return t.look(ctx, connectionID, rejected)
+		return t.current(ctx, connectionID, rejected)
 	})
 	select {
 	case result := <-flight:
@@ -118,8 +118,8 @@ func (t *Tokens) together(ctx context.Context, connectionID, rejected string) (s
 	}
 }
 
-// look finds a token that works, and has the pair refreshed where it is time.
-func (t *Tokens) look(ctx context.Context, connectionID, rejected string) (string, error) {
+// current finds a token that works, and has the pair refreshed where it is time.
+func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (string, error) {
 	for {
 		state, err := t.store.Tokens(ctx, connectionID)
 		if err != nil {

@@ -73,7 +73,7 @@ func (a *Access) Authenticate(ctx context.Context, token string) (bridge.Caller,
 	if id == "" {
 		return bridge.Caller{}, errWrongToken()
 	}
-	found, err := a.look(ctx, func() (store.APIToken, error) { return a.store.UseAPIToken(ctx, id, given[:]) })
+	found, err := a.inTurn(ctx, func() (store.APIToken, error) { return a.store.UseAPIToken(ctx, id, given[:]) })
 	switch {
 	case bridge.KindOf(err) == bridge.NotFound:
 		return bridge.Caller{}, errWrongToken()
@@ -106,8 +106,8 @@ func (a *Access) authenticateBootstrap(ctx context.Context) (bridge.Caller, erro
 	return bridge.Caller{Kind: bridge.CallerBootstrap, Name: BootstrapName, Role: bridge.RoleAdmin}, nil
 }
 
-// look waits for its turn at the database.
-func (a *Access) look(ctx context.Context, find func() (store.APIToken, error)) (store.APIToken, error) {
+// inTurn waits for its turn at the database.
+func (a *Access) inTurn(ctx context.Context, find func() (store.APIToken, error)) (store.APIToken, error) {
 	select {
 	case a.lookups <- struct{}{}:
 		defer func() { <-a.lookups }()

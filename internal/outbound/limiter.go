@@ -75,19 +75,19 @@ func (l *Limiter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := l.next.RoundTrip(req)
-	l.release(cuts, verdictOf(resp, err))
+	l.release(cuts, loadSignalOf(resp, err))
 	return resp, err
 }
 
-type verdict int
+type loadSignal int
 
 const (
-	silent   verdict = iota // says nothing about the load: refused connections, cancelled calls
-	welcome                 // the vendor coped
-	overload                // the vendor did not
+	silent   loadSignal = iota // says nothing about the load: refused connections, cancelled calls
+	welcome                    // the vendor coped
+	overload                   // the vendor did not
 )
 
-func verdictOf(resp *http.Response, err error) verdict {
+func loadSignalOf(resp *http.Response, err error) loadSignal {
 	if err != nil {
 		var timed net.Error
 		if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout() {
@@ -142,7 +142,7 @@ func (l *Limiter) abandon(turn chan struct{}) {
 
 // release learns from a finished call. Calls that were under way together fail
 // together, so only those begun after the last cut can cause another.
-func (l *Limiter) release(cuts int, v verdict) {
+func (l *Limiter) release(cuts int, v loadSignal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--

@@ -127,7 +127,7 @@ func (g *batcher[K, V, R]) close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-	g.look()
+	g.nudge()
 	g.work.Wait()
 }
 
@@ -150,7 +150,7 @@ func (g *batcher[K, V, R]) join(it item[K, V]) (*entry[K, V, R], error) {
 		g.running = true
 		g.work.Go(g.dispatch)
 	}
-	g.look()
+	g.nudge()
 	return e, nil
 }
 
@@ -163,11 +163,11 @@ func (g *batcher[K, V, R]) leave(e *entry[K, V, R]) {
 	}
 }
 
-// look makes the dispatcher look at the queue again.
-func (g *batcher[K, V, R]) look() {
+// nudge has the dispatcher read the queue again.
+func (g *batcher[K, V, R]) nudge() {
 	select {
 	case g.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // it will read it anyway
 	}
 }
 
@@ -305,7 +305,7 @@ func (g *batcher[K, V, R]) fly(batch []*entry[K, V, R]) {
 		delete(g.busy, e.key)
 	}
 	g.flights--
-	g.look()
+	g.nudge()
 }
 
 // refuse answers everybody who waits with the reason why no call may be made.

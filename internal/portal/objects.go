@@ -93,7 +93,7 @@ func (p *Portal) readObjects(ctx context.Context, t bridge.ObjectType, keys []ob
 			}
 			return objects, err
 		})
-	return settle(outcomes, keys, err)
+	return failRest(outcomes, keys, err)
 }
 
 // readLinks is the work of one batch of live reads. Records with more contacts
@@ -121,7 +121,7 @@ func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []st
 			return page, nil
 		})
 		if err != nil {
-			return settle(map[string]outcome[[]string]{}, ids, err)
+			return failRest(map[string]outcome[[]string]{}, ids, err)
 		}
 		var more []string
 		for _, id := range rest {

@@ -130,7 +130,7 @@ func (p *Portal) readLive(ctx context.Context, batch []item[string, struct{}]) m
 	ids := keysOf(batch)
 	outcomes := make(map[string]outcome[bridge.Contact], len(batch))
 	err := p.readBatch(ctx, &turn{lane: bridge.LaneLive, held: true}, opRead, p.client.BatchReadContacts, ids, outcomes)
-	return settle(outcomes, ids, err)
+	return failRest(outcomes, ids, err)
 }
 
 func keysOf[K comparable, V any](batch []item[K, V]) []K {
@@ -155,11 +155,11 @@ func (p *Portal) writeLive(ctx context.Context, batch []item[string, bridge.Prop
 	for id, result := range results {
 		outcomes[id] = outcome[struct{}]{err: result.Err}
 	}
-	return settle(outcomes, ids, err)
+	return failRest(outcomes, ids, err)
 }
 
-// settle gives err, which ended a batch early, to all who have no answer yet.
-func settle[K comparable, R any](outcomes map[K]outcome[R], keys []K, err error) map[K]outcome[R] {
+// failRest gives err, which ended a batch early, to all who have no answer yet.
+func failRest[K comparable, R any](outcomes map[K]outcome[R], keys []K, err error) map[K]outcome[R] {
 	if err == nil {
 		return outcomes
 	}

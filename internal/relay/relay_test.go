@@ -299,7 +299,7 @@ func TestRelay_actsAtOnceOnAPokeAndSoonWithout(t *testing.T) {
 		relay.Wake() // one look serves both
 		synctest.Wait()
 		if signaler.To("501") != 1 {
-			t.Error("a poke was not heard at once")
+			t.Error("a wake-up was not heard at once")
 		}
 
 		outbox.add("502")

@@ -100,9 +100,9 @@ type latencies struct {
 
 func (l *latencies) measure(ctx context.Context) error {
 	l.born = map[string]time.Time{}
-	create, look := time.NewTicker(l.every), time.NewTicker(25*time.Millisecond)
+	create, poll := time.NewTicker(l.every), time.NewTicker(25*time.Millisecond)
 	defer create.Stop()
-	defer look.Stop()
+	defer poll.Stop()
 	for created := 0; len(l.took) < l.people; {
 		select {
 		case <-ctx.Done():
@@ -118,8 +118,8 @@ func (l *latencies) measure(ctx context.Context) error {
 			}
 			l.born[id] = born
 			created++
-		case <-look.C:
-			if err := l.look(ctx); err != nil {
+		case <-poll.C:
+			if err := l.poll(ctx); err != nil {
 				return err
 			}
 		}
@@ -127,8 +127,8 @@ func (l *latencies) measure(ctx context.Context) error {
 	return nil
 }
 
-// look notes the contacts that have their fields now.
-func (l *latencies) look(ctx context.Context) error {
+// poll notes the contacts that have their fields now.
+func (l *latencies) poll(ctx context.Context) error {
 	if len(l.born) == 0 {
 		return nil
 	}
