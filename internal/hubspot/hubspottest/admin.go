@@ -48,6 +48,8 @@ func (h *Host) adminRoutes() {
 		"POST /_admin/webhooks/release":                h.adminRelease,
 		"POST /_admin/webhooks/send":                   h.adminSend,
 		"POST /_admin/apps":                            h.adminAddApp,
+		"GET /_admin/journal":                          h.adminJournal,
+		"PATCH /_admin/journal":                        h.adminTuneJournal,
 		"POST /_admin/faults":                          h.adminInject,
 		"DELETE /_admin/faults":                        h.adminClearFaults,
 		"GET /_admin/counters":                         h.adminCounts,
@@ -258,6 +260,26 @@ func (h *Host) adminSend(r *http.Request) (any, error) {
 	}
 	status, err := h.hooks.Send(r.Context(), in...)
 	return map[string]int{"status": status}, err
+}
+
+func (h *Host) adminJournal(*http.Request) (any, error) {
+	subs := h.journal.Subscriptions()
+	h.journal.mu.Lock()
+	defer h.journal.mu.Unlock()
+	all := h.journal.upToDate(0)
+	return map[string]any{"knobs": h.journal.knobs, "subscriptions": subs, "files": len(all.files), "pending": len(all.pending)}, nil
+}
+
+// adminTuneJournal changes the knobs that the body names.
+func (h *Host) adminTuneJournal(r *http.Request) (any, error) {
+	var err error
+	h.journal.Tune(func(k *JournalKnobs) {
+		next := *k
+		if err = body(r, &next); err == nil {
+			*k = next
+		}
+	})
+	return done, err
 }
 
 func (h *Host) adminAddApp(r *http.Request) (any, error) {

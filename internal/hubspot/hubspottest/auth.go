@@ -10,6 +10,7 @@ import (
 // grant is what an access token stands for.
 type grant struct {
 	portal  int64
+	app     bool      // the app's own: for the journal only, of no portal
 	expires time.Time // zero for static tokens
 	scopes  []string  // nil for all
 }
@@ -27,7 +28,7 @@ func (h *Host) authenticate(c *call) *failure {
 			"The OAuth token used to make this call expired %d second(s) ago.", int(late.Seconds()))
 	}
 	p, there := h.Portal(g.portal)
-	if !there {
+	if !there || g.app {
 		return fail(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The app is not installed in this account.")
 	}
 	c.portal, c.grant = p, g
@@ -44,6 +45,10 @@ func (c *call) authorize() *failure {
 	if !missing && (c.grant.scopes == nil || slices.Contains(c.grant.scopes, scope)) {
 		return nil
 	}
+	return missingScope(scope)
+}
+
+func missingScope(scope string) *failure {
 	f := fail(http.StatusForbidden, "MISSING_SCOPES",
 		"This app hasn't been granted all required scopes to make this call. Read more about required scopes here: https://developers.hubspot.com/scopes.")
 	f.Errors = []detail{{

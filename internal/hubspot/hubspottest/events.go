@@ -58,6 +58,7 @@ func (p *Portal) raise(k *kind, action string, e Event) {
 
 // announceCreation also tells the initial values, at the same time of occurrence.
 func (p *Portal) announceCreation(s *store, r *record, by author) {
+	p.record(s.kind, r.id, journalCreate, func() map[string]string { return s.named(r) })
 	if !p.host.hooks.listening() {
 		return
 	}
@@ -74,7 +75,26 @@ func (p *Portal) announceCreation(s *store, r *record, by author) {
 	})
 }
 
+// named are the stored values of a record by name.
+func (s *store) named(r *record) map[string]string {
+	out := make(map[string]string)
+	r.values.each(func(key int, value string) bool {
+		if def := s.schema.byKey[key]; def != nil {
+			out[def.Name] = value
+		}
+		return true
+	})
+	return out
+}
+
 func (p *Portal) announceChanges(s *store, r *record, changes []change, by author) {
+	p.record(s.kind, r.id, journalUpdate, func() map[string]string {
+		set := make(map[string]string, len(changes))
+		for _, c := range changes {
+			set[s.schema.byKey[c.key].Name] = c.value
+		}
+		return set
+	})
 	if !p.host.hooks.listening() {
 		return
 	}
@@ -87,6 +107,7 @@ func (p *Portal) announceChanges(s *store, r *record, changes []change, by autho
 }
 
 func (p *Portal) announceDeletion(s *store, id int64, by author) {
+	p.record(s.kind, id, journalDelete, nil)
 	e := p.event(by)
 	e.ObjectID, e.ChangeFlag = id, "DELETED"
 	p.raise(s.kind, "deletion", e)
@@ -95,6 +116,7 @@ func (p *Portal) announceDeletion(s *store, id int64, by author) {
 // announceErasure sends deletion and privacyDeletion in any order (HubSpot
 // docs: both fire, maybe in separate batches). The event carries no email.
 func (p *Portal) announceErasure(s *store, id int64, alsoDeleted bool, by author) {
+	p.record(s.kind, id, journalErase, nil)
 	e := p.event(by)
 	e.ObjectID, e.ChangeFlag = id, "DELETED"
 	first := p.rng.IntN(2) == 0
@@ -108,6 +130,7 @@ func (p *Portal) announceErasure(s *store, id int64, alsoDeleted bool, by author
 }
 
 func (p *Portal) announceRestore(s *store, r *record, by author) {
+	p.record(s.kind, r.id, journalRestore, nil)
 	e := p.event(by)
 	e.ObjectID = r.id
 	p.raise(s.kind, "restore", e)
@@ -116,6 +139,7 @@ func (p *Portal) announceRestore(s *store, r *record, by author) {
 // announceMerge sends the merge and the deletion of every id that went. No
 // propertyChange tells the values that moved.
 func (p *Portal) announceMerge(s *store, merged merge, by author) {
+	p.record(s.kind, merged.survivor, journalMerge, nil)
 	e := p.event(by)
 	e.ObjectID, e.PrimaryObjectID, e.NewObjectID = merged.survivor, merged.primary, merged.survivor
 	e.MergedObjectIDs = []int64{merged.other}

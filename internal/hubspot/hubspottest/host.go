@@ -43,6 +43,7 @@ type Host struct {
 	now      func() time.Time
 	seed     uint64
 	hooks    *Webhooks
+	journal  *Journal
 	faults   faults
 	counters counters
 	oauth    oauth
@@ -105,6 +106,7 @@ func NewHost(opts ...Option) *Host {
 		portals: make(map[int64]*Portal),
 	}
 	h.oauth.init(h.app)
+	h.journal = newJournal(h.now)
 	h.hooks = newWebhooks(h.app, h.now, newRand(s.seed), s.target)
 	for _, c := range s.portals {
 		p := h.AddPortal(c)

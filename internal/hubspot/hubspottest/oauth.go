@@ -236,6 +236,8 @@ func (h *Host) issueToken(c *call) reply {
 			return oauthRefused("BAD_REFRESH_TOKEN", "invalid_grant", "refresh token is invalid, expired or revoked")
 		}
 		return h.newTokens(g, token)
+	case "client_credentials":
+		return h.appToken(strings.Fields(form.Get("scope")))
 	default:
 		return oauthRefused("BAD_GRANT_TYPE", "unsupported_grant_type", "missing or unsupported grant type")
 	}
@@ -273,6 +275,27 @@ func (h *Host) newTokens(g refreshGrant, refresh string) reply {
 	return ok(map[string]any{
 		"access_token": access, "refresh_token": refresh, "expires_in": int(life / time.Second),
 		"token_type": "bearer", "token_use": "access_token", "hub_id": g.portal, "user_id": 77, "scopes": scopes,
+	})
+}
+
+// appToken answers a token of the app itself, without a refresh token and
+// without a portal (HubSpot docs: client credentials).
+func (h *Host) appToken(scopes []string) reply {
+	h.journal.mu.Lock()
+	allowed := h.journal.knobs.Scopes
+	h.journal.mu.Unlock()
+	if len(scopes) == 0 {
+		return oauthRefused("BAD_SCOPE", "invalid_scope", "missing scope")
+	}
+	for _, s := range scopes {
+		if allowed != nil && !slices.Contains(allowed, s) {
+			return oauthRefused("BAD_SCOPE", "invalid_scope", "the app has no scope "+s)
+		}
+	}
+	access := h.oauth.name("CNa")
+	h.oauth.access[access] = grant{app: true, expires: h.now().Add(tokenLife), scopes: scopes}
+	return ok(map[string]any{
+		"access_token": access, "expires_in": int(tokenLife / time.Second), "token_type": "bearer", "scopes": scopes,
 	})
 }
 

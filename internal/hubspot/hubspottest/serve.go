@@ -45,6 +45,7 @@ func (h *Host) routes() {
 	h.oauthRoutes()
 	h.accountRoutes()
 	h.subscriptionRoutes()
+	h.journalRoutes()
 	h.adminRoutes()
 }
 
