@@ -120,7 +120,11 @@ func (a *app) withRollout(ctx context.Context, deployment string, do func(contex
 		return usageError{errors.New("which worker deployment? Say --deployment NAME, or set WORKER_DEPLOYMENT_NAME as for the worker")}
 	}
 	return a.withTemporal(ctx, func(ctx context.Context, c client.Client) error {
-		return do(ctx, rollout.New(c.WorkerDeploymentClient(), deployment))
+		namespace, err := startup.Namespace()
+		if err != nil {
+			return err
+		}
+		return do(ctx, rollout.New(c, namespace, deployment))
 	})
 }
 

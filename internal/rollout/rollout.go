@@ -10,8 +10,10 @@ import (
 	"slices"
 	"time"
 
+	deploymentpb "go.temporal.io/api/deployment/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 )
 
@@ -35,45 +37,60 @@ type Version struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Deployments is the part of Temporal's client that knows versions.
-type Deployments interface {
-	GetHandle(deployment string) client.WorkerDeploymentHandle
+// Rollout is the versions of one deployment.
+type Rollout struct {
+	service               workflowservice.WorkflowServiceClient
+	handle                client.WorkerDeploymentHandle
+	namespace, deployment string
 }
 
-// Rollout is the versions of one deployment.
-type Rollout struct{ handle client.WorkerDeploymentHandle }
-
 // New returns the rollout of a deployment, named as WORKER_DEPLOYMENT_NAME names
-// it.
-func New(d Deployments, deployment string) Rollout { return Rollout{d.GetHandle(deployment)} }
+// it, in the client's namespace.
+func New(c client.Client, namespace, deployment string) Rollout {
+	return Rollout{
+		service: c.WorkflowService(), handle: c.WorkerDeploymentClient().GetHandle(deployment),
+		namespace: namespace, deployment: deployment,
+	}
+}
 
 // Versions lists the versions that Temporal knows, the newest first.
 func (r Rollout) Versions(ctx context.Context) ([]Version, error) {
-	is, err := r.handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	// The SDK's own answer does not say whether a version was ever in use.
+	is, err := r.service.DescribeWorkerDeployment(ctx, &workflowservice.DescribeWorkerDeploymentRequest{
+		Namespace: r.namespace, DeploymentName: r.deployment,
+	})
 	if err != nil {
 		return nil, explained(err)
 	}
+	info := is.GetWorkerDeploymentInfo()
 	var versions []Version
-	for _, v := range is.Info.VersionSummaries {
-		versions = append(versions, version(v, is.Info.RoutingConfig))
+	for _, v := range info.GetVersionSummaries() {
+		versions = append(versions, version(v, info.GetRoutingConfig()))
 	}
 	slices.SortFunc(versions, func(a, b Version) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return versions, nil
 }
 
-func version(v client.WorkerDeploymentVersionSummary, routing client.WorkerDeploymentRoutingConfig) Version {
-	out := Version{BuildID: v.Version.BuildID, Role: Waiting, CreatedAt: v.CreateTime}
+// version tells a version's role. Temporal looks some minutes after a version
+// was replaced whether it has runs left, and says nothing until then: it has.
+func version(v *deploymentpb.WorkerDeploymentInfo_WorkerDeploymentVersionSummary, routing *deploymentpb.RoutingConfig) Version {
+	out := Version{BuildID: v.GetDeploymentVersion().GetBuildId(), Role: Waiting, CreatedAt: v.GetCreateTime().AsTime()}
 	switch {
-	case routing.CurrentVersion != nil && routing.CurrentVersion.BuildID == out.BuildID:
+	case out.BuildID == routing.GetCurrentDeploymentVersion().GetBuildId():
 		out.Role = Current
-	case routing.RampingVersion != nil && routing.RampingVersion.BuildID == out.BuildID:
-		out.Role, out.Percent = Ramping, routing.RampingVersionPercentage
-	case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatus(enumspb.VERSION_DRAINAGE_STATUS_DRAINING):
-		out.Role = Draining
-	case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatus(enumspb.VERSION_DRAINAGE_STATUS_DRAINED):
+	case out.BuildID == routing.GetRampingDeploymentVersion().GetBuildId():
+		out.Role, out.Percent = Ramping, routing.GetRampingVersionPercentage()
+	case v.GetDrainageStatus() == enumspb.VERSION_DRAINAGE_STATUS_DRAINED, v.GetDrainageInfo().GetStatus() == enumspb.VERSION_DRAINAGE_STATUS_DRAINED:
 		out.Role = Drained
+	case v.GetDrainageStatus() == enumspb.VERSION_DRAINAGE_STATUS_DRAINING, v.GetDrainageInfo() != nil, wasInUse(v):
+		out.Role = Draining
 	}
 	return out
+}
+
+// wasInUse reports that a version has got runs, as far as the server tells.
+func wasInUse(v *deploymentpb.WorkerDeploymentInfo_WorkerDeploymentVersionSummary) bool {
+	return v.GetFirstActivationTime() != nil || v.GetLastCurrentTime() != nil || v.GetLastDeactivationTime() != nil || v.GetRoutingUpdateTime() != nil
 }
 
 // Promote sends all new runs to a version. Its workers must be there, on every

@@ -107,7 +107,7 @@ func SearchAttributes() []string {
 // SetUpTemporal registers our search attributes with the client's namespace and
 // returns its name. Doing so again changes nothing.
 func SetUpTemporal(ctx context.Context, c client.Client) (namespace string, err error) {
-	namespace, err = currentNamespace()
+	namespace, err = Namespace()
 	if err != nil {
 		return "", err
 	}
@@ -124,7 +124,8 @@ func SetUpTemporal(ctx context.Context, c client.Client) (namespace string, err 
 	return namespace, nil
 }
 
-func currentNamespace() (string, error) {
+// Namespace is the one that the environment names.
+func Namespace() (string, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
