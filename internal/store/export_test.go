@@ -1,5 +1,12 @@
 package store
 
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
 // BudgetWindow lets the tests of the budget's rules run on a clock of their own.
 type BudgetWindow = budgetWindow
 
@@ -24,4 +31,20 @@ func SealedColumns() map[string]bool {
 		known[c.table+"."+c.column] = true
 	}
 	return known
+}
+
+// Trace has a tracer see every statement that the store sends from now on.
+func (s *Store) Trace(ctx context.Context, dsn string, tracer pgx.QueryTracer) error {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return err
+	}
+	config.ConnConfig.Tracer = tracer
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	s.pool.Close()
+	s.pool = pool
+	return nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,23 +58,25 @@ ON CONFLICT (connection_id, event_id) DO NOTHING`, e.ConnectionID, e.EventID, e.
 	return fresh, nil
 }
 
+// latestReport is a column of the report that was begun last for the connection
+// of the event e. Nobody reads the thousands before it.
+const latestReport = `
+       (SELECT %s FROM sync_run r WHERE r.connection_id = e.connection_id AND r.kind = 'report' ORDER BY r.id DESC LIMIT 1)`
+
 // A report that was begun after the event asks for its participant, too. If it
 // is given up, the next one reaches as far back.
-const settleReported = `
+var settleReported = `
 UPDATE advocate_event e SET handled_at = now()
  WHERE e.kind = 'participant_created' AND e.handled_at IS NULL
-   AND EXISTS (SELECT 1 FROM sync_run r
-                WHERE r.connection_id = e.connection_id AND r.kind = 'report' AND r.created_at > e.received_at)`
+   AND e.received_at <` + fmt.Sprintf(latestReport, "r.created_at")
 
-const selectAwaiting = `
+var selectAwaiting = `
 SELECT DISTINCT e.connection_id
   FROM advocate_event e
   JOIN connection c ON c.id = e.connection_id
  WHERE e.kind = 'participant_created' AND e.handled_at IS NULL
-   AND c.status IN ('active', 'forbidden') AND c.paused_at IS NULL AND NOT c.switching
-   AND NOT EXISTS (SELECT 1 FROM sync_run r
-                    WHERE r.connection_id = e.connection_id AND r.kind = 'report'
-                      AND (r.finished_at IS NULL OR r.created_at > now() - $1::interval))
+   AND` + mayWork + `AND NOT c.switching
+   AND` + fmt.Sprintf(latestReport, "r.finished_at IS NULL OR r.created_at > now() - $1::interval") + ` IS NOT TRUE
  ORDER BY e.connection_id`
 
 // AwaitingReport returns the active connections with a participant that was
@@ -103,13 +106,13 @@ const settleForeign = `
 UPDATE advocate_event e SET handled_at = now()
  WHERE e.kind = 'export_completed' AND e.handled_at IS NULL
    AND (e.received_at < now() - $1::interval
-        OR EXISTS (SELECT 1 FROM sync_run r
-                    WHERE r.connection_id = e.connection_id AND r.export_id = e.export_id AND r.state <> 'requested'))`
+        OR (SELECT bool_or(r.state <> 'requested') FROM sync_run r
+             WHERE r.connection_id = e.connection_id AND r.export_id = e.export_id))`
 
 const selectReady = `
 SELECT e.id, r.id
   FROM advocate_event e
-  JOIN sync_run r ON r.connection_id = e.connection_id AND r.export_id = e.export_id AND r.state = 'requested'
+  JOIN sync_run r ON r.connection_id = e.connection_id AND r.export_id = e.export_id AND r.state = 'requested' AND r.finished_at IS NULL
  WHERE e.kind = 'export_completed' AND e.handled_at IS NULL
  ORDER BY r.id, e.id`
 
