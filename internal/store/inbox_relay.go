@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,29 +32,46 @@ var (
 	objectInbox  = inbox{table: "object_inbox", columns: objectColumns}
 )
 
+// relayLease is for how long the events of a pass are kept from other relays. A
+// pass takes less; the events of a process that died come back after it.
+const relayLease = 15 * time.Second
+
 // Every connection with waiting events gets the same share, and one after the
-// other gets its turn: a burst in one portal is not felt in another.
+// other gets its turn: a burst in one portal is not felt in another. What is
+// claimed is not due before the lease is over.
 func (i inbox) claim() string {
 	return `
 WITH waiting AS (
      SELECT c.id, count(*) OVER () AS connections
        FROM connection c
       WHERE` + mayWork + `
-        AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now()))
+        AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now())),
+     due AS (
+     SELECT i.id, i.not_before
+       FROM waiting w
+      CROSS JOIN LATERAL (
+            SELECT i.id, i.not_before
+              FROM ` + i.table + ` i
+             WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
+             ORDER BY i.not_before, i.id
+             LIMIT greatest($1::bigint / w.connections, 1)
+               FOR UPDATE SKIP LOCKED) i),
+     claimed AS (
+     UPDATE ` + i.table + ` e SET not_before = clock_timestamp() + $2::interval
+       FROM due WHERE e.id = due.id
+     RETURNING e.*, due.not_before AS due_at)
 SELECT ` + i.columns + `
-  FROM waiting w
- CROSS JOIN LATERAL (
-       SELECT i.*
-         FROM ` + i.table + ` i
-        WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
-        ORDER BY i.not_before, i.id
-        LIMIT greatest($1::bigint / w.connections, 1)
-          FOR UPDATE SKIP LOCKED) e
- ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.not_before, e.id), e.connection_id`
+  FROM claimed e
+ ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.due_at, e.id), e.connection_id`
 }
 
 func (i inbox) markRelayed() string {
 	return "UPDATE " + i.table + " SET relayed_at = clock_timestamp() WHERE id = ANY($1)"
+}
+
+// releaseClaim undoes a claim.
+func (i inbox) releaseClaim() string {
+	return "UPDATE " + i.table + " SET not_before = received_at WHERE id = ANY($1) AND relayed_at IS NULL"
 }
 
 // What cannot be relayed steps back behind the others: 1 s, 2 s, 4 s and so on
@@ -62,7 +80,7 @@ func (i inbox) postponeRelay() string {
 	return "UPDATE " + i.table + `
    SET attempts = attempts + 1,
        not_before = clock_timestamp() + interval '1 second' * power(2, least(attempts, 6))
- WHERE id = ANY($1)`
+ WHERE id = ANY($1) AND relayed_at IS NULL`
 }
 
 // RelayHints takes about limit waiting events, the same share of every connection
@@ -71,9 +89,10 @@ func (i inbox) postponeRelay() string {
 // waits stay where they are. The events of the contacts without an error are done, those of the
 // others are tried again later. It returns how many contacts are done.
 //
-// Several relays may run at once and do not get the same events. The events are
-// locked, not marked, while send runs: if the process dies, or the marking
-// fails, they are sent again.
+// Several relays may run at once and do not get the same events. No transaction
+// is open while send runs: the events are claimed before it and marked after it.
+// If the process dies in between, they are sent again once the claim has lapsed.
+// If ctx ends while send runs, the events without success are due again at once.
 func (s *Store) RelayHints(ctx context.Context, limit int,
 	send func(ctx context.Context, batch []ContactHints) []error,
 ) (relayed int, err error) {
@@ -85,38 +104,49 @@ func (s *Store) RelayHints(ctx context.Context, limit int,
 func relayInbox[T any](ctx context.Context, s *Store, from inbox, limit int,
 	fold func(pgx.Rows) ([]T, [][]int64, error), send func(ctx context.Context, batch []T) []error,
 ) (relayed int, err error) {
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, from.claim(), limit)
-		if err != nil {
-			return err
-		}
-		batch, ids, err := fold(rows)
-		if err != nil || len(batch) == 0 {
-			return err
-		}
-		results := send(ctx, batch)
-		if len(results) != len(batch) {
-			return fmt.Errorf("store.relay: %d results for %d addressees", len(results), len(batch))
-		}
-		var sent, failed []int64
-		for i, result := range results {
-			if result != nil {
-				failed = append(failed, ids[i]...)
-				continue
-			}
-			relayed++
-			sent = append(sent, ids[i]...)
-		}
-		if _, err := tx.Exec(ctx, from.markRelayed(), sent); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, from.postponeRelay(), failed)
-		return err
-	})
+	rows, err := s.pool.Query(ctx, from.claim(), limit, relayLease)
 	if err != nil {
-		return 0, wrap(err, "relay_%s", from.table)
+		return 0, wrap(err, "claim_%s", from.table)
 	}
-	return relayed, nil
+	batch, ids, err := fold(rows)
+	if err != nil || len(batch) == 0 {
+		return 0, wrap(err, "claim_%s", from.table)
+	}
+	results := send(ctx, batch)
+	if len(results) != len(batch) {
+		return 0, fmt.Errorf("store.relay: %d results for %d addressees", len(results), len(batch))
+	}
+	var sent, failed []int64
+	for i, result := range results {
+		if result != nil {
+			failed = append(failed, ids[i]...)
+			continue
+		}
+		relayed++
+		sent = append(sent, ids[i]...)
+	}
+	return relayed, wrap(s.settleClaim(ctx, from, sent, failed), "relay_%s", from.table)
+}
+
+// settleTimeout bounds what is written after a relay was told to stop.
+const settleTimeout = 5 * time.Second
+
+// settleClaim notes what became of the claimed events, also when ctx has ended:
+// what was sent is done, and what was not is nobody's fault.
+func (s *Store) settleClaim(ctx context.Context, from inbox, sent, failed []int64) error {
+	again := from.postponeRelay()
+	if ctx.Err() != nil {
+		again = from.releaseClaim()
+	}
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	var batch pgx.Batch
+	batch.Queue(from.markRelayed(), sent)
+	batch.Queue(again, failed)
+	if err := s.pool.SendBatch(settling, &batch).Close(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // foldContacts folds events per contact. The second result holds, for each, the

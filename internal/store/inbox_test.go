@@ -208,28 +208,82 @@ func TestRelayHints_twoRelaysShareTheWork(t *testing.T) {
 	}
 }
 
-func TestRelayHints_crashWhileSendingSendsAgain(t *testing.T) {
+// What was signalled is done, what was not comes again at once: a relay that is
+// stopped, or that finds Temporal away, punishes nobody.
+func TestRelayHints_stoppedWhileSendingGivesTheRestBack(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1), d.event("102", store.EventCreated, 2))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := d.RelayHints(ctx, 100, func(context.Context, []store.ContactHints) []error {
+		cancel()
+		return []error{nil, context.Canceled}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	var again all
+	_, err = d.RelayHints(t.Context(), 100, again.send)
+	must(t, err)
+	if len(again.got) != 1 || again.got[0].ContactID != "102" {
+		t.Errorf("sent again: %v, want 102 alone", again.got)
+	}
+	if n := d.count(t, "SELECT sum(attempts) FROM inbox"); n != 0 {
+		t.Errorf("%d failed attempts are counted", n)
+	}
+}
+
+func TestRelayHints_whatADeadProcessClaimedComesAgain(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	d.mustAppend(t, d.event("101", store.EventCreated, 1))
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := d.RelayHints(ctx, 100, func(_ context.Context, batch []store.ContactHints) []error {
-		cancel() // the process ends after the signal, before the mark
-		return make([]error, len(batch))
-	})
-	if err == nil {
-		t.Fatal("marked after the end")
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = d.RelayHints(t.Context(), 100, func(context.Context, []store.ContactHints) []error { panic("killed") })
+	}()
+	var again all
+	_, err := d.RelayHints(t.Context(), 100, again.send)
+	must(t, err)
+	if len(again.got) != 0 {
+		t.Fatalf("sent twice at once: %v", again.got)
 	}
-	// PostgreSQL frees the locks of a lost client when it notices.
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		relayed, err := d.RelayHints(t.Context(), 100, new(all).send)
-		must(t, err)
-		if relayed == 1 {
-			return
+	if n := d.count(t, "SELECT count(*) FROM inbox WHERE not_before BETWEEN now() AND now() + interval '20 seconds'"); n != 1 {
+		t.Error("the claim does not lapse within seconds")
+	}
+	d.exec(t, "UPDATE inbox SET not_before = now()") // its time has come
+	_, err = d.RelayHints(t.Context(), 100, again.send)
+	must(t, err)
+	if len(again.got) != 1 {
+		t.Errorf("sent again: %v", again.got)
+	}
+}
+
+// Temporal may take its time: a database that ends idle transactions, or a pool
+// with few connections, must not notice.
+func TestRelay_holdsNoTransactionWhileItSignals(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.exec(t, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 100', current_database()); END $$")
+	d.reopen(t)
+	d.mustAppend(t, d.event("101", store.EventCreated, 1))
+	_, err := d.AppendObjectEvents(t.Context(), []store.ObjectEvent{
+		{ConnectionID: d.conn.ID, ObjectType: bridge.ObjectDeal, ObjectID: "7", Kind: store.ObjectCreated, OccurredAt: at(1), DedupeKey: "a"},
+	})
+	must(t, err)
+	slow := func(n int) []error {
+		d.exec(t, "SELECT pg_sleep(0.3)") // longer than the database's patience
+		if open := d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"); open != 0 {
+			t.Errorf("%d transactions are open while Temporal is signalled", open)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the event is not sent again")
-		}
+		return make([]error, n)
+	}
+	relayed, err := d.RelayHints(t.Context(), 100, func(_ context.Context, batch []store.ContactHints) []error { return slow(len(batch)) })
+	if err != nil || relayed != 1 {
+		t.Errorf("%d contacts were signalled, %v", relayed, err)
+	}
+	relayed, err = d.RelayObjects(t.Context(), 100, func(_ context.Context, batch []store.HeardObject) []error { return slow(len(batch)) })
+	if err != nil || relayed != 1 {
+		t.Errorf("%d records were signalled, %v", relayed, err)
 	}
 }
 

@@ -22,6 +22,7 @@ type database struct {
 	*store.Store
 	conn bridge.Connection
 	side *pgx.Conn
+	dsn  string
 }
 
 func newDatabase(t *testing.T) database {
@@ -37,7 +38,16 @@ func newSide(t *testing.T, s *store.Store, dsn string) database {
 	side, err := pgx.Connect(t.Context(), dsn)
 	must(t, err)
 	t.Cleanup(func() { must(t, side.Close(context.Background())) })
-	return database{Store: s, side: side}
+	return database{Store: s, side: side, dsn: dsn}
+}
+
+// reopen connects the store anew: settings of a database count for new sessions.
+func (d *database) reopen(t *testing.T) {
+	t.Helper()
+	s, err := store.Open(t.Context(), d.dsn, storetest.Sealer(t))
+	must(t, err)
+	t.Cleanup(s.Close)
+	d.Store = s
 }
 
 func connect(t *testing.T, s *store.Store, portal int64) bridge.Connection {
