@@ -66,8 +66,14 @@ func kindOf(code string) bridge.Kind {
 	}
 }
 
+// errPooled explains what PostgreSQL says when somebody else's statements are
+// prepared in the session, or ours are not.
+var errPooled = errors.New("statements meet a session that is not theirs: behind a pooler in transaction mode, add default_query_exec_mode=cache_describe to DATABASE_URL")
+
 func place(pg *pgconn.PgError) error {
 	switch {
+	case pg.Code == "42P05", pg.Code == "26000": // prepared statement: duplicate, unknown
+		return errPooled
 	case pg.ConstraintName != "":
 		return errors.New("constraint " + pg.ConstraintName)
 	case pg.ColumnName != "":
