@@ -18,7 +18,7 @@ type ConnectionMetrics struct {
 	PausedFor     time.Duration // HubSpot asked for silence: what is left of it
 
 	Parked  map[string]int64 // open items, by cause
-	Tracked map[string]int64 // HubSpot's events that triggers track, by state
+	Tracked map[string]int64 // HubSpot's events that triggers track, by state; those that have ended well, of the last day
 
 	MassSync     bool // one is under way
 	MassSyncRows Counts
@@ -72,7 +72,7 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 			}
 		})
 	if err == nil {
-		err = s.countBy(ctx, "SELECT connection_id, state, count(*) FROM tracked_event GROUP BY 1, 2",
+		err = s.countBy(ctx, countTracked,
 			func(connection, state string, n int64) {
 				if f := index[connection]; f != nil {
 					f.Tracked[state] = n
@@ -81,6 +81,14 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 	}
 	return all, wrap(err, "figures")
 }
+
+// What has ended stays for good, so only the latest of it is counted.
+const countTracked = `
+SELECT connection_id, state, count(*) FROM tracked_event
+ WHERE state IN ('waiting', 'pending', 'sent', 'error') GROUP BY 1, 2
+ UNION ALL
+SELECT connection_id, state, count(*) FROM tracked_event
+ WHERE state IN ('complete', 'skipped', 'reversed') AND decided_at > now() - interval '1 day' GROUP BY 1, 2`
 
 // countBy hands over each row of a query for connection, word and number.
 func (s *Store) countBy(ctx context.Context, query string, each func(connection, word string, n int64)) error {

@@ -47,22 +47,22 @@ WITH waiting AS (
       WHERE` + mayWork + `
         AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now())),
      due AS (
-     SELECT i.id, i.not_before
+     SELECT i.id
        FROM waiting w
       CROSS JOIN LATERAL (
-            SELECT i.id, i.not_before
+            SELECT i.id
               FROM ` + i.table + ` i
              WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
              ORDER BY i.not_before, i.id
              LIMIT greatest($1::bigint / w.connections, 1)
                FOR UPDATE SKIP LOCKED) i),
      claimed AS (
-     UPDATE ` + i.table + ` e SET not_before = clock_timestamp() + $2::interval
-       FROM due WHERE e.id = due.id
-     RETURNING e.*, due.not_before AS due_at)
+     UPDATE ` + i.table + ` SET not_before = clock_timestamp() + $2::interval
+      WHERE id = ANY (ARRAY (SELECT id FROM due))
+     RETURNING *)
 SELECT ` + i.columns + `
   FROM claimed e
- ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.due_at, e.id), e.connection_id`
+ ORDER BY row_number() OVER (PARTITION BY e.connection_id ORDER BY e.id), e.connection_id`
 }
 
 func (i inbox) markRelayed() string {

@@ -52,26 +52,26 @@ var seeds = []string{
 	   FROM generate_series(1, $1::bigint) AS n`,
 	`INSERT INTO budget (portal_id) SELECT portal_id FROM connection`,
 	`INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo, received_at, relayed_at)
-	 SELECT id, n, 'updated', 'email', now(), n, false, now() - n * interval '2 hours', CASE WHEN n > 2 OR portal_id % 20 <> 0 THEN now() - n * interval '2 hours' END
-	   FROM connection, generate_series(1, 80) AS n`,
+	 SELECT id, n, 'updated', 'email', now(), n, false, now() - n * interval '5 hours', CASE WHEN n > 2 OR portal_id % 20 <> 0 THEN now() - n * interval '5 hours' END
+	   FROM connection, generate_series(1, 30) AS n`,
 	`INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key, received_at, relayed_at)
-	 SELECT id, 'deal', n, 'created', '', now(), n, now() - n * interval '4 hours', CASE WHEN n > 2 OR portal_id % 20 <> 0 THEN now() - n * interval '4 hours' END
-	   FROM connection, generate_series(1, 40) AS n`,
+	 SELECT id, 'deal', n, 'created', '', now(), n, now() - n * interval '8 hours', CASE WHEN n > 2 OR portal_id % 20 <> 0 THEN now() - n * interval '8 hours' END
+	   FROM connection, generate_series(1, 20) AS n`,
 	`INSERT INTO advocate_event (connection_id, event_id, kind, export_id, received_at, handled_at)
 	 SELECT id, n, CASE WHEN n % 2 = 0 THEN 'export_completed' ELSE 'participant_created' END, CASE WHEN n % 2 = 0 THEN 'e' || n ELSE '' END,
-	        now() - n * interval '4 hours', CASE WHEN n > 1 THEN now() END
-	   FROM connection, generate_series(1, 40) AS n`,
+	        now() - n * interval '8 hours', CASE WHEN n > 1 THEN now() END
+	   FROM connection, generate_series(1, 20) AS n`,
 	`INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email)
-	 SELECT id, n, 'a' || n, 'u' || n, true FROM connection, generate_series(1, 60) AS n`,
+	 SELECT id, n, 'a' || n, 'u' || n, true FROM connection, generate_series(1, 30) AS n`,
 	`INSERT INTO contact_ledger (connection_id, contact_id, state, email_hash, decided_at)
-	 SELECT id, n, CASE WHEN n > 60 THEN 'deleted' ELSE 'mapped' END, sha256(n::text::bytea), now() - n * interval '1 day'
-	   FROM connection, generate_series(1, 70) AS n`,
+	 SELECT id, n, CASE WHEN n > 30 THEN 'deleted' ELSE 'mapped' END, sha256(n::text::bytea), now() - n * interval '1 day'
+	   FROM connection, generate_series(1, 35) AS n`,
 	`INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
-	 SELECT id, sha256(n::text::bytea), '' FROM connection, generate_series(1, 60) AS n`,
-	`INSERT INTO tombstone (connection_id, key_hash) SELECT id, sha256(n::text::bytea) FROM connection, generate_series(100, 110) AS n`,
+	 SELECT id, sha256(n::text::bytea), '' FROM connection, generate_series(1, 30) AS n`,
+	`INSERT INTO tombstone (connection_id, key_hash) SELECT id, sha256(n::text::bytea) FROM connection, generate_series(100, 105) AS n`,
 	`INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending, ended_at)
-	 SELECT id, n, 'a' || n, 'u' || n, true, 'deleted', now() - n * interval '1 day' FROM connection, generate_series(61, 80) AS n`,
-	`INSERT INTO merged_contact (connection_id, contact_id, heir_id) SELECT id, n, n - 50 FROM connection, generate_series(81, 90) AS n`,
+	 SELECT id, n, 'a' || n, 'u' || n, true, 'deleted', now() - n * interval '1 day' FROM connection, generate_series(31, 40) AS n`,
+	`INSERT INTO merged_contact (connection_id, contact_id, heir_id) SELECT id, n, n - 30 FROM connection, generate_series(41, 45) AS n`,
 	`INSERT INTO sync_run (connection_id, kind, state, program, since, export_id, exported_at, created_at, finished_at)
 	 SELECT id, 'report', CASE WHEN n > 1 THEN 'done' ELSE 'planned' END, 'p1', now(), 'e' || n, now(), now() - n * interval '4 hours', CASE WHEN n > 1 THEN now() - n * interval '4 hours' END
 	   FROM connection, generate_series(40, 1, -1) AS n`,
@@ -81,13 +81,13 @@ var seeds = []string{
 	        order_id, contact_id, candidates, state, reversal, reason, receipt, wait_until, poll_at, decided_at)
 	 SELECT id, 'won', 1, 'deal', n, '', '', '', now(), 'o' || n, n, '{}', CASE n % 20 WHEN 0 THEN 'sent' WHEN 1 THEN 'skipped' WHEN 2 THEN 'waiting' ELSE 'complete' END,
 	        false, '', 'r', now(), now(), CASE WHEN n % 20 NOT IN (0, 2) THEN now() - n * interval '1 day' END
-	   FROM connection, generate_series(1, 60) AS n`,
+	   FROM connection, generate_series(1, 40) AS n`,
 	`INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, cause, advice, words, closed_at, outcome)
 	 SELECT id, CASE WHEN n % 2 = 0 THEN n::text ELSE '' END, 'a' || n, 'u' || n, 'rejected', '', '',
 	        CASE WHEN n > 2 THEN now() - n * interval '1 day' END, CASE WHEN n > 2 THEN 'resolved' END
-	   FROM connection, generate_series(1, 40) AS n`,
+	   FROM connection, generate_series(1, 20) AS n`,
 	`INSERT INTO form_cursor (connection_id, form, read_to) SELECT id, 'f1', now() FROM connection`,
-	`INSERT INTO form_submission (connection_id, form, submission, submitted_at) SELECT id, 'f1', n, now() FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO form_submission (connection_id, form, submission, submitted_at) SELECT id, 'f1', n, now() FROM connection, generate_series(1, 10) AS n`,
 	`INSERT INTO staged_participant (run_id, ordinal, account_id, user_id, email, first_name, last_name, referral_code, share_link,
 	        contact_id_hint, row_hash, shared_hash, email_hash, identity_hash, plan, page, state)
 	 SELECT r.id, n, 'a' || n, 'u' || n, '', '', '', '', '', '', '', '', sha256(n::text::bytea), sha256(n::text::bytea), 'update', 1 + n / 100, 'planned'
@@ -299,8 +299,8 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"shared with":      func(ctx context.Context) error { return second(d.SharedWith(ctx, id, "5")) },
 		"mapped to":        func(ctx context.Context) error { return second(d.MappedTo(ctx, id, []string{"5", "6"})) },
 		"erased":           func(ctx context.Context) error { return second(d.Erased(ctx, id, hashes...)) },
-		"heirs":            func(ctx context.Context) error { return second(d.Heirs(ctx, id, "85")) },
-		"merged into":      func(ctx context.Context) error { return second(d.MergedInto(ctx, id, "35")) },
+		"heirs":            func(ctx context.Context) error { return second(d.Heirs(ctx, id, "42")) },
+		"merged into":      func(ctx context.Context) error { return second(d.MergedInto(ctx, id, "12")) },
 		"settle": func(ctx context.Context) error {
 			return d.Settle(ctx, id, "5", store.Settlement{State: bridge.StateMapped})
 		},

@@ -38,7 +38,7 @@ func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]
 		budget:      describe("hubspot_budget_used_ratio", "HubSpot calls of the last 10 seconds, as a share of what the portal grants."),
 		paused:      describe("hubspot_paused_seconds", "How much longer the portal's calls pause because HubSpot asked for it."),
 		parked:      describe("parked_items", "Work that waits for a person, by cause.", "cause"),
-		tracked:     describe("tracked_events", "HubSpot's events that triggers track, by state.", "state"),
+		tracked:     describe("tracked_events", "HubSpot's events that triggers track, by state; complete, skipped and reversed ones of the last day.", "state"),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
 		massTotal:   describe("mass_sync_participants", "Participants that the latest mass sync has to look at."),
