@@ -17,11 +17,11 @@ const (
 	// died is found by looking.
 	pollEvery = 500 * time.Millisecond
 
-	// Events of one pass, all in one transaction of the outbox. What comes in
-	// meanwhile waits for the next pass, so it takes less than a second or two.
+	// What comes in during a pass waits for the next one, so a pass is small. It
+	// ends before the outbox gives its events to another relay.
 	passEvents  = 100
-	passTimeout = 10 * time.Second // for all signals of a pass
-	parallel    = 10               // signals in flight; more brings the server nothing
+	passTimeout = store.RelayLease - 5*time.Second // for all signals of a pass
+	parallel    = 10                               // signals in flight; more brings the server nothing
 
 	maxBackoff = 5 * time.Second // an outage that ends should not be noticed much later
 )

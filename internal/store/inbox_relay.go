@@ -32,9 +32,9 @@ var (
 	objectInbox  = inbox{table: "object_inbox", columns: objectColumns}
 )
 
-// relayLease is for how long the events of a pass are kept from other relays. A
-// pass takes less; the events of a process that died come back after it.
-const relayLease = 15 * time.Second
+// RelayLease is for how long a relay has the events that it claims. The events of
+// a process that died come back after it.
+const RelayLease = 15 * time.Second
 
 // Every connection with waiting events gets the same share, and one after the
 // other gets its turn: a burst in one portal is not felt in another. What is
@@ -104,7 +104,7 @@ func (s *Store) RelayHints(ctx context.Context, limit int,
 func relayInbox[T any](ctx context.Context, s *Store, from inbox, limit int,
 	fold func(pgx.Rows) ([]T, [][]int64, error), send func(ctx context.Context, batch []T) []error,
 ) (relayed int, err error) {
-	rows, err := s.pool.Query(ctx, from.claim(), limit, relayLease)
+	rows, err := s.pool.Query(ctx, from.claim(), limit, RelayLease)
 	if err != nil {
 		return 0, wrap(err, "claim_%s", from.table)
 	}

@@ -281,7 +281,7 @@ func TestRelay_holdsNoTransactionWhileItSignals(t *testing.T) {
 	if err != nil || relayed != 1 {
 		t.Errorf("%d contacts were signalled, %v", relayed, err)
 	}
-	relayed, err = d.RelayObjects(t.Context(), 100, func(_ context.Context, batch []store.HeardObject) []error { return slow(len(batch)) })
+	relayed, err = d.RelayObjects(t.Context(), 100, func(_ context.Context, batch []store.ObjectHints) []error { return slow(len(batch)) })
 	if err != nil || relayed != 1 {
 		t.Errorf("%d records were signalled, %v", relayed, err)
 	}

@@ -265,15 +265,15 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		hashes  = [][]byte{d.Hasher().Identity(person), d.Hasher().ContactID("5")}
 	)
 	return map[string]func(context.Context) error{
-		"figures":       func(ctx context.Context) error { return second(d.Figures(ctx)) },
-		"standing":      func(ctx context.Context) error { return second(d.Standing(ctx, id)) },
+		"metrics":       func(ctx context.Context) error { return second(d.ConnectionMetrics(ctx)) },
+		"health":        func(ctx context.Context) error { return second(d.ConnectionHealth(ctx, id)) },
 		"inbox lag":     func(ctx context.Context) error { return second(d.InboxLag(ctx)) },
 		"objects' lag":  func(ctx context.Context) error { return second(d.ObjectInboxLag(ctx)) },
 		"relay":         func(ctx context.Context) error { return second(d.RelayHints(ctx, 100, new(all).send)) },
 		"purge inbox":   func(ctx context.Context) error { return second(d.PurgeInbox(ctx, weekAgo)) },
 		"purge objects": func(ctx context.Context) error { return second(d.PurgeObjectInbox(ctx, weekAgo)) },
 		"relay objects": func(ctx context.Context) error {
-			return second(d.RelayObjects(ctx, 100, func(_ context.Context, batch []store.HeardObject) []error { return make([]error, len(batch)) }))
+			return second(d.RelayObjects(ctx, 100, func(_ context.Context, batch []store.ObjectHints) []error { return make([]error, len(batch)) }))
 		},
 		"reports awaited":       func(ctx context.Context) error { return second(d.AwaitingReport(ctx, time.Minute)) },
 		"exports ready":         func(ctx context.Context) error { return second(d.ReadyExports(ctx, time.Minute)) },
@@ -299,7 +299,7 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"shared with":      func(ctx context.Context) error { return second(d.SharedWith(ctx, id, "5")) },
 		"mapped to":        func(ctx context.Context) error { return second(d.MappedTo(ctx, id, []string{"5", "6"})) },
 		"erased":           func(ctx context.Context) error { return second(d.Erased(ctx, id, hashes...)) },
-		"heirs":            func(ctx context.Context) error { return second(d.Heirs(ctx, id, "42")) },
+		"survivors":        func(ctx context.Context) error { return second(d.Survivors(ctx, id, "42")) },
 		"merged into":      func(ctx context.Context) error { return second(d.MergedInto(ctx, id, "12")) },
 		"settle": func(ctx context.Context) error {
 			return d.Settle(ctx, id, "5", store.Settlement{State: bridge.StateMapped})

@@ -34,7 +34,7 @@ func TestOpenWork_namesEveryKindThatHasNotEnded(t *testing.T) {
 	must(t, d.SetExport(t.Context(), report.ID, "e1", time.Now()))
 	mass, _, err := d.BeginMass(t.Context(), id, false)
 	must(t, err)
-	must(t, d.SetWish(t.Context(), mass.ID, store.WishPause))
+	must(t, d.SetDesired(t.Context(), mass.ID, store.DesiredPaused))
 	d.exec(t, `INSERT INTO program_switch (connection_id, from_program, to_program, in_place, mass_sync, state)
 		VALUES ($1, 'p1', 'p2', false, false, 'archiving')`, id)
 	d.exec(t, `INSERT INTO tracked_event (connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission,
