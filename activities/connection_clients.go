@@ -20,6 +20,7 @@ type ConnectionClients struct {
 type HubSpot interface {
 	liveContacts
 	contactSets
+	contactLists
 	contactProperties
 	records
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"advocatesync/activities"
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
 	"advocatesync/internal/hubspot"
@@ -67,7 +68,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	}
 	links := wiring.NewConnections(vendors, s, budget, metrics, log)
 	defer links.Close()
-	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, wiring.Deployment{
+	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, bridge.InferredErasure(cfg.InferredErasure), wiring.Deployment{
 		Name: cfg.DeploymentName, BuildID: cfg.BuildID,
 	}, activities.Lags(time.Now, telemetry.ContactLag(metrics)))
 	if err := workers.Start(); err != nil {

@@ -22,6 +22,7 @@ var (
 	housekeeper *activities.Housekeeping
 	programs    *activities.Programs
 	tracking    *activities.Tracking
+	reconciles  *activities.Reconciles
 )
 
 // Names that are written into histories, schedules and client calls. They are
@@ -44,6 +45,7 @@ const (
 	MassSyncName         = "MassSync"
 	TrackEventName       = "TrackEvent"
 	TrackRoundName       = "TrackRound"
+	ReconcileName        = "Reconcile"
 
 	// SignalHints carries bridge.Hints to a ContactLifecycle.
 	SignalHints = "hints"

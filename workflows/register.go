@@ -18,5 +18,6 @@ func Register(r registry) {
 	r.RegisterWorkflowWithOptions(ProgramSwitch, workflow.RegisterOptions{Name: ProgramSwitchName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(MassSync, workflow.RegisterOptions{Name: MassSyncName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(TrackEvent, workflow.RegisterOptions{Name: TrackEventName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(Reconcile, workflow.RegisterOptions{Name: ReconcileName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(TrackRound, workflow.RegisterOptions{Name: TrackRoundName, VersioningBehavior: pinned})
 }

@@ -47,6 +47,7 @@ type Contact struct {
 	ID         string // decimal, longer than 32 bits
 	Properties Properties
 	CreatedAt  time.Time
+	UpdatedAt  time.Time
 	Archived   bool
 }
 
@@ -66,6 +67,12 @@ func (c Contact) Shared() Properties {
 		carried[name] = c.Properties[name]
 	}
 	return carried
+}
+
+// HasInputs reports that somebody filled in one of the properties that only we
+// read: before the portal was connected there were none.
+func (c Contact) HasInputs() bool {
+	return strings.TrimSpace(c.Properties[PropReferredByCode]) != "" || strings.TrimSpace(c.Properties[PropReferralCookie]) != ""
 }
 
 // Email returns the normalised email, empty if the contact has none.

@@ -43,6 +43,12 @@ const (
 	CauseParticipantErased Cause = "participant_erased"  // shared with a contact that was deleted for privacy
 	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
 
+	// Found by a reconcile.
+	CauseVanishedContact  Cause = "vanished_contact"  // gone without a trace: likely deleted for privacy
+	CauseErasedPresent    Cause = "erased_present"    // a person who was erased is there again
+	CauseForeignIDs       Cause = "foreign_ids"       // the ids on the contact name nobody in this tenant
+	CauseContestedContact Cause = "contested_contact" // another participant names the contact, too
+
 	CauseEventBlocked Cause = "event_blocked" // a trigger matches, but its request cannot be made
 	CauseEventRefused Cause = "event_refused" // the vendor refused what a trigger sent
 	CauseEventUnsent  Cause = "event_unsent"  // the vendor failed for longer than we retry: what came of it is not known

@@ -29,6 +29,8 @@ type Common struct {
 	ReportSyncInterval time.Duration // how often each connection's report is asked for
 	TrackInterval      time.Duration // how often forms, verdicts and what waits are looked after
 	DeletionHold       time.Duration // how long a deletion waits for what may belong to it
+	ReconcileInterval  time.Duration // how often each connection is reconciled
+	InferredErasure    string        // "ask" or "erase": what a contact that is gone without a trace means
 
 	Log Log
 }
@@ -151,6 +153,8 @@ func (r *reader) common() Common {
 		ReportSyncInterval: r.duration("REPORT_SYNC_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		TrackInterval:      r.duration("TRACK_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		DeletionHold:       r.duration("DELETION_HOLD", time.Minute, 0, time.Hour),
+		ReconcileInterval:  r.duration("RECONCILE_INTERVAL", 24*time.Hour, time.Minute, 30*24*time.Hour),
+		InferredErasure:    r.choice("INFERRED_ERASURE", "ask", "erase"),
 		Log:                r.log(),
 	}
 }

@@ -55,6 +55,8 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 		ReportSyncInterval: time.Minute,
 		TrackInterval:      time.Minute,
 		DeletionHold:       time.Minute,
+		ReconcileInterval:  24 * time.Hour,
+		InferredErasure:    "ask",
 	}
 
 	command, err := config.LoadCommand(with(nil))
@@ -97,6 +99,8 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"TRACK_INTERVAL":        "3s",
 		"IMPACT_CONCURRENCY":    "7",
 		"DELETION_HOLD":         "0s",
+		"RECONCILE_INTERVAL":    "6h",
+		"INFERRED_ERASURE":      "erase",
 		"LOG_FORMAT":            "json",
 		"LOG_LEVEL":             "debug",
 	}))
@@ -117,6 +121,8 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			ImpactConcurrency:  7,
 			ReportSyncInterval: 2 * time.Second,
 			TrackInterval:      3 * time.Second,
+			ReconcileInterval:  6 * time.Hour,
+			InferredErasure:    "erase",
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
 		ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,10 @@ func pick(wanted []string, have map[string]Contact) (found map[string]Contact, m
 }
 
 func (c *Client) batchRead(ctx context.Context, op string, t bridge.ObjectType, idProperty string, keys, props []string) ([]Contact, error) {
+	return c.batchReadFrom(ctx, op, objectsPath(t)+"/batch/read", nil, idProperty, keys, props)
+}
+
+func (c *Client) batchReadFrom(ctx context.Context, op, path string, query url.Values, idProperty string, keys, props []string) ([]Contact, error) {
 	unique := slices.Compact(slices.Sorted(slices.Values(keys))) // HubSpot refuses a batch that names one twice
 	if len(unique) == 0 {
 		return nil, nil
@@ -129,7 +134,7 @@ func (c *Client) batchRead(ctx context.Context, op string, t bridge.ObjectType, 
 		in.Inputs[i].ID = key
 	}
 	var out batchJSON
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: objectsPath(t) + "/batch/read", in: in}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, query: query, in: in}, &out); err != nil {
 		return nil, err
 	}
 	for _, v := range out.Errors {

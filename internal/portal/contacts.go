@@ -71,7 +71,7 @@ func readSome[K comparable, R any](ctx context.Context, p *Portal, t *turn, op s
 }
 
 func contact(c hubspot.Contact) bridge.Contact {
-	return bridge.Contact{ID: c.ID, Properties: c.Properties, CreatedAt: c.CreatedAt, Archived: c.Archived}
+	return bridge.Contact{ID: c.ID, Properties: c.Properties, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Archived: c.Archived}
 }
 
 // create creates one batch of contacts. It is never repeated here: see call.

@@ -63,6 +63,14 @@ func (c *crm) BatchReadContacts(_ context.Context, ids, _ []string) (map[string]
 	return c.read(opRead, ids)
 }
 
+func (c *crm) BatchReadArchivedContacts(_ context.Context, ids, _ []string) (map[string]hubspot.Contact, []string, error) {
+	return c.read(opReadArchived, ids)
+}
+
+func (c *crm) ListContacts(context.Context, bool, string, []string) (hubspot.ContactPage, error) {
+	return hubspot.ContactPage{}, c.begin(opList, nil)
+}
+
 func (c *crm) BatchReadContactsByEmail(_ context.Context, emails, _ []string) (map[string]hubspot.Contact, []string, error) {
 	return c.read(opFind, emails)
 }

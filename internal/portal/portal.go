@@ -26,6 +26,8 @@ type client interface {
 	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	ArchivedContact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
+	BatchReadArchivedContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
+	ListContacts(ctx context.Context, archived bool, after string, props []string) (hubspot.ContactPage, error)
 	BatchReadContactsByEmail(ctx context.Context, emails, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchCreateContacts(ctx context.Context, in []hubspot.ContactInput) ([]hubspot.ContactResult, error)
 	BatchUpdateContacts(ctx context.Context, in []hubspot.ContactInput) ([]hubspot.ContactResult, error)

@@ -267,7 +267,7 @@ func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err 
 		case err == nil:
 			_, err = tx.Exec(ctx, "INSERT INTO mass_wish (run_id) VALUES ($1)", run.ID)
 		case errors.Is(err, pgx.ErrNoRows):
-			run, err = oneRun(ctx, tx, selectUnfinishedMass, sw.ConnectionID)
+			run, err = oneRun(ctx, tx, selectUnfinishedSteered, sw.ConnectionID, RunMass)
 		}
 		if err != nil {
 			return err

@@ -16,9 +16,10 @@ import (
 type RunKind string
 
 const (
-	RunReport RunKind = "report" // what changed since the last report
-	RunMass   RunKind = "mass"   // everybody
-	RunRetry  RunKind = "retry"  // participants whose items an operator retries; without an export
+	RunReport    RunKind = "report"    // what changed since the last report
+	RunMass      RunKind = "mass"      // everybody
+	RunRetry     RunKind = "retry"     // participants whose items an operator retries; without an export
+	RunReconcile RunKind = "reconcile" // everybody, compared with everybody in HubSpot
 )
 
 // RunState says how far a run has come.

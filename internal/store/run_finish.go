@@ -161,7 +161,7 @@ func finish(ctx context.Context, tx pgx.Tx, run Run) error {
 		_, err = tx.Exec(ctx, moveWatermark, run.ConnectionID, run.ExportedAt)
 	case RunRetry:
 		_, err = tx.Exec(ctx, closeRetried, run.ID)
-	case RunMass:
+	case RunMass, RunReconcile:
 	}
 	if err != nil {
 		return err
@@ -187,6 +187,9 @@ func (s *Store) giveUp(ctx context.Context, runID int64, state RunState, reason 
 }
 
 func end(ctx context.Context, tx pgx.Tx, runID int64, state RunState, reason string) error {
+	if err := endReconcile(ctx, tx, runID); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1", runID); err != nil {
 		return err
 	}

@@ -18,40 +18,50 @@ const (
 	DesiredCancelled Desired = "cancel" // finish the pages that were begun, then end
 )
 
-const insertMass = `
+const insertSteered = `
 INSERT INTO sync_run (connection_id, kind, program, dry_run)
-SELECT id, 'mass', program, $2 FROM connection WHERE id = $1
+SELECT id, $3, program, $2 FROM connection WHERE id = $1
 ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL AND kind <> 'retry' DO NOTHING
 RETURNING ` + runColumns
 
-const selectUnfinishedMass = "SELECT " + runColumns + `
-  FROM sync_run WHERE connection_id = $1 AND kind = 'mass' AND finished_at IS NULL`
+const selectUnfinishedSteered = "SELECT " + runColumns + `
+  FROM sync_run WHERE connection_id = $1 AND kind = $2 AND finished_at IS NULL`
 
 // BeginMass begins a mass sync of a connection, or its rehearsal. While another
 // one is unfinished it returns that one instead, and begun is false.
 func (s *Store) BeginMass(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
+	return s.beginSteered(ctx, RunMass, connectionID, dryRun)
+}
+
+// beginSteered begins a run that an operator can pause, resume and cancel, or
+// returns the unfinished one. also are statements about the new run's number.
+func (s *Store) beginSteered(ctx context.Context, kind RunKind, connectionID string, dryRun bool, also ...string) (run Run, begun bool, err error) {
 	for range 2 { // an unfinished run may end between the two statements
-		run, err = s.insertMass(ctx, connectionID, dryRun)
+		run, err = s.insertSteered(ctx, kind, connectionID, dryRun, also)
 		if err == nil {
 			return run, true, nil
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
-			run, err = oneRun(ctx, s.pool, selectUnfinishedMass, connectionID)
+			run, err = oneRun(ctx, s.pool, selectUnfinishedSteered, connectionID, kind)
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			break
 		}
 	}
-	return run, false, wrap(err, "begin_mass of %s", connectionID)
+	return run, false, wrap(err, "begin_%s of %s", kind, connectionID)
 }
 
-func (s *Store) insertMass(ctx context.Context, connectionID string, dryRun bool) (run Run, err error) {
+func (s *Store) insertSteered(ctx context.Context, kind RunKind, connectionID string, dryRun bool, also []string) (run Run, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if run, err = oneRun(ctx, tx, insertMass, connectionID, dryRun); err != nil {
+		if run, err = oneRun(ctx, tx, insertSteered, connectionID, dryRun, kind); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "INSERT INTO mass_wish (run_id) VALUES ($1)", run.ID)
-		return err
+		for _, statement := range append([]string{"INSERT INTO mass_wish (run_id) VALUES ($1)"}, also...) {
+			if _, err := tx.Exec(ctx, statement, run.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return run, err
 }

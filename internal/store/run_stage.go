@@ -91,7 +91,7 @@ func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, run Run, program bridge
 	if _, err := tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1", run.ID); err != nil {
 		return 0, err
 	}
-	source := &stagedSource{run: run.ID, program: program, hash: s.hasher}
+	source := &stagedSource{run: run.ID, program: program, hash: s.hasher, hashesOnly: run.Kind == RunReconcile}
 	next, stop := iter.Pull2(rows)
 	defer stop()
 	source.pull = next
@@ -126,6 +126,9 @@ type stagedSource struct {
 	hash    *seal.Hasher
 	pull    func() (bridge.Participant, error, bool)
 
+	// hashesOnly: of everything but the contact id, which is no personal data.
+	hashesOnly bool
+
 	ordinal int64
 	current bridge.Participant
 	err     error
@@ -158,10 +161,14 @@ func (s *stagedSource) Values() ([]any, error) {
 	if !p.DateCreated.IsZero() {
 		created = &p.DateCreated
 	}
+	row, shared, identity := s.hash.Row(p, s.program.ID), s.hash.Properties(bridge.SharedProperties(p, s.program)), s.hash.Identity(p.Identity())
+	if s.hashesOnly {
+		p = bridge.Participant{HubSpotContactID: p.HubSpotContactID, DateCreated: p.DateCreated}
+	}
 	return []any{
 		s.run, s.ordinal, p.AccountID, p.UserID, p.Email, p.FirstName, p.LastName,
 		p.ReferralCode, p.ShareLink, p.HubSpotContactID, created,
-		s.hash.Row(p, s.program.ID), s.hash.Properties(bridge.SharedProperties(p, s.program)), emailHash, s.hash.Identity(p.Identity()),
+		row, shared, emailHash, identity,
 	}, nil
 }
 

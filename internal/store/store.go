@@ -1,7 +1,7 @@
 // Package store keeps the sync's state in PostgreSQL. Nothing else in the
 // program speaks SQL.
 //
-// Five families of tables:
+// Six families of tables:
 //
 //   - connection: who is joined to whom, with sealed credentials;
 //   - inbox: HubSpot's webhooks, made durable before they are acknowledged;
@@ -10,6 +10,9 @@
 //     hashes;
 //   - sync_run, staged_participant: one pass from Advocate to HubSpot. The rows
 //     are personal data and go when the run ends;
+//   - reconcile, reconcile_contact, reconcile_finding, reconcile_count, agreement:
+//     both sides compared, by keyed hashes alone. What is staged goes when the
+//     run ends, the counts and the agreement stay;
 //   - trigger_definition, trigger_version: the operators' rules for conversions.
 //
 // Beside them, budget holds the HubSpot calls that all workers share.

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"advocatesync/activities"
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
 )
@@ -31,7 +32,7 @@ type Workers []worker.Worker
 
 // NewWorkers registers all workflows and activities on their queues. hold is
 // how long deletions are held; more interceptors watch the activities.
-func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold time.Duration, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
+func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold time.Duration, inferred bridge.InferredErasure, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
 	live.RegisterActivity(activities.NewContacts(connections, s, s.Hasher(), hold, time.Now))
@@ -44,6 +45,7 @@ func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold 
 	bulk.RegisterActivity(activities.NewRetries(connections, s))
 	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
 	bulk.RegisterActivity(activities.NewPrograms(connections, s))
+	bulk.RegisterActivity(activities.NewReconciles(connections, s, inferred))
 	bulk.RegisterActivity(tracking)
 
 	few := options(d, more)

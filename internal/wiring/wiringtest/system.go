@@ -46,6 +46,9 @@ type System struct {
 	Operator    *operator.Operator
 	Connection  bridge.Connection
 
+	// Inferred is what contacts that are gone without a trace mean; empty: ask.
+	Inferred bridge.InferredErasure
+
 	hubspotURL *url.URL
 }
 
@@ -118,6 +121,7 @@ func (s *System) Activities() []any {
 		activities.NewRetries(s.Connections, s.Store),
 		activities.NewHousekeeping(s.Store, time.Now),
 		activities.NewPrograms(s.Connections, s.Store),
+		activities.NewReconciles(s.Connections, s.Store, s.Inferred),
 		activities.NewTracking(s.Connections, wiring.NewTriggers(s.Store, slog.New(slog.DiscardHandler)), s.Store, s.Store.Hasher(), 0, time.Now),
 	}
 }

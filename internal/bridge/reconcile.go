@@ -1,0 +1,280 @@
+package bridge
+
+import "time"
+
+// Class names one kind of drift: a pair, or a missing pair, that is not as the
+// rules want it. SQL, metrics, API and commands share the words.
+type Class string
+
+// The classes of drift.
+const (
+	ClassMissingParticipant Class = "missing_participant" // the rules want a participant for the contact, and it has none
+	ClassMissingContact     Class = "missing_contact"     // the rules want a contact for the participant, and it has none
+	ClassContactValues      Class = "contact_values"      // the contact carries other values than its participant shares
+	ClassUnsentChanges      Class = "unsent_changes"      // the participant never got what changed on the contact
+	ClassWrongContactID     Class = "wrong_contact_id"    // the participant names another contact, or none
+	ClassIDsEdited          Class = "ids_edited"          // the contact names another participant than it is mapped to
+	ClassDeletedContact     Class = "deleted_contact"     // the contact is in the recycle bin, the participant is not deleted
+	ClassMergedContact      Class = "merged_contact"      // the contact lives on under another id
+	ClassVanishedContact    Class = "vanished_contact"    // the contact is gone without a trace: likely a privacy deletion
+	ClassParticipantGone    Class = "participant_gone"    // Advocate has the participant no more
+	ClassErasedPresent      Class = "erased_present"      // a person who was erased is there again, or a mapping names one
+	ClassForeignIDs         Class = "foreign_ids"         // the contact carries ids that the tenant does not know: a copied portal
+	ClassContestedContact   Class = "contested_contact"   // two participants claim one contact
+)
+
+// Classes lists every class, in the order in which people read them.
+func Classes() []Class {
+	return []Class{
+		ClassMissingParticipant, ClassMissingContact, ClassContactValues, ClassUnsentChanges, ClassWrongContactID, ClassIDsEdited,
+		ClassDeletedContact, ClassMergedContact, ClassVanishedContact, ClassParticipantGone,
+		ClassErasedPresent, ClassForeignIDs, ClassContestedContact,
+	}
+}
+
+// Repair says by which of the ordinary paths a difference is repaired. Each of
+// them reads the record again before it does anything.
+type Repair string
+
+// The repairs. A hint is what the contact's life is told: it decides as if the
+// webhook had come.
+const (
+	RepairPage         Repair = "page"     // with others, a hundred a call
+	RepairHintCreated  Repair = "created"  // hint: the contact was created
+	RepairHintUpdated  Repair = "updated"  // hint: the contact was changed
+	RepairHintResync   Repair = "resync"   // hint: bring it in step
+	RepairHintDeleted  Repair = "deleted"  // hint: the contact was deleted
+	RepairHintRestored Repair = "restored" // hint: the contact was restored
+	RepairHintMerged   Repair = "merged"   // hint: the contact was merged
+	RepairHintErased   Repair = "erased"   // hint: the contact was deleted for privacy
+	RepairPark         Repair = "park"     // none: a person has to decide
+	RepairNone         Repair = "none"     // none: it is known, and waits for a person already
+)
+
+// Hint reports that the repair is a hint to the contact's life.
+func (r Repair) Hint() bool { return r != RepairPage && r != RepairPark && r != RepairNone }
+
+// Finding is one difference, and how to repair it.
+type Finding struct {
+	Class  Class
+	Repair Repair
+}
+
+// Presence says where HubSpot shows a contact.
+type Presence string
+
+const (
+	PresenceLive     Presence = "live"
+	PresenceArchived Presence = "archived" // in the recycle bin, for 90 days
+	PresenceMerged   Presence = "merged"   // under another contact's id
+	PresenceMissing  Presence = "missing"  // nowhere, though we know it
+)
+
+// Naming says which participant a contact's ids name.
+type Naming string
+
+const (
+	NamesNone   Naming = "none"
+	NamesHalf   Naming = "half"   // one of the two ids is blank
+	NamesMapped Naming = "mapped" // the participant that the contact is mapped to
+	NamesOther  Naming = "other"
+)
+
+// InferredErasure is what to do about a contact that is gone without a trace.
+type InferredErasure string
+
+const (
+	InferredAsk   InferredErasure = "ask"   // a person decides
+	InferredErase InferredErasure = "erase" // it counts as a privacy deletion
+)
+
+// recycleBin is how long HubSpot keeps a deleted contact (HubSpot docs: restore
+// records). One that is missing sooner was deleted for privacy.
+const recycleBin = 90 * 24 * time.Hour
+
+// ContactComparison is what both sides and our own records say of one contact.
+type ContactComparison struct {
+	Presence Presence
+	Names    Naming
+	Mapped   bool
+	State    State // of the ledger
+
+	ParticipantExists bool // the export has the participant that it is mapped to
+	NamedExists       bool // the export has the participant that its ids name
+	SameValues        bool // it carries what that participant shares
+	NewerThanExport   bool // it carries what we wrote after the export was made
+	Unsent            bool // its inputs differ from what Advocate last took
+	WrongContactID    bool // the participant names another contact, or none although we told it
+
+	HasEmail       bool
+	EmailChanged   bool // since it was last decided about
+	HasInputs      bool // somebody filled in one of our form fields
+	Young          bool // created since the portal was connected
+	FormerDeleted  bool // its participant was deleted with it
+	OwnErasure     bool // this very contact was erased
+	PersonErased   bool // its email, or its participant, is one of a person who was erased
+	Parked         bool // it waits for a person already
+	ChangedSince   bool // it was changed after the last decision about it
+	UnseenFor      time.Duration
+	InferredErased InferredErasure
+	Rules          Rules
+}
+
+// CompareContact names the difference of one contact; found is false if there
+// is none. The order of the cases is the order of precedence, the one of
+// DecideContact.
+func CompareContact(c ContactComparison) (f Finding, found bool) {
+	if f, found = c.compare(); !found {
+		return f, false
+	}
+	if c.Parked && !c.ChangedSince && c.Presence == PresenceLive {
+		f.Repair = RepairNone
+	}
+	return f, true
+}
+
+func (c ContactComparison) compare() (Finding, bool) {
+	switch {
+	case c.OwnErasure && (c.Mapped || c.Presence == PresenceLive && c.State != StateErased):
+		return Finding{ClassErasedPresent, RepairHintErased}, true
+	case c.PersonErased && c.Presence == PresenceLive:
+		return Finding{ClassErasedPresent, RepairPark}, true
+	case c.Presence == PresenceMerged:
+		return Finding{ClassMergedContact, RepairHintMerged}, c.Mapped
+	case c.Presence == PresenceArchived:
+		return Finding{ClassDeletedContact, RepairHintDeleted}, c.Mapped
+	case c.Presence == PresenceMissing:
+		return c.vanished()
+	case c.Mapped:
+		return c.mapped()
+	default:
+		return c.unmapped()
+	}
+}
+
+// vanished answers for a contact that HubSpot shows nowhere. Only a privacy
+// deletion leaves no trace before the recycle bin is emptied.
+func (c ContactComparison) vanished() (Finding, bool) {
+	switch {
+	case c.State == StateErased || c.OwnErasure:
+		return Finding{}, false
+	case c.UnseenFor >= recycleBin:
+		return Finding{ClassDeletedContact, RepairHintDeleted}, c.Mapped
+	case c.InferredErased == InferredErase:
+		return Finding{ClassVanishedContact, RepairHintErased}, true
+	case c.Parked:
+		return Finding{ClassVanishedContact, RepairNone}, true
+	default:
+		return Finding{ClassVanishedContact, RepairPark}, true
+	}
+}
+
+func (c ContactComparison) mapped() (Finding, bool) {
+	switch {
+	case c.Names == NamesHalf, c.Names == NamesOther:
+		return Finding{ClassIDsEdited, RepairHintUpdated}, true
+	case !c.ParticipantExists:
+		return Finding{ClassParticipantGone, RepairHintResync}, true
+	case c.Unsent:
+		return Finding{ClassUnsentChanges, RepairHintUpdated}, true
+	case c.Names == NamesNone:
+		return Finding{ClassContactValues, RepairHintResync}, true
+	case c.WrongContactID:
+		return Finding{ClassWrongContactID, RepairHintResync}, true
+	case !c.SameValues && !c.NewerThanExport:
+		return Finding{ClassContactValues, RepairPage}, true
+	default:
+		return Finding{}, false
+	}
+}
+
+func (c ContactComparison) unmapped() (Finding, bool) {
+	switch {
+	case c.FormerDeleted && (c.Names == NamesNone || !c.NamedExists):
+		return Finding{ClassMissingParticipant, RepairHintRestored}, true
+	case c.Names == NamesOther && c.NamedExists:
+		return Finding{ClassMissingParticipant, RepairHintResync}, true
+	case c.Names == NamesOther:
+		return Finding{ClassForeignIDs, RepairPark}, true
+	case c.Names == NamesHalf:
+		return Finding{ClassIDsEdited, RepairHintUpdated}, true
+	case !c.HasEmail:
+		return Finding{}, false // it waits for one
+	}
+	return c.wanted()
+}
+
+// wanted tells whether the rules want a participant for a contact without one.
+// A contact that was there before the portal was connected, and that nobody has
+// changed since, is none of our business.
+func (c ContactComparison) wanted() (Finding, bool) {
+	switch c.State {
+	case StateNew, StateMissing:
+		switch {
+		case c.Young && c.Rules.ContactCreated:
+			return Finding{ClassMissingParticipant, RepairHintCreated}, true
+		case c.HasInputs && c.Rules.ContactUpdated:
+			return Finding{ClassMissingParticipant, RepairHintUpdated}, true
+		}
+	case StateAwaitingEmail, StateMapped:
+		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
+	case StateParked:
+		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
+	default: // a rule, or a person, keeps it out: only another email is news
+		if c.EmailChanged && c.Rules.ContactUpdated {
+			return Finding{ClassMissingParticipant, RepairHintUpdated}, true
+		}
+	}
+	return Finding{}, false
+}
+
+// ParticipantComparison is what both sides and our own records say of a
+// participant that no contact is mapped to.
+type ParticipantComparison struct {
+	Named     bool // a contact carries its ids: that contact's difference
+	Contested bool // it names a contact that is mapped to another participant
+	HasEmail  bool
+	Erased    bool // the person was erased
+	Deleted   bool // we deleted it since the export was made
+	Young     bool // created since the portal was connected
+	Handled   bool // a report has seen it, whatever came of it
+	Changed   bool // Handled: it has other values now
+	Rules     Rules
+}
+
+// CompareParticipant names the difference of a participant that no contact is
+// mapped to; found is false if there is none. One that was there before the
+// portal was connected, and that nobody has changed since, is a mass sync's.
+func CompareParticipant(p ParticipantComparison) (f Finding, found bool) {
+	switch {
+	case p.Erased:
+		return Finding{ClassErasedPresent, RepairNone}, true
+	case p.Deleted, p.Named:
+		return Finding{}, false
+	case p.Contested:
+		return Finding{ClassContestedContact, RepairPark}, true
+	case !p.HasEmail:
+		return Finding{}, false
+	case !p.Handled && p.Young && p.Rules.ParticipantCreated,
+		p.Handled && p.Changed && p.Rules.ParticipantUpdated:
+		return Finding{ClassMissingContact, RepairPage}, true
+	default:
+		return Finding{}, false
+	}
+}
+
+// Outcome says what became of a difference that a reconcile found.
+type DriftOutcome string
+
+// The outcomes. All but the first say why a difference is left.
+const (
+	DriftRepaired DriftOutcome = "repaired"
+	DriftParked   DriftOutcome = "parked"   // a person has to decide: see the parked items
+	DriftGuarded  DriftOutcome = "guarded"  // one of many deletions: a person has to approve them
+	DriftWaiting  DriftOutcome = "waiting"  // its repair was begun, and has not ended yet
+	DriftForetold DriftOutcome = "foretold" // found by a dry run, which repairs nothing
+)
+
+// AwaitsPerson reports that what is left is in a person's hands: both sides
+// agree as far as we may make them.
+func (o DriftOutcome) AwaitsPerson() bool { return o == DriftParked || o == DriftGuarded }

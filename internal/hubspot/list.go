@@ -1,0 +1,69 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"advocatesync/internal/bridge"
+)
+
+// ContactPage is one page of the list of contacts.
+type ContactPage struct {
+	Contacts []Contact // ascending by id
+	After    string    // the id of the first contact of the next page; empty: this was the last
+}
+
+// ListContacts reads up to MaxBatch contacts in the order of their ids: live
+// ones, or those in the recycle bin. after is ContactPage.After of the page
+// before, or empty. Unlike search the list has no end at 10,000 and does not
+// lag. A cursor that does not lead on is Unavailable: following it would list
+// the same contacts for ever.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
+func (c *Client) ListContacts(ctx context.Context, archived bool, after string, props []string) (ContactPage, error) {
+	const op = "hubspot.list_contacts"
+	query := url.Values{"limit": {strconv.Itoa(MaxBatch)}, "properties": {strings.Join(props, ",")}, "archived": {strconv.FormatBool(archived)}}
+	if after != "" {
+		query.Set("after", after)
+	}
+	var out struct {
+		Results []contactJSON `json:"results"`
+		Paging  struct {
+			Next struct {
+				After string `json:"after"`
+			} `json:"next"`
+		} `json:"paging"`
+	}
+	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: contactsPath, query: query}, &out); err != nil {
+		return ContactPage{}, err
+	}
+	page := ContactPage{Contacts: make([]Contact, len(out.Results)), After: out.Paging.Next.After}
+	for i, one := range out.Results {
+		page.Contacts[i] = one.contact()
+	}
+	if page.After != "" && page.After == after {
+		return ContactPage{}, &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: errors.New("the paging cursor does not lead on")}
+	}
+	return page, nil
+}
+
+// BatchReadArchivedContacts reads up to MaxBatch contacts from the recycle bin,
+// where HubSpot keeps them for 90 days. Found is keyed by id. Missing ids are
+// live, merged away, erased or purged.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
+func (c *Client) BatchReadArchivedContacts(ctx context.Context, ids, props []string) (found map[string]Contact, missing []string, err error) {
+	const op = "hubspot.batch_read_archived_contacts"
+	contacts, err := c.batchReadFrom(ctx, op, objectsPath(bridge.ObjectContact)+"/batch/read", url.Values{"archived": {"true"}}, "", ids, props)
+	if err != nil {
+		return nil, nil, err
+	}
+	byID := make(map[string]Contact, len(contacts))
+	for _, one := range contacts {
+		byID[one.ID] = one
+	}
+	found, missing = pick(ids, byID)
+	return found, missing, nil
+}

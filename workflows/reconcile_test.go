@@ -1,0 +1,246 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/testsuite"
+
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
+	"advocatesync/internal/wiring/wiringtest"
+	"advocatesync/workflows"
+)
+
+// reconcile runs a reconcile to its end, with a relay and the contacts' lives
+// beside it, and returns what became of it.
+func reconcile(t *testing.T, s *wiringtest.System, dryRun bool, prepare ...func(*testsuite.TestWorkflowEnvironment, store.Run)) store.ReconcileProgress {
+	t.Helper()
+	run, begun, err := s.Store.BeginReconcile(t.Context(), s.Connection.ID, dryRun)
+	if err != nil || !begun {
+		t.Fatalf("begun %t: %v", begun, err)
+	}
+	env := environment(s)
+	for _, f := range prepare {
+		f(env, run)
+	}
+	var beside func()
+	beside = func() {
+		relayAll(t, s)
+		if !env.IsWorkflowCompleted() {
+			env.RegisterDelayedCallback(beside, time.Second)
+		}
+	}
+	env.RegisterDelayedCallback(beside, time.Second)
+	env.ExecuteWorkflow(workflows.ReconcileName, workflows.ReconcileInput{ConnectionID: s.Connection.ID, RunID: run.ID, DryRun: dryRun})
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatalf("the reconcile failed: %v", err)
+	}
+	return reconcileProgress(t, s)
+}
+
+func reconcileProgress(t *testing.T, s *wiringtest.System) store.ReconcileProgress {
+	t.Helper()
+	progress, err := s.Store.ReconcileProgress(t.Context(), s.Connection.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return progress
+}
+
+// relayAll passes on what waits in the inbox and lives the contacts' lives.
+func relayAll(t *testing.T, s *wiringtest.System) {
+	t.Helper()
+	for {
+		var due []store.ContactHints
+		if _, err := s.Store.RelayHints(t.Context(), 100, func(_ context.Context, batch []store.ContactHints) []error {
+			due = batch
+			return make([]error, len(batch))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(due) == 0 {
+			return
+		}
+		for _, heard := range due {
+			live(t, s, heard.ContactID, heard.Hints)
+		}
+	}
+}
+
+// drift is what a reconcile found, by class and outcome.
+func drift(p store.ReconcileProgress) map[string]int64 {
+	found := map[string]int64{}
+	for _, d := range p.Drift {
+		found[fmt.Sprintf("%s %s", d.Class, d.Outcome)] += d.N
+	}
+	return found
+}
+
+func wantDrift(t *testing.T, p store.ReconcileProgress, want map[string]int64) {
+	t.Helper()
+	if diff := cmp.Diff(want, drift(p)); diff != "" {
+		t.Errorf("drift (-want +got):\n%s", diff)
+	}
+}
+
+// wantAgreement has another reconcile find nothing, and write nothing.
+func wantAgreement(t *testing.T, s *wiringtest.System) {
+	t.Helper()
+	before, sent := s.Portal.Writes().Writes, upserts(s)
+	wantDrift(t, reconcile(t, s, false), map[string]int64{})
+	if n := s.Portal.Writes().Writes - before; n != 0 {
+		t.Errorf("%d contacts were written although both sides agree", n)
+	}
+	if n := upserts(s) - sent; n != 0 {
+		t.Errorf("%d participants were written although both sides agree", n)
+	}
+}
+
+func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
+	t.Parallel()
+	classes := map[string]struct {
+		lose func(t *testing.T, s *wiringtest.System, id string) // without a word to us
+		want string
+		then map[string]int64 // what the next reconcile finds
+	}{
+		"a new contact": {func(t *testing.T, s *wiringtest.System, _ string) {
+			s.CreateContact(t, map[string]string{"email": "new@shop.example"})
+		}, "missing_participant repaired", nil},
+		"a changed contact": {func(t *testing.T, s *wiringtest.System, id string) {
+			code := s.Join(t, "ben@shop.example", "Ben", "Baker").ReferralCodes[wiringtest.Program]
+			report(t, s)
+			s.EditContact(t, id, map[string]string{bridge.PropReferredByCode: code})
+		}, "unsent_changes repaired", nil},
+		"a deleted contact": {func(t *testing.T, s *wiringtest.System, id string) { archive(t, s, id) }, "deleted_contact repaired", nil},
+		"values that an import overwrote": {func(t *testing.T, s *wiringtest.System, id string) {
+			s.EditContact(t, id, map[string]string{bridge.PropReferralCode: "WRONG", bridge.PropShareLink: ""})
+		}, "contact_values repaired", nil},
+		"ids that an import wiped": {func(t *testing.T, s *wiringtest.System, id string) {
+			s.EditContact(t, id, map[string]string{bridge.PropUserID: "", bridge.PropAccountID: ""})
+		}, "contact_values repaired", nil},
+		"a contact mapped to another participant": {func(t *testing.T, s *wiringtest.System, id string) {
+			ben := s.Join(t, "ben@shop.example", "Ben", "Baker")
+			s.SetRules(t, bridge.Rules{ContactCreated: true, ContactUpdated: true})
+			s.EditContact(t, id, map[string]string{bridge.PropUserID: ben.ID, bridge.PropAccountID: ben.AccountID})
+		}, "ids_edited repaired", map[string]int64{"contested_contact parked": 1}},
+		"a contact that was restored": {func(t *testing.T, s *wiringtest.System, id string) {
+			archive(t, s, id)
+			live(t, s, id, deleted())
+			restore(t, s, id)
+		}, "missing_participant repaired", nil},
+		"a participant that names another contact": {func(t *testing.T, s *wiringtest.System, _ string) {
+			if _, err := s.Tenant.Edit(ann, ann, func(u *advocatetest.User) { u.CustomFields["hubspot_contact_id"] = "999" }); err != nil {
+				t.Fatal(err)
+			}
+		}, "wrong_contact_id repaired", nil},
+		"a participant without its contact": {func(t *testing.T, s *wiringtest.System, _ string) {
+			s.Join(t, "ben@shop.example", "Ben", "Baker")
+		}, "missing_contact repaired", nil},
+		"a contact deleted for privacy": {func(t *testing.T, s *wiringtest.System, id string) {
+			s.Inferred = bridge.InferredErase
+			erase(t, s, id)
+		}, "vanished_contact repaired", nil},
+		"a deletion that turned out to be one for privacy": {func(t *testing.T, s *wiringtest.System, id string) {
+			s.Inferred = bridge.InferredErase
+			archive(t, s, id)
+			live(t, s, id, deleted())
+			erase(t, s, id)
+		}, "vanished_contact repaired", nil},
+		"an erased contact, of which nobody may be sure": {func(t *testing.T, s *wiringtest.System, id string) { erase(t, s, id) },
+			"vanished_contact parked", map[string]int64{"vanished_contact parked": 1}},
+		"a contact with the ids of another tenant": {func(t *testing.T, s *wiringtest.System, _ string) {
+			s.CreateContact(t, map[string]string{"email": "cy@shop.example", bridge.PropUserID: "x", bridge.PropAccountID: "x"})
+		}, "foreign_ids parked", map[string]int64{"foreign_ids parked": 1}},
+	}
+	for name, tt := range classes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			id := mappedContact(t, s, ann)
+			s.HubSpot.Webhooks().Take()
+			tt.lose(t, s, id)
+			writes := s.Portal.Writes()
+
+			wantDrift(t, reconcile(t, s, false), map[string]int64{tt.want: 1})
+
+			if n := s.Portal.Writes().Writes - writes.Writes; n > 1 {
+				t.Errorf("%d writes to repair one record", n)
+			}
+			if tt.then == nil {
+				wantAgreement(t, s)
+			} else {
+				wantDrift(t, reconcile(t, s, false), tt.then)
+			}
+		})
+	}
+}
+
+// The old contacts of a merge are gone, a third one lives: three differences.
+func TestReconcile_followsAMergeThatNobodyHeardOf(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	first, second := mappedContact(t, s, ann), mappedContact(t, s, "ben@shop.example")
+	survivor, err := s.Portal.Person(1).Merge("contacts", first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, s, false)
+	s.InStep(t, survivor, ann, ann)
+	wantState(t, s, first, bridge.StateMergedAway)
+	wantState(t, s, second, bridge.StateMergedAway)
+	wantAgreement(t, s)
+}
+
+func TestReconcile_dryRun_findsAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	archive(t, s, mappedContact(t, s, "ben@shop.example"))
+	s.EditContact(t, id, map[string]string{bridge.PropReferralCode: "WRONG"})
+	writes := s.Portal.Writes().Writes
+	want := map[string]int64{"contact_values foretold": 1, "deleted_contact foretold": 1}
+
+	wantDrift(t, reconcile(t, s, true), want)
+	wantDrift(t, reconcile(t, s, true), want)
+
+	wantParticipant(t, s, "ben@shop.example", true)
+	if n := s.Portal.Writes().Writes - writes; n != 0 {
+		t.Errorf("a dry run wrote %d contacts", n)
+	}
+}
+
+func TestReconcile_readsAHundredContactsACall(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	const people = 1500
+	for i := range people {
+		s.CreateContact(t, map[string]string{"email": person(i)})
+	}
+	s.HubSpot.Webhooks().Take()
+	s.SetRules(t, bridge.Rules{})
+	s.HubSpot.ResetCounts()
+	got := reconcile(t, s, false)
+	if got.Contacts != people || got.HubSpotCalls != int64(s.HubSpot.Counts().Total) {
+		t.Errorf("%d contacts listed in %d calls, %d were made", got.Contacts, got.HubSpotCalls, s.HubSpot.Counts().Total)
+	}
+	if got.HubSpotCalls > people/100+1 { // the recycle bin is one more
+		t.Errorf("%d calls for %d contacts", got.HubSpotCalls, people)
+	}
+}
+
+func TestReconcile_ofAQuietPair_findsNothing(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	mappedContact(t, s, ann)
+	s.Join(t, "ben@shop.example", "Ben", "Baker")
+	report(t, s)
+	wantAgreement(t, s)
+}
+
+// upserts counts what Advocate was sent about participants.
+func upserts(s *wiringtest.System) int { return s.Advocate.Counts()[advocatetest.RouteUpsert].Calls }
