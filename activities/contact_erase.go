@@ -14,8 +14,7 @@ import (
 // What we know is needed until the participants are gone, so that a crash
 // between the steps loses nothing.
 func (c *contactSync) erase(ctx context.Context) (bridge.State, error) {
-	// If this is given up, an operator's retry has no news of the erasure any more:
-	// from here on the contact itself tells that it is to be completed.
+	// From here on the contact itself tells that its erasure is to be completed.
 	if err := c.ledger.AddTombstone(ctx, c.conn.ID, c.hash.ContactID(c.in.ContactID)); err != nil {
 		return "", err
 	}
@@ -38,6 +37,38 @@ func (c *contactSync) erase(ctx context.Context) (bridge.State, error) {
 		Advice: advice[bridge.CauseParticipantErased],
 	})
 	return bridge.StateErased, err
+}
+
+// doubtErasure tells a person of a privacy deletion that HubSpot does not bear out,
+// and lifts the block that it may have put on the contact: its life goes on.
+func (c *contactSync) doubtErasure(ctx context.Context) (bridge.State, error) {
+	item := *parkedItem(bridge.CauseErasureDoubted, nil)
+	item.ConnectionID, item.ContactID, item.Hints = c.conn.ID, c.in.ContactID, c.in.Hints
+	if _, err := c.ledger.Park(ctx, item); err != nil {
+		return "", err
+	}
+	return c.known.Ledger.State, c.ledger.LiftTombstone(ctx, c.conn.ID, c.in.ContactID)
+}
+
+// restErasure has an erasure tried again later that kept failing. The item by which
+// a person sees it is parked when it fails for the first time.
+func (a *Contacts) restErasure(ctx context.Context, in ParkContactInput, hints bridge.Hints) error {
+	items, err := a.ledger.OpenParked(ctx, in.ConnectionID, in.ContactID)
+	if err != nil {
+		return err
+	}
+	since := a.now()
+	for _, item := range items {
+		if item.Cause == in.Cause {
+			since = item.ParkedAt
+		}
+	}
+	if hints.ErasedAt.IsZero() { // it broke off half way: whatever is heard completes it
+		hints.ResyncAt = a.now()
+	}
+	return a.ledger.RequestSync(ctx, in.ConnectionID, store.SyncRequest{
+		ContactID: in.ContactID, Hints: hints, After: bridge.ErasureRetry(a.now().Sub(since)),
+	})
 }
 
 // identified is everything by which a person is known, to us or to Advocate.

@@ -38,7 +38,8 @@ func (c *contactSync) followMerge(ctx context.Context) (bridge.State, error) {
 		}
 	}
 	// The survivor looks after itself from here on.
-	if err := c.requestResync(ctx, c.survivor.ID, store.EventMerged, "follow-merge/"+c.in.ContactID); err != nil {
+	request := store.SyncRequest{ContactID: c.survivor.ID, Hints: bridge.Hints{MergedAt: c.now()}}
+	if err := c.ledger.RequestSync(ctx, c.conn.ID, request); err != nil {
 		return "", err
 	}
 	return c.end(ctx, bridge.EndedMerged, s)
@@ -81,16 +82,6 @@ func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) (*bridge
 		return nil, err
 	}
 	return parkedItem(bridge.CauseParticipantLeft, nil), nil
-}
-
-// requestResync has a contact looked at, through the inbox, so that it happens whatever
-// becomes of this process. The same occasion counts once.
-func (c *contactSync) requestResync(ctx context.Context, contactID string, kind store.EventKind, occasion string) error {
-	_, err := c.ledger.AppendEvents(ctx, []store.Event{{
-		ConnectionID: c.conn.ID, ContactID: contactID, Kind: kind,
-		OccurredAt: c.now(), DedupeKey: occasion + "/" + contactID,
-	}})
-	return err
 }
 
 // errErasing has a merge looked at again once the erasure of somebody it concerns,

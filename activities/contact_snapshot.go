@@ -25,17 +25,16 @@ const probeAfter = 3
 // snapshot reads the contact before what we know of it, so that knowledge is
 // never older than the record it is compared with.
 func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, error) {
-	if err := c.read(ctx); err != nil {
-		return bridge.ContactSnapshot{}, err
-	}
-	var err error
-	if c.known, err = c.ledger.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
+	if err := c.readAndRecall(ctx); err != nil {
 		return bridge.ContactSnapshot{}, err
 	}
 	s := bridge.ContactSnapshot{
 		Contact:      c.contact,
 		Hints:        c.in.Hints,
 		GraceElapsed: c.in.GraceElapsed,
+		ErasureHeld:  c.in.ErasureHeld,
+		Grace:        c.hold,
+		Seen:         c.known.Seen(),
 		Mapping:      c.known.Mapping,
 		Former:       c.former(),
 		Rules:        c.conn.Rules,
@@ -43,12 +42,12 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		DoNotTrack:   c.refusedBefore() && c.sent(),
 		Sent:         c.sent(),
 		Stale:        c.stale(),
-		// Only an erasure of its own puts a tombstone on a contact's id, and ends in this state.
-		HalfErased: c.known.Erased && c.known.Ledger.State != bridge.StateErased,
+		HalfErased:   c.known.HalfErased(),
 	}
 	if c.survivor != nil {
 		s.MergedInto = c.survivor.ID
 	}
+	var err error
 	if s.Tombstone, s.ErasedIDs, err = c.erased(ctx); err != nil {
 		return s, err
 	}
@@ -61,6 +60,30 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		s.Shared, err = c.shared(ctx)
 	}
 	return s, err
+}
+
+// readAndRecall reads the contact, and then what we know of it. What was heard of it
+// before and given up counts as heard now. If that was its end, or an erasure broke
+// off half way, a contact that does not show is traced, too.
+func (c *contactSync) readAndRecall(ctx context.Context) (err error) {
+	for traced := c.mayHaveEnded(); ; traced = true {
+		if err := c.read(ctx, traced); err != nil {
+			return err
+		}
+		if c.known, err = c.ledger.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
+			return err
+		}
+		c.in.Hints = c.in.Hints.Merge(c.known.Unfinished)
+		if traced || c.contact != nil || !c.mayHaveEnded() && !c.known.HalfErased() {
+			return nil
+		}
+	}
+}
+
+// mayHaveEnded reports that the contact's end was heard of, or is likely.
+func (c *contactSync) mayHaveEnded() bool {
+	h := c.in.Hints
+	return !h.DeletedAt.IsZero() || !h.MergedAt.IsZero() || !h.ErasedAt.IsZero() || c.in.Misses >= probeAfter
 }
 
 // survivorErased reports that the contact was merged into one that was erased since:
@@ -77,13 +100,11 @@ func (c *contactSync) survivorErased(ctx context.Context) (bool, error) {
 	return c.ledger.Erased(ctx, c.conn.ID, keys...)
 }
 
-// read reads the contact, in a batch with others. Only for one that does not
-// show, and whose end was heard of or is likely, single reads are spent.
-func (c *contactSync) read(ctx context.Context) error {
+// read reads the contact, in a batch with others. One that does not show is traced
+// only where asked for: that takes single reads.
+func (c *contactSync) read(ctx context.Context, trace bool) error {
 	contact, err := c.conn.HubSpot.Contact(ctx, c.in.ContactID)
-	h := c.in.Hints
-	ending := !h.DeletedAt.IsZero() || !h.MergedAt.IsZero() || !h.ErasedAt.IsZero() || c.in.Misses >= probeAfter
-	if bridge.KindOf(err) == bridge.NotFound && ending {
+	if bridge.KindOf(err) == bridge.NotFound && trace {
 		contact, err = c.conn.HubSpot.Trace(ctx, c.in.ContactID)
 	}
 	switch {

@@ -33,12 +33,14 @@ type contactLedger interface {
 	SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error)
 	Link(ctx context.Context, l store.Linking) error
 	MoveMapping(ctx context.Context, connectionID, from, to string) (bool, error)
+	OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error)
+	Park(ctx context.Context, item bridge.ParkedItem) (int64, error)
 	AddMerge(ctx context.Context, connectionID, contactID, survivorID string) error
 	Survivors(ctx context.Context, connectionID, contactID string) ([]string, error)
 	MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error)
 	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
 	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
-	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	RequestSync(ctx context.Context, connectionID string, requests ...store.SyncRequest) error
 	erasures
 }
 
@@ -46,6 +48,7 @@ type contactLedger interface {
 type erasures interface {
 	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
 	AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error
+	LiftTombstone(ctx context.Context, connectionID, contactID string) error
 	Erase(ctx context.Context, e store.Erasure) (orphaned []string, err error)
 }
 
@@ -70,8 +73,10 @@ type SyncContactInput struct {
 	ConnectionID string       `json:"connection_id"`
 	ContactID    string       `json:"contact_id"`
 	Hints        bridge.Hints `json:"hints"`
-	Misses       int          `json:"looks,omitempty"` // earlier looks that did not find it
+	Misses       int          `json:"looks,omitempty"` // earlier syncs that did not find it
 	GraceElapsed bool         `json:"held,omitempty"`  // its deletion was held
+	// ErasureHeld is how long a privacy deletion was held that HubSpot does not bear out.
+	ErasureHeld time.Duration `json:"erasure_held,omitempty"`
 }
 
 // SyncContactResult is what was decided and where the contact stands now.
@@ -80,7 +85,7 @@ type SyncContactResult struct {
 	Reason bridge.Reason `json:"reason"`
 	State  bridge.State  `json:"state"`
 
-	// Hold is how long to wait before the next look, with HoldDeletion.
+	// Hold is how long to wait before the next sync, with HoldDeletion and HoldErasure.
 	Hold time.Duration `json:"hold,omitempty"`
 }
 
@@ -113,7 +118,7 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 // postpone gives what was heard of a contact back to the inbox. The relay takes
 // it from there once the connection's work goes on.
 func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
-	_, err := a.ledger.AppendEvents(ctx, store.HintEvents(in.ConnectionID, in.ContactID, in.Hints))
+	err := a.ledger.RequestSync(ctx, in.ConnectionID, store.SyncRequest{ContactID: in.ContactID, Hints: in.Hints})
 	return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonSuspended}, retryable(err)
 }
 
@@ -132,16 +137,27 @@ type ParkContactInput struct {
 	ConnectionID string       `json:"connection_id"`
 	ContactID    string       `json:"contact_id"`
 	Cause        bridge.Cause `json:"cause"`
+	Hints        bridge.Hints `json:"hints"` // what was heard and not acted on
 }
 
-// ParkContact records that a contact's work was given up until a person asks
-// for it again.
+// ParkContact records that a contact's work was given up until a person asks for
+// it again, and keeps what was heard. An erasure is not given up: it rests.
 func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
-	return a.ledger.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
+	known, err := a.ledger.Known(ctx, in.ConnectionID, in.ContactID)
+	if err != nil {
+		return retryable(err)
+	}
+	hints := in.Hints.Merge(known.Unfinished)
+	if erasing := !hints.ErasedAt.IsZero() || known.HalfErased(); erasing {
+		if err := a.restErasure(ctx, in, hints); err != nil {
+			return retryable(err)
+		}
+	}
+	return retryable(a.ledger.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
 		State:  bridge.StateParked,
 		Reason: bridge.Reason(in.Cause),
-		Parked: &bridge.ParkedItem{Cause: in.Cause, Advice: advice[in.Cause]},
-	})
+		Parked: &bridge.ParkedItem{Cause: in.Cause, Advice: advice[in.Cause], Hints: hints},
+	}))
 }
 
 func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
@@ -158,9 +174,7 @@ func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
 		return SyncContactResult{}, err
 	}
 	result := SyncContactResult{Action: decision.Action, Reason: decision.Reason, State: state}
-	if decision.Action == bridge.HoldDeletion {
-		result.Hold = c.hold
-	}
+	result.Hold = snapshot.Hold(decision)
 	return result, nil
 }
 
@@ -172,7 +186,11 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 			KeepWarnings: d.Reason == bridge.ReasonInStep, // a second hint must not wipe what the first brought up
 		})
 	case bridge.AwaitContact, bridge.HoldDeletion:
-		return bridge.StateMissing, nil // the workflow looks again; nothing to remember yet
+		return bridge.StateMissing, nil // the workflow syncs again; nothing to remember yet
+	case bridge.HoldErasure:
+		return c.known.Ledger.State, nil
+	case bridge.DoubtErasure:
+		return c.doubtErasure(ctx)
 	case bridge.AwaitEmail:
 		return c.settle(ctx, store.Settlement{
 			State: bridge.StateAwaitingEmail, Reason: d.Reason,

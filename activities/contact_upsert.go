@@ -202,5 +202,7 @@ func (c *contactSync) park(ctx context.Context, why bridge.Reason, cause bridge.
 
 // item describes what a person must look at, without the contact's own data.
 func (c *contactSync) item(cause bridge.Cause, refusal error) *bridge.ParkedItem {
-	return parkedItem(cause, refusal, slices.Collect(maps.Values(c.contact.Properties))...)
+	item := parkedItem(cause, refusal, slices.Collect(maps.Values(c.contact.Properties))...)
+	item.Hints = c.in.Hints // a retry asks for the same
+	return item
 }

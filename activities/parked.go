@@ -29,6 +29,7 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseEventBlocked:      "The trigger matches, but what it has to send is not complete. Correct what is missing on the record or in the trigger's definition, then retry.",
 	bridge.CauseEventRefused:      "impact.com or Advocate rejects what the trigger sent, so it does not count. Correct the trigger's definition, the record, or the event type at impact.com, then retry: it is sent under the same order id.",
 	bridge.CauseEventUnsent:       "What the trigger sent stayed without an answer for a day. Check the connection, then retry: it is sent under the same order id, which counts once.",
+	bridge.CauseErasureDoubted:    "HubSpot told that this contact was deleted for privacy, but still shows it after an hour. Nothing was erased. To erase the person, delete the contact for privacy in HubSpot and retry; otherwise discard.",
 	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
 }
 

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +27,7 @@ type pages interface {
 	Page(ctx context.Context, runID int64, page int) ([]store.StagedRow, error)
 	MarkSending(ctx context.Context, runID int64, page int) error
 	FinishPage(ctx context.Context, runID int64, page int, results []store.RowResult) error
-	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
 	MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error)
 
 	OpenPages(ctx context.Context, runID int64, from, to int) ([]store.OpenPage, error)
@@ -102,7 +101,7 @@ func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowRe
 	if err != nil {
 		return nil, err
 	}
-	if err := a.requestResync(ctx, run, work.gone); err != nil {
+	if err := a.pages.RequestResync(ctx, run.ConnectionID, work.gone...); err != nil {
 		return nil, err
 	}
 	return results, a.pages.FinishPage(ctx, runID, page, results)
@@ -184,20 +183,4 @@ func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesR
 	}
 	counts, err := a.pages.RunCounts(ctx, in.ID)
 	return ApplyPagesResult{Stopped: stopped.Load(), Counts: counts}, retryable(err)
-}
-
-// requestResync has contacts looked at by their own lives, once for each run.
-func (a *Pages) requestResync(ctx context.Context, run store.Run, contactIDs []string) error {
-	if len(contactIDs) == 0 {
-		return nil
-	}
-	events := make([]store.Event, 0, len(contactIDs))
-	for _, id := range contactIDs {
-		events = append(events, store.Event{
-			ConnectionID: run.ConnectionID, ContactID: id, Kind: store.EventResync, OccurredAt: run.ExportedAt,
-			DedupeKey: fmt.Sprintf("run %d/%s", run.ID, id),
-		})
-	}
-	_, err := a.pages.AppendEvents(ctx, events)
-	return err
 }

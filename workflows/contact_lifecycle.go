@@ -55,13 +55,16 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activitie
 
 // pause is how long to wait before the next look, and why.
 func (in *ContactLifecycleInput) pause(ctx workflow.Context) (time.Duration, string) {
-	held := in.HoldUntil.Sub(workflow.Now(ctx)) // negative where nothing is held
+	now := workflow.Now(ctx)
+	held, next := in.HoldUntil.Sub(now), in.NextSync.Sub(now) // negative where nothing is held
 	switch {
+	case next > 0 && !in.ErasureHeldSince.IsZero():
+		return next, "hold the privacy deletion: HubSpot still shows the contact"
 	case held > 0:
 		return held, "hold the deletion: a privacy deletion, a merge or a restore may belong to it"
-	case in.Misses > 0:
+	case next > 0:
 		// HubSpot tells of a contact before it can be read.
-		return time.Second << (in.Misses - 1), "wait until HubSpot shows the contact"
+		return next, "wait until HubSpot shows the contact"
 	default:
 		return 0, ""
 	}
@@ -76,8 +79,14 @@ func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		in.settled()
-		return park(ctx, in, bridge.CauseUnreachable)
+		return giveUp(ctx, in, bridge.CauseUnreachable)
+	case result.Action == bridge.HoldErasure:
+		in.holdErasure(workflow.Now(ctx), result.Hold)
+		return nil
+	case result.Action == bridge.DoubtErasure:
+		// The privacy deletion is parked; whatever else was heard is acted on next.
+		in.Hints.ErasedAt, in.ErasureHeldSince, in.NextSync = time.Time{}, time.Time{}, time.Time{}
+		return nil
 	case result.Action == bridge.HoldDeletion:
 		if in.HoldUntil.IsZero() {
 			in.HoldUntil = workflow.Now(ctx).Add(result.Hold)
@@ -87,16 +96,42 @@ func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 		in.settled()
 		return nil
 	}
-	if in.Misses++; in.Misses < maxMisses {
+	if in.missed(workflow.Now(ctx)); in.Misses < maxMisses {
 		return nil
 	}
+	return giveUp(ctx, in, bridge.CauseNotReadable)
+}
+
+// missed counts a sync that did not find the contact, if the pause before it has
+// passed: news that wakes it earlier, however much of it, uses nothing up.
+func (in *ContactLifecycleInput) missed(now time.Time) {
+	if now.Before(in.NextSync) {
+		return
+	}
+	in.Misses++
+	in.NextSync = now.Add(time.Second << (in.Misses - 1))
+}
+
+// holdErasure has the contact synced again after a pause. The first time counts as
+// the beginning of the hold.
+func (in *ContactLifecycleInput) holdErasure(now time.Time, pause time.Duration) {
+	if in.ErasureHeldSince.IsZero() {
+		in.ErasureHeldSince = now
+	}
+	in.NextSync = now.Add(pause)
+}
+
+// giveUp parks what was heard and not acted on.
+func giveUp(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause) error {
+	heard := in.Hints
 	in.settled()
-	return park(ctx, in, bridge.CauseNotReadable)
+	return park(ctx, in, cause, heard)
 }
 
 // settled forgets what was heard: it has been acted on.
 func (in *ContactLifecycleInput) settled() {
 	in.Hints, in.Misses, in.HoldUntil = bridge.Hints{}, 0, time.Time{}
+	in.ErasureHeldSince, in.NextSync = time.Time{}, time.Time{}
 }
 
 func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.SyncContactResult, error) {
@@ -107,6 +142,7 @@ func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.Sy
 		Hints:        in.Hints,
 		Misses:       in.Misses,
 		GraceElapsed: !in.HoldUntil.IsZero() && !workflow.Now(ctx).Before(in.HoldUntil),
+		ErasureHeld:  in.erasureHeld(workflow.Now(ctx)),
 	}).Get(ctx, &result)
 	if err == nil {
 		in.Last = result
@@ -115,11 +151,19 @@ func syncContact(ctx workflow.Context, in *ContactLifecycleInput) (activities.Sy
 	return result, err
 }
 
-func park(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause) error {
+func (in *ContactLifecycleInput) erasureHeld(now time.Time) time.Duration {
+	if in.ErasureHeldSince.IsZero() {
+		return 0
+	}
+	return now.Sub(in.ErasureHeldSince)
+}
+
+func park(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause, heard bridge.Hints) error {
 	return workflow.ExecuteActivity(live(ctx, "park contact "+in.ContactID), contacts.ParkContact, activities.ParkContactInput{
 		ConnectionID: in.ConnectionID,
 		ContactID:    in.ContactID,
 		Cause:        cause,
+		Hints:        heard,
 	}).Get(ctx, nil)
 }
 

@@ -39,6 +39,12 @@ func live(t *testing.T, s *wiringtest.System, contactID string, first bridge.Hin
 	for i, next := range later {
 		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalHints, next()) }, time.Duration(i+1)*time.Second)
 	}
+	runLife(t, env, s, contactID)
+}
+
+// runLife runs the life of a contact that hears what the environment brings.
+func runLife(t *testing.T, env *testsuite.TestWorkflowEnvironment, s *wiringtest.System, contactID string) {
+	t.Helper()
 	env.ExecuteWorkflow(workflows.ContactLifecycleName, workflows.ContactLifecycleInput{ConnectionID: s.Connection.ID, ContactID: contactID})
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the life of the contact did not end")

@@ -110,6 +110,9 @@ type ContactLifecycleInput struct {
 
 	HoldUntil time.Time `json:"hold_until,omitzero"` // a deletion is held until then
 
+	ErasureHeldSince time.Time `json:"erasure_held_since,omitzero"` // a privacy deletion that HubSpot does not bear out is held
+	NextSync         time.Time `json:"next_sync,omitzero"`          // when to look for what HubSpot does not show, or goes on showing
+
 	Last activities.SyncContactResult `json:"last,omitzero"` // what was decided last
 }
 

@@ -36,6 +36,8 @@ const (
 	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
 	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
 	FollowMerge       Action = "follow_merge"       // the contact lives on under another id
+	HoldErasure       Action = "hold_erasure"       // a privacy deletion of a contact that HubSpot shows: sync it again later
+	DoubtErasure      Action = "doubt_erasure"      // HubSpot went on showing it: nothing is erased, a person is told
 	EraseParticipant  Action = "erase_participant"  // for privacy: do not track, and never again
 )
 
@@ -62,6 +64,7 @@ const (
 	ReasonShared         Reason = "participant_shared"
 	ReasonMerged         Reason = "contact_merged"
 	ReasonPrivacy        Reason = "privacy_deletion"
+	ReasonStillShown     Reason = "contact_still_shown" // although a privacy deletion of it was heard
 	ReasonRestored       Reason = "contact_restored"
 	ReasonSuspended      Reason = "connection_held" // paused, or a vendor refuses its credentials
 	ReasonDisconnected   Reason = "connection_gone"
@@ -78,8 +81,14 @@ type ContactSnapshot struct {
 	Shared       bool     // another live contact is mapped to the participant
 	Tombstone    bool     // this person was erased
 	HalfErased   bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
+	Seen         bool     // we synced it before, so HubSpot showed it once
 	ErasedIDs    bool     // the ids on the contact name an erased participant; the contact is somebody else
 	Rules        Rules
+
+	// ErasureHeld is how long a privacy deletion has been held that HubSpot does not
+	// bear out; 0: it was just heard. Grace is how long an end is held that HubSpot's
+	// silence bears out.
+	ErasureHeld, Grace time.Duration
 
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
 	// so the rule for new contacts still is the one that counts.
@@ -110,12 +119,10 @@ const initialValues = time.Second
 // shows beats what it told, ids written on the contact beat the email, the
 // stored mapping beats the sharing rules.
 func DecideContact(s ContactSnapshot) ContactDecision {
-	gone := s.MergedInto == "" && (s.Contact == nil || s.Contact.Archived)
+	gone := s.gone()
 	switch {
 	case !s.Hints.ErasedAt.IsZero() || s.HalfErased:
-		// Again, even under a tombstone: doing it twice is harmless, and a
-		// first time that broke off half way is completed.
-		return ContactDecision{EraseParticipant, ReasonPrivacy}
+		return decideErasure(s)
 	case s.Tombstone && !(gone && s.Mapping != nil):
 		// A contact that took an erased person's email while it was mapped to
 		// somebody else ends as any other does.
@@ -141,6 +148,57 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 func (s ContactSnapshot) namesAnother() bool {
 	named := s.Contact.Identity()
 	return named.Complete() && (s.Mapping == nil || named != s.Mapping.Identity()) && (s.Former == nil || named != s.Former.Identity())
+}
+
+// erasurePatience is how long a contact is synced again that HubSpot shows although
+// it told of its privacy deletion. HubSpot answers for a contact within moments of
+// its end, and an hour covers its bad days.
+const erasurePatience = time.Hour
+
+// gone tells whether HubSpot shows the contact neither as it is nor under another
+// id. One in the recycle bin is gone.
+func (s ContactSnapshot) gone() bool {
+	return s.MergedInto == "" && (s.Contact == nil || s.Contact.Archived)
+}
+
+// decideErasure answers for a contact whose privacy deletion was heard. It cannot
+// be undone, and whoever told of it may be mistaken, or somebody else: a contact
+// that HubSpot shows is not erased. One that we never saw may be too new to show.
+// It is done again under a tombstone: twice is harmless, and a first time that
+// broke off half way is completed.
+func decideErasure(s ContactSnapshot) ContactDecision {
+	switch {
+	case !s.gone() && s.ErasureHeld >= erasurePatience:
+		return ContactDecision{DoubtErasure, ReasonStillShown}
+	case !s.gone():
+		return ContactDecision{HoldErasure, ReasonStillShown}
+	case s.Contact == nil && !s.Seen && !s.HalfErased && s.ErasureHeld < s.Grace:
+		return ContactDecision{HoldErasure, ReasonNotReadable}
+	default:
+		return ContactDecision{EraseParticipant, ReasonPrivacy}
+	}
+}
+
+// Hold is how long to wait before the contact is synced again, with HoldDeletion
+// and HoldErasure; 0 with any other action. While HubSpot shows a contact whose
+// privacy deletion was heard, the pauses double; the last one ends with our patience.
+func (s ContactSnapshot) Hold(d ContactDecision) time.Duration {
+	switch {
+	case d.Action == HoldDeletion:
+		return s.Grace
+	case d.Action != HoldErasure:
+		return 0
+	case d.Reason == ReasonNotReadable:
+		return s.Grace - s.ErasureHeld
+	default:
+		return min(max(s.ErasureHeld, 5*time.Second), erasurePatience-s.ErasureHeld)
+	}
+}
+
+// ErasureRetry is how long an erasure rests that has kept failing for a time. It is
+// never given up; the pauses grow from ten minutes to six hours.
+func ErasureRetry(failing time.Duration) time.Duration {
+	return min(max(failing, 10*time.Minute), 6*time.Hour)
 }
 
 // decideGone answers for a contact that HubSpot does not show. That alone means

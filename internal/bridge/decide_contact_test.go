@@ -219,16 +219,40 @@ var contactCases = []struct {
 		bridge.ContactSnapshot{Contact: named("acc", "usr"), Former: mapped, Tombstone: true, Hints: heardRestore, Rules: allOn},
 		bridge.ContactDecision{Action: bridge.Nothing, Reason: bridge.ReasonErased},
 	},
-	{"a privacy deletion erases at once, without a hold",
-		bridge.ContactSnapshot{Mapping: mapped, Hints: heardErasure, Rules: allOff},
+	{"a privacy deletion of a contact that is gone erases at once, without a hold",
+		bridge.ContactSnapshot{Mapping: mapped, Seen: true, Hints: heardErasure, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+	{"a privacy deletion of a contact in the recycle bin erases at once, too",
+		bridge.ContactSnapshot{Contact: &bridge.Contact{ID: "101", Archived: true}, Mapping: mapped, Seen: true, Hints: heardErasure, Rules: allOff},
+		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
+	},
+	{"a privacy deletion of a contact that HubSpot shows is not believed: it is held",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Seen: true, Hints: heardErasure, ErasureHeld: 59 * time.Minute, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.HoldErasure, Reason: bridge.ReasonStillShown},
+	},
+	{"a privacy deletion of a contact that lives on under another id is not believed either",
+		bridge.ContactSnapshot{MergedInto: "102", Mapping: mapped, Seen: true, Hints: heardErasure.Merge(heardMerge), Rules: allOn},
+		bridge.ContactDecision{Action: bridge.HoldErasure, Reason: bridge.ReasonStillShown},
+	},
+	{"a privacy deletion of a contact that HubSpot has gone on showing for an hour is put before a person",
+		bridge.ContactSnapshot{Contact: named("acc", "usr"), Mapping: mapped, Seen: true, Hints: heardErasure, ErasureHeld: time.Hour, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.DoubtErasure, Reason: bridge.ReasonStillShown},
+	},
+	{"a privacy deletion of a contact that we never saw is held as a deletion is: it may be too new to show",
+		bridge.ContactSnapshot{Hints: heardErasure, Grace: time.Minute, Rules: allOn},
+		bridge.ContactDecision{Action: bridge.HoldErasure, Reason: bridge.ReasonNotReadable},
+	},
+	{"a privacy deletion of a contact that we never saw, held, erases",
+		bridge.ContactSnapshot{Hints: heardErasure, Grace: time.Minute, ErasureHeld: time.Minute, Rules: allOn},
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
 	{"a privacy deletion beats a deletion heard with it",
-		bridge.ContactSnapshot{Mapping: mapped, Hints: heardDeletion.Merge(heardErasure), GraceElapsed: true, Shared: true, Rules: allOff},
+		bridge.ContactSnapshot{Mapping: mapped, Seen: true, Hints: heardDeletion.Merge(heardErasure), GraceElapsed: true, Shared: true, Rules: allOff},
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
 	{"a privacy deletion long after the deletion still erases",
-		bridge.ContactSnapshot{Former: mapped, Hints: heardErasure, Rules: allOff},
+		bridge.ContactSnapshot{Former: mapped, Seen: true, Hints: heardErasure, Rules: allOff},
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
 	{"a privacy deletion that broke off half way is completed by whatever is heard next",
@@ -236,7 +260,7 @@ var contactCases = []struct {
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
 	{"a privacy deletion heard again is carried out again, in case the first broke off",
-		bridge.ContactSnapshot{Tombstone: true, Hints: heardErasure, Rules: allOff},
+		bridge.ContactSnapshot{Tombstone: true, Seen: true, Hints: heardErasure, Rules: allOff},
 		bridge.ContactDecision{Action: bridge.EraseParticipant, Reason: bridge.ReasonPrivacy},
 	},
 	{"a contact that was merged into an erased one is erased with it",
@@ -254,6 +278,20 @@ func TestDecideContact(t *testing.T) {
 				t.Errorf("DecideContact() = %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// The last pause ends with the hour, and the first syncs follow each other closely.
+func TestContactSnapshot_holdsAPrivacyDeletionWithGrowingPauses(t *testing.T) {
+	t.Parallel()
+	d := bridge.ContactDecision{Action: bridge.HoldErasure, Reason: bridge.ReasonStillShown}
+	var held time.Duration
+	pauses := 0
+	for ; held < time.Hour; pauses++ {
+		held += bridge.ContactSnapshot{ErasureHeld: held}.Hold(d)
+	}
+	if held != time.Hour || pauses != 11 {
+		t.Errorf("held for %s in %d pauses, want an hour in 11", held, pauses)
 	}
 }
 

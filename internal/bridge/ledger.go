@@ -39,6 +39,7 @@ const (
 	CauseCodeDropped       Cause = "code_dropped"        // the referred-by code was refused and left out
 	CauseCookieDropped     Cause = "cookie_dropped"      // the referral cookie was refused and left out
 	CauseUnreachable       Cause = "unreachable"         // a vendor failed for longer than we retry
+	CauseErasureDoubted    Cause = "erasure_doubted"     // HubSpot told of a privacy deletion, but goes on showing the contact
 	CauseNotReadable       Cause = "not_readable"        // HubSpot told of a contact it never showed
 	CauseParticipantErased Cause = "participant_erased"  // shared with a contact that was deleted for privacy
 	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
@@ -73,5 +74,6 @@ type ParkedItem struct {
 	Advice        string // what the operator can do
 	VendorMessage string // the vendor's, with the person's own data redacted
 
+	Hints    Hints // of a contact: what was heard when it was parked; a retry acts on it
 	ParkedAt time.Time
 }

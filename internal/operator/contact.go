@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 
@@ -16,7 +15,7 @@ type contactRecords interface {
 	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
 	OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error)
 	ContactHistory(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]store.HeardEvent, error)
-	AppendEvents(ctx context.Context, events []store.Event) (int, error)
+	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
 }
 
 // historyShown is how many of the latest events a contact's status tells.
@@ -111,9 +110,6 @@ func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (
 	if err != nil {
 		return Resync{}, err
 	}
-	_, err = o.store.AppendEvents(ctx, []store.Event{{
-		ConnectionID: connectionID, ContactID: contactID, Kind: store.EventResync,
-		OccurredAt: o.now(), DedupeKey: "resync/" + rand.Text(), // every desired counts
-	}})
+	err = o.store.RequestResync(ctx, connectionID, contactID)
 	return Resync{WorkflowID: workflows.ContactLifecycleID(connectionID, contactID), DecidedAt: known.Ledger.DecidedAt}, err
 }

@@ -33,7 +33,7 @@ func scanToken(row pgx.CollectableRow) (t APIToken, err error) {
 	return t, err
 }
 
-func oneToken(ctx context.Context, q querier, query string, args ...any) (APIToken, error) {
+func oneToken(ctx context.Context, q queryer, query string, args ...any) (APIToken, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return APIToken{}, err

@@ -18,14 +18,24 @@ type Known struct {
 	Ledger               bridge.Ledger   // zero: never looked at
 	EmailHash            []byte          // of the email it last had; nil: none known
 	Erased               bool            // under a tombstone by its contact id
+	Unfinished           bridge.Hints    // what was heard and given up: of its parked items, but for doubted erasures
 }
+
+// Seen reports that the contact was synced before, so HubSpot showed it once.
+func (k Known) Seen() bool {
+	return k.Mapping != nil || len(k.Former) > 0 || k.Ledger.State != bridge.StateNew && k.Ledger.Reason != bridge.Reason(bridge.CauseNotReadable)
+}
+
+// HalfErased reports that the contact's erasure began and did not end: only an
+// erasure of its own puts a tombstone on a contact's id, and it ends in this state.
+func (k Known) HalfErased() bool { return k.Erased && k.Ledger.State != bridge.StateErased }
 
 const selectKnown = `
 SELECT m.account_id, m.user_id, coalesce(m.by_email, false), m.email_hash,
        coalesce(l.state, ''), coalesce(l.reason, ''), coalesce(l.awaited_as_new, false), l.sent_hash, l.written_hash, l.decided_at,
        l.email_hash,
        EXISTS (SELECT 1 FROM tombstone t WHERE t.connection_id = asked.connection_id AND t.key_hash = $3),
-       f.account_ids, f.user_ids, f.by_emails, f.email_hashes, f.endings, f.ended_ats
+       f.account_ids, f.user_ids, f.by_emails, f.email_hashes, f.endings, f.ended_ats, p.hints
   FROM (VALUES ($1::text, $2::text)) AS asked (connection_id, contact_id)
   LEFT JOIN mapping m ON m.connection_id = asked.connection_id AND m.contact_id = asked.contact_id
   LEFT JOIN contact_ledger l ON l.connection_id = asked.connection_id AND l.contact_id = asked.contact_id
@@ -35,7 +45,12 @@ SELECT m.account_id, m.user_id, coalesce(m.by_email, false), m.email_hash,
               array_agg(ending) AS endings, array_agg(ended_at) AS ended_ats
          FROM (SELECT * FROM former_mapping
                 WHERE connection_id = asked.connection_id AND contact_id = asked.contact_id
-                ORDER BY ended_at DESC, account_id, user_id) AS ordered) AS f`
+                ORDER BY ended_at DESC, account_id, user_id) AS ordered) AS f
+ CROSS JOIN LATERAL (
+       SELECT coalesce(jsonb_agg(hints), '[]') AS hints
+         FROM parked_item
+        WHERE connection_id = asked.connection_id AND contact_id = asked.contact_id AND closed_at IS NULL
+          AND contact_id <> '' AND tracked_event_id IS NULL AND cause <> $4) AS p`
 
 // Known returns everything we know of a contact, in one round trip. A contact
 // we never heard of is no error.
@@ -45,11 +60,12 @@ func (s *Store) Known(ctx context.Context, connectionID, contactID string) (Know
 		account, user *string
 		decidedAt     *time.Time
 		former        formerColumns
+		given         []bridge.Hints
 	)
 	l := &k.Ledger
-	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID)).Scan(&account, &user, &k.ByEmail, &k.ParticipantEmailHash,
+	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID), bridge.CauseErasureDoubted).Scan(&account, &user, &k.ByEmail, &k.ParticipantEmailHash,
 		&l.State, &l.Reason, &l.AwaitedAsNew, &l.SentHash, &l.WrittenHash, &decidedAt, &k.EmailHash, &k.Erased,
-		&former.accounts, &former.users, &former.byEmails, &former.emailHashes, &former.endings, &former.endedAts)
+		&former.accounts, &former.users, &former.byEmails, &former.emailHashes, &former.endings, &former.endedAts, &given)
 	if err != nil {
 		return Known{}, wrap(err, "known contact %s/%s", connectionID, contactID)
 	}
@@ -58,6 +74,9 @@ func (s *Store) Known(ctx context.Context, connectionID, contactID string) (Know
 	}
 	if decidedAt != nil {
 		l.DecidedAt = *decidedAt
+	}
+	for _, hints := range given {
+		k.Unfinished = k.Unfinished.Merge(hints)
 	}
 	k.Former = former.of(connectionID, contactID)
 	return k, nil
@@ -107,10 +126,11 @@ const resolveOthers = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
  WHERE connection_id = $1 AND contact_id = $2 AND tracked_event_id IS NULL AND closed_at IS NULL AND cause <> ALL ($3)`
 
-// Settle records the outcome of one look at a contact. The look speaks for the
+// Settle records the outcome of one sync of a contact. The sync speaks for the
 // contact as a whole: its item is parked, if it has one, and every other open
-// item of the contact is resolved, but for reports that are to be kept. Of a contact that was erased no hashes, ids
-// or words are recorded any more.
+// item of the contact is resolved, but for warnings that are to be kept and for
+// items that only a person closes. Of a contact that was erased no hashes, ids or
+// words are recorded any more.
 func (s *Store) Settle(ctx context.Context, connectionID, contactID string, out Settlement) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		erased, err := s.contactErased(ctx, tx, connectionID, contactID)
@@ -132,7 +152,7 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	if out.WrittenHash != nil {
 		batch.Queue(revisitLate, connectionID, contactID, out.Program)
 	}
-	still := []bridge.Cause{}
+	still := []bridge.Cause{bridge.CauseErasureDoubted} // says nothing about how the contact is now
 	if out.KeepWarnings {
 		still = append(still, bridge.Warnings()...)
 	}

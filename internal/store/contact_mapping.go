@@ -120,7 +120,7 @@ SELECT other.contact_id
 	return ids, wrap(err, "shared_with contact %s/%s", connectionID, contactID)
 }
 
-func contactIDs(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
+func contactIDs(ctx context.Context, q queryer, query string, args ...any) ([]string, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err

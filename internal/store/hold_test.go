@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -83,20 +85,80 @@ func TestRelayHints_givesEveryConnectionTheSameShare(t *testing.T) {
 	}
 }
 
-func TestHintEvents_sayWhatTheHintsSay(t *testing.T) {
+func TestRequestSync_saysWhatTheHintsSay(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	want := bridge.Hints{
 		CreatedAt: at(1), UpdatedAt: at(2), ResyncAt: at(3), DeletedAt: at(4), ErasedAt: at(5), RestoredAt: at(6), MergedAt: at(7),
 	}
-	for range 2 { // the same again is no duplicate: the first may have been relayed since
-		d.mustAppend(t, store.HintEvents(d.conn.ID, "101", want)...)
+	for range 2 { // the same again is no duplicate: the first was relayed since
+		must(t, d.RequestSync(t.Context(), d.conn.ID, store.SyncRequest{ContactID: "101", Hints: want}))
 		var heard all
 		_, err := d.RelayHints(t.Context(), 10, heard.send)
 		must(t, err)
 		if len(heard.got) != 1 || !sameInstants(heard.got[0].Hints, want) {
 			t.Errorf("heard %+v, want %+v", heard.got, want)
 		}
+	}
+}
+
+// A suspended connection gives back what it hears for as long as it is suspended.
+func TestRequestSync_oneRequestWaitsHoweverOftenItIsMade(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	for i := range 5 {
+		must(t, d.RequestSync(t.Context(), d.conn.ID,
+			store.SyncRequest{ContactID: "101", Hints: bridge.Hints{UpdatedAt: at(i), ResyncAt: at(i)}},
+			store.SyncRequest{ContactID: "101", Hints: bridge.Hints{UpdatedAt: at(i)}}))
+		must(t, d.RequestResync(t.Context(), d.conn.ID, "102", "102"))
+	}
+	if got := d.count(t, "SELECT count(*) FROM inbox"); got != 3 {
+		t.Errorf("%d rows wait, want 3", got)
+	}
+	var heard all
+	_, err := d.RelayHints(t.Context(), 10, heard.send)
+	must(t, err)
+	if len(heard.got) != 2 || !heard.got[0].Hints.UpdatedAt.Equal(at(4)) {
+		t.Errorf("heard %+v, want the latest of both contacts", heard.got)
+	}
+}
+
+func TestRequestSync_waitsUntilItIsDue(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ask := func(after time.Duration) {
+		must(t, d.RequestSync(t.Context(), d.conn.ID, store.SyncRequest{ContactID: "101", Hints: bridge.Hints{ErasedAt: at(1)}, After: after}))
+	}
+	ask(time.Hour)
+	var heard all
+	_, err := d.RelayHints(t.Context(), 10, heard.send)
+	must(t, err)
+	lag, err := d.InboxLag(t.Context())
+	must(t, err)
+	if len(heard.got) != 0 || lag != 0 {
+		t.Errorf("heard %+v before its time, lag %s", heard.got, lag)
+	}
+	ask(0) // whoever cannot wait brings it forward
+	_, err = d.RelayHints(t.Context(), 10, heard.send)
+	must(t, err)
+	if len(heard.got) != 1 {
+		t.Errorf("heard %+v, want the request", heard.got)
+	}
+}
+
+// What the requester has written must be seen: a request that a relay is about to
+// pass on was made too early.
+func TestRequestSync_isMadeAnewWhileAnEarlierOneIsPassedOn(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	must(t, d.RequestResync(t.Context(), d.conn.ID, "101"))
+	_, err := d.RelayHints(t.Context(), 10, func(ctx context.Context, batch []store.ContactHints) []error {
+		must(t, d.RequestResync(ctx, d.conn.ID, "101"))
+		return make([]error, len(batch))
+	})
+	must(t, err)
+	if got := d.count(t, "SELECT count(*) FROM inbox WHERE relayed_at IS NULL"); got != 1 {
+		t.Errorf("%d requests wait, want the second", got)
 	}
 }
 

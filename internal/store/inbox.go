@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"advocatesync/internal/bridge"
@@ -103,29 +102,9 @@ func (s *Store) purgeInbox(ctx context.Context, from inbox, olderThan time.Time)
 	return tag.RowsAffected(), wrap(err, "purge_%s", from.table)
 }
 
-// HintEvents are events that, folded, say what the hints say. Each counts as new.
-func HintEvents(connectionID, contactID string, hints bridge.Hints) []Event {
-	heard := []struct {
-		kind EventKind
-		at   time.Time
-	}{
-		{EventCreated, hints.CreatedAt}, {EventUpdated, hints.UpdatedAt}, {EventResync, hints.ResyncAt},
-		{EventDeleted, hints.DeletedAt}, {EventErased, hints.ErasedAt}, {EventRestored, hints.RestoredAt}, {EventMerged, hints.MergedAt},
-	}
-	var events []Event
-	for _, h := range heard {
-		if !h.at.IsZero() {
-			events = append(events, Event{
-				ConnectionID: connectionID, ContactID: contactID, Kind: h.kind, OccurredAt: h.at, DedupeKey: "again/" + rand.Text(),
-			})
-		}
-	}
-	return events
-}
-
 // InboxLag returns how long the oldest event has been waiting for its relay; 0
-// means that none is waiting. Events of a connection whose work waits do not
-// count.
+// means that none is waiting. Events of a suspended connection do not count, nor
+// requests that are not due yet.
 func (s *Store) InboxLag(ctx context.Context) (time.Duration, error) {
 	return s.inboxLag(ctx, contactInbox)
 }
@@ -133,7 +112,7 @@ func (s *Store) InboxLag(ctx context.Context) (time.Duration, error) {
 func (s *Store) inboxLag(ctx context.Context, of inbox) (time.Duration, error) {
 	var lag time.Duration
 	err := s.pool.QueryRow(ctx, `
-SELECT coalesce(clock_timestamp() - min(i.received_at), interval '0')
+SELECT greatest(coalesce(clock_timestamp() - min(i.received_at), interval '0'), interval '0')
   FROM connection c JOIN `+of.table+` i ON i.connection_id = c.id
  WHERE i.relayed_at IS NULL AND`+mayWork).Scan(&lag)
 	return lag, wrap(err, "%s_lag", of.table)

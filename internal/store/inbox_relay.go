@@ -25,11 +25,15 @@ const mayWork = " c.paused_at IS NULL AND c.status NOT IN ('unauthorized', 'disc
 type inbox struct {
 	table   string
 	columns string // what its fold reads, of the event e
+	claimed string // what else a claim changes
 }
 
 var (
-	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at"}
-	objectInbox  = inbox{table: "object_inbox", columns: objectColumns}
+	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at",
+		// A request that is being passed on takes no other one in: what the other
+		// requester has written must be seen.
+		claimed: ", requested = false"}
+	objectInbox = inbox{table: "object_inbox", columns: objectColumns}
 )
 
 // RelayLease is for how long a relay has the events that it claims. The events of
@@ -57,7 +61,7 @@ WITH waiting AS (
              LIMIT greatest($1::bigint / w.connections, 1)
                FOR UPDATE SKIP LOCKED) i),
      claimed AS (
-     UPDATE ` + i.table + ` SET not_before = clock_timestamp() + $2::interval
+     UPDATE ` + i.table + ` SET not_before = clock_timestamp() + $2::interval` + i.claimed + `
       WHERE id = ANY (ARRAY (SELECT id FROM due))
      RETURNING *)
 SELECT ` + i.columns + `

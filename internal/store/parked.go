@@ -21,13 +21,13 @@ const (
 )
 
 const insertParked = `
-INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, tracked_event_id, cause, advice, words)
-VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, $7, $8) `
+INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, tracked_event_id, cause, advice, words, hints)
+VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, $7, $8, $9) `
 
 // A run that retries an item and parks it again leaves it open.
 const refreshParked = ` DO UPDATE
    SET account_id = excluded.account_id, user_id = excluded.user_id, cause = excluded.cause, advice = excluded.advice,
-       words = excluded.words, retry_run = NULL
+       words = excluded.words, hints = excluded.hints, retry_run = NULL
 RETURNING id`
 
 const parkContact = insertParked +
@@ -51,7 +51,7 @@ func parking(item bridge.ParkedItem) (string, []any) {
 		statement = parkParticipant
 	}
 	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID, item.TrackedEventID,
-		item.Cause, item.Advice, storable(item.VendorMessage)}
+		item.Cause, item.Advice, storable(item.VendorMessage), item.Hints}
 }
 
 func park(ctx context.Context, q queryer, item bridge.ParkedItem) (id int64, err error) {
@@ -74,11 +74,11 @@ func (s *Store) Park(ctx context.Context, item bridge.ParkedItem) (int64, error)
 	return id, wrap(err, "park %s in %s", item.Cause, item.ConnectionID)
 }
 
-const parkedColumns = "id, connection_id, contact_id, account_id, user_id, coalesce(tracked_event_id, 0), cause, advice, words, parked_at"
+const parkedColumns = "id, connection_id, contact_id, account_id, user_id, coalesce(tracked_event_id, 0), cause, advice, words, hints, parked_at"
 
 func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
 	var p bridge.ParkedItem
-	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.TrackedEventID, &p.Cause, &p.Advice, &p.VendorMessage, &p.ParkedAt)
+	err := row.Scan(&p.ID, &p.ConnectionID, &p.ContactID, &p.AccountID, &p.UserID, &p.TrackedEventID, &p.Cause, &p.Advice, &p.VendorMessage, &p.Hints, &p.ParkedAt)
 	return p, err
 }
 

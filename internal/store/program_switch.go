@@ -71,7 +71,7 @@ func scanSwitch(row pgx.CollectableRow) (ProgramSwitch, error) {
 	return s, err
 }
 
-func oneSwitch(ctx context.Context, q querier, query string, args ...any) (ProgramSwitch, error) {
+func oneSwitch(ctx context.Context, q queryer, query string, args ...any) (ProgramSwitch, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return ProgramSwitch{}, err

@@ -282,21 +282,16 @@ func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err 
 	return run, wrap(err, "begin refresh of switch %d", switchID)
 }
 
-// revisitLate has a contact looked at again whose write of another program's
-// values is recorded only now: it may have come after the refresh.
-const revisitLate = `
-INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
-SELECT id, $2, 'resync', '', now(), 'late write/' || gen_random_uuid(), false FROM connection WHERE id = $1 AND program <> $3`
+// revisitLate has a contact synced again whose write of another program's values
+// is recorded only now: it may have come after the refresh.
+var revisitLate = resyncOf(`SELECT id, $2::text FROM connection WHERE id = $1 AND program <> $3`)
 
-// revisit has the contacts looked at that are not known to carry what they should.
-const revisit = `
-INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
-SELECT m.connection_id, m.contact_id, 'resync', '', now(), 'switch ' || $2::bigint || '/' || m.contact_id, false
+// revisit has the contacts synced that are not known to carry what they should.
+var revisit = resyncOf(`
+SELECT m.connection_id, m.contact_id
   FROM mapping m
   LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
- WHERE m.connection_id = $1 AND l.written_hash IS NULL
- ORDER BY m.contact_id
-ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
+ WHERE m.connection_id = $1 AND l.written_hash IS NULL`)
 
 // FinishSwitch ends a switch whose contacts were refreshed. With revisit, those
 // that were not reached are looked at by their own lives: their participants
@@ -310,7 +305,7 @@ func (s *Store) FinishSwitch(ctx context.Context, switchID int64, revisitOthers 
 		if !revisitOthers {
 			return finishSwitch(ctx, tx, sw, 0)
 		}
-		left, err := tx.Exec(ctx, revisit, sw.ConnectionID, sw.ID)
+		left, err := tx.Exec(ctx, revisit, sw.ConnectionID)
 		if err != nil {
 			return err
 		}

@@ -87,12 +87,7 @@ func scanRun(row pgx.CollectableRow) (Run, error) {
 	return r, err
 }
 
-// querier is what a query for rows needs, within a transaction or alone.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func oneRun(ctx context.Context, q querier, query string, args ...any) (Run, error) {
+func oneRun(ctx context.Context, q queryer, query string, args ...any) (Run, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return Run{}, err

@@ -204,13 +204,6 @@ func (cols contactColumns) unlearn(contacts []string) {
 	}
 }
 
-const revisitContested = `
-INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
-SELECT $1, contact_id, 'resync', '', now(), 'contested in run ' || $2::bigint || '/' || contact_id, false
-  FROM unnest($3::text[]) AS c (contact_id)
- ORDER BY contact_id
-ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
-
 func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []RowResult) error {
 	cols := s.contactColumns(results)
 	if len(cols.ids) == 0 {
@@ -229,7 +222,7 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	}
 	if len(contested) > 0 {
 		cols.unlearn(contested)
-		if _, err := tx.Exec(ctx, revisitContested, run.ConnectionID, run.ID, contested); err != nil {
+		if err := requestResync(ctx, tx, run.ConnectionID, contested); err != nil {
 			return err
 		}
 	}

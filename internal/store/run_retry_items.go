@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,26 +22,37 @@ SELECT `+parkedColumns+` FROM parked_item WHERE retry_run = $1 AND closed_at IS 
 	return items, wrap(err, "retried_items of run %d", runID)
 }
 
-// Closing and asking are one step: had the contact been asked for first, its
-// look could park it again before the item is closed, and that would be lost.
+// Closing and asking are one step: if the contact were asked for first, its sync
+// could park it again before the item is closed, and that would be lost.
 const retryContacts = `
-WITH retried AS (
-     UPDATE parked_item SET closed_at = now(), outcome = 'retried'
-      WHERE connection_id = $1 AND id = ANY ($2) AND contact_id <> '' AND tracked_event_id IS NULL AND closed_at IS NULL
-     RETURNING id, contact_id),
-     asked AS (
-     INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
-     SELECT $1, contact_id, 'resync', '', $3, 'retry/' || min(id), false FROM retried GROUP BY contact_id)
-SELECT id FROM retried ORDER BY id`
+UPDATE parked_item SET closed_at = now(), outcome = 'retried'
+ WHERE connection_id = $1 AND id = ANY ($2) AND contact_id <> '' AND tracked_event_id IS NULL AND closed_at IS NULL
+RETURNING id, contact_id, hints`
 
-// RetryContacts closes open items of contacts as retried and has the contacts
-// looked at again, both or neither. It returns the ids of the items that were
-// open.
+// RetryContacts closes open items of contacts as retried and requests a sync of
+// the contacts with what was heard before they were parked, both or neither. It
+// returns the ids of the items that were open, ascending.
 func (s *Store) RetryContacts(ctx context.Context, connectionID string, itemIDs []int64, at time.Time) (retried []int64, err error) {
-	rows, err := s.pool.Query(ctx, retryContacts, connectionID, itemIDs, at)
-	if err != nil {
-		return nil, wrap(err, "retry_contacts in %s", connectionID)
-	}
-	retried, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, retryContacts, connectionID, itemIDs)
+		if err != nil {
+			return err
+		}
+		var (
+			requests []SyncRequest
+			item     bridge.ParkedItem
+		)
+		if _, err := pgx.ForEachRow(rows, []any{&item.ID, &item.ContactID, &item.Hints}, func() error {
+			retried = append(retried, item.ID)
+			hints := item.Hints.Merge(bridge.Hints{ResyncAt: at})
+			requests = append(requests, SyncRequest{ContactID: item.ContactID, Hints: hints})
+			item.Hints = bridge.Hints{} // JSON leaves alone what it does not name
+			return nil
+		}); err != nil {
+			return err
+		}
+		return requestSync(ctx, tx, connectionID, requests)
+	})
+	slices.Sort(retried)
 	return retried, wrap(err, "retry_contacts in %s", connectionID)
 }

@@ -33,6 +33,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"advocatesync/internal/seal"
@@ -126,5 +127,7 @@ func (s *Store) inPageTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 
 // queryer is what a helper needs that may run within a transaction or alone.
 type queryer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }

@@ -70,7 +70,7 @@ func scanTracked(row pgx.CollectableRow) (TrackedEvent, error) {
 	return e, err
 }
 
-func trackedEvents(ctx context.Context, q querier, query string, args ...any) ([]TrackedEvent, error) {
+func trackedEvents(ctx context.Context, q queryer, query string, args ...any) ([]TrackedEvent, error) {
 	rows, err := q.Query(ctx, "SELECT "+trackedColumns+" FROM tracked_event "+query, args...)
 	if err != nil {
 		return nil, err
