@@ -13,10 +13,8 @@ demo: ## See the product work, with everything it needs (ARGS=...)
 build: ## Build worker and starter into bin/
 	go build -o bin/ ./worker ./starter
 
-test: lint ## Check and test everything
-	go test ./...
-	go test -C internal/demo -timeout 30m ./...
-	go test -C .ci/deploy -timeout 30m ./...
+test: ## Check and test everything, and name all that failed at the end
+	@.ci/test
 
 model: ## Live through many random sequences that no run has seen yet (SEQUENCES=20000)
 	@.ci/postgres

@@ -106,7 +106,7 @@ func (h *hooked) call(t *testing.T, method, path, body string) {
 // sent returns the next webhook of a type that the vendor sends.
 func (h *hooked) sent(t *testing.T, kind string) delivery {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(5 * time.Minute) // bounds a hang; the machine may be busy
 	for {
 		select {
 		case d := <-h.arrived:

@@ -89,7 +89,7 @@ func empty(t *testing.T, run func(context.Context), lag func(context.Context) (t
 	done.Go(func() { run(ctx) })
 	defer done.Wait()
 	defer stop()
-	look, deadline := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
+	look, deadline := time.NewTicker(20*time.Millisecond), time.After(5*time.Minute)
 	defer look.Stop()
 	for {
 		waited, err := lag(t.Context())

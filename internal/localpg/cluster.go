@@ -30,7 +30,7 @@ const (
 	superuser = "app"
 	loopback  = "127.0.0.1"
 
-	startTimeout = time.Minute      // includes crash recovery after Crash
+	startTimeout = 3 * time.Minute  // includes crash recovery after Crash; the machine may be busy
 	stopTimeout  = 20 * time.Second // includes the checkpoint of a fast shutdown
 )
 

@@ -163,7 +163,7 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quietLog))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(time.Minute) // of no progress, on a busy machine
+	env.SetTestTimeout(5 * time.Minute) // of no progress; the machine may be busy
 	workflows.Register(env)
 	x, s := &wire{w: w, nested: nested}, w.lab.store
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })

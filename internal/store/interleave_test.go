@@ -21,7 +21,7 @@ func (d database) meanwhile(t *testing.T, first func(tx pgx.Tx), do func() error
 	first(tx)
 	done := make(chan error, 1)
 	go func() { done <- do() }()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(hang); ; {
 		var waiting bool
 		must(t, tx.QueryRow(t.Context(), `
 SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database

@@ -14,6 +14,10 @@ import (
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
+// hang bounds a wait that would otherwise never end. It is no requirement: the
+// machine may be busy.
+const hang = 5 * time.Minute
+
 var secrets = store.Credentials{HubSpotToken: "pat-1", AdvocateKey: "LIVE_1", ImpactAccountSID: "IR1", ImpactAuthToken: "t1"}
 
 // database is a store for one test, with one connection and a side door for

@@ -106,7 +106,7 @@ func TestSetWish_doesNotWaitForStaging(t *testing.T) {
 	must(t, err)
 	must(t, d.SetExport(t.Context(), run.ID, "x2", at(30)))
 	_, err = d.Stage(t.Context(), run.ID, program, func(yield func(bridge.Participant, error) bool) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), hang)
 		defer cancel()
 		yield(person("ann"), d.SetDesired(ctx, run.ID, store.DesiredPaused))
 	})
@@ -382,7 +382,7 @@ func TestLargeRun_afterAnotherThatWasCounted(t *testing.T) {
 	d.massPlanned(t, false, person("ann"))
 	d.exec(t, "ANALYZE staged_participant")
 	must(t, d.CancelRun(t.Context(), 1))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), hang)
 	defer cancel()
 	run, _, err := d.BeginMass(ctx, d.conn.ID, false)
 	must(t, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -240,7 +239,7 @@ func TestFinishPage_leavesConnectionsToOthers(t *testing.T) {
 		d.exec(t, "SELECT pg_stat_clear_snapshot()")
 		waiters = d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 	}
-	patient, stop := context.WithTimeout(t.Context(), 20*time.Second) // bounds a hang
+	patient, stop := context.WithTimeout(t.Context(), hang)
 	defer stop()
 	for range 20 {
 		must(t, d.Ping(patient))

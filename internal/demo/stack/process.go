@@ -83,7 +83,7 @@ func (p *process) own(started chan<- error) {
 }
 
 func (p *process) await(ctx context.Context, url string) error {
-	backoff := retry.WithMaxDuration(time.Minute, retry.NewConstant(50*time.Millisecond))
+	backoff := retry.WithMaxDuration(5*time.Minute, retry.NewConstant(50*time.Millisecond))
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
 		select {
 		case <-p.done:

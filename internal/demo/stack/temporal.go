@@ -39,7 +39,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Temporal, err = retry.DoValue(ctx, retry.WithMaxDuration(30*time.Second, retry.NewConstant(200*time.Millisecond)),
+	s.Temporal, err = retry.DoValue(ctx, retry.WithMaxDuration(5*time.Minute, retry.NewConstant(200*time.Millisecond)),
 		func(ctx context.Context) (client.Client, error) {
 			c, err := client.DialContext(ctx, client.Options{
 				HostPort: address, Namespace: namespace(), Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),

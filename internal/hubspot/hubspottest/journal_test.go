@@ -93,7 +93,7 @@ func (r reader) download(link map[string]any) answer {
 	}
 	defer res.Body.Close()
 	out := answer{status: res.StatusCode}
-	if err := json.NewDecoder(res.Body).Decode(&out.body); err != nil && res.StatusCode == 200 {
+	if err := json.NewDecoder(res.Body).Decode(&out.body); err != nil && res.StatusCode == http.StatusOK {
 		r.t.Fatal(err)
 	}
 	return out
