@@ -17,6 +17,7 @@ const (
 	Throttled    Kind = "throttled"    // wait RetryAfter, then retry
 	Unavailable  Kind = "unavailable"  // a passing fault of the other side: retry with backoff
 	Unauthorized Kind = "unauthorized" // credentials or scopes: pause the connection, tell the operator
+	Misdirected  Kind = "misdirected"  // somebody else answers in the vendor's place, or the vendor serves the account elsewhere: stop the connection, blame no record
 	DoNotTrack   Kind = "do_not_track" // erased for good: stop
 	BadCookie    Kind = "bad_cookie"   // Advocate RS052: drop the cookie and go on once
 	BadCode      Kind = "bad_code"     // Advocate RS034: drop the referral code and report

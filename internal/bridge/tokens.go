@@ -11,6 +11,7 @@ import (
 type Tokens struct {
 	Access    string
 	Refresh   string
+	ClientID  string        // of the app that they were handed out to, which alone can refresh them; no secret
 	ExpiresIn time.Duration // of the access token, from when it was handed out
 }
 

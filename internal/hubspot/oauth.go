@@ -70,6 +70,9 @@ func NewOAuth(base *url.URL, app App, hc *http.Client) *OAuth {
 	}
 }
 
+// ClientID names the app.
+func (o *OAuth) ClientID() string { return o.config.ClientID }
+
 // ConsentURL is the page on which a HubSpot user lets the app in, with a portal
 // chosen already unless it is 0. state comes back with the answer; verifier, which
 // the caller keeps to itself, has to be shown at the exchange.
@@ -89,14 +92,14 @@ func (o *OAuth) ConsentURL(portalID int64, state, verifier string) string {
 // another verifier.
 func (o *OAuth) Exchange(ctx context.Context, code, verifier string) (bridge.Tokens, error) {
 	token, err := o.config.Exchange(o.with(ctx), code, oauth2.VerifierOption(verifier))
-	return tokens(token, opExchange, err)
+	return o.tokens(token, opExchange, err)
 }
 
 // Refresh asks for a new access token. The refresh token that comes with it may
 // be another one, and then the old one may be dead, so it has to be kept.
 func (o *OAuth) Refresh(ctx context.Context, refresh string) (bridge.Tokens, error) {
 	token, err := o.config.TokenSource(o.with(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
-	return tokens(token, opRefresh, err)
+	return o.tokens(token, opRefresh, err)
 }
 
 // Revoke ends a refresh token. Access tokens that it brought live on until they
@@ -141,7 +144,14 @@ func GrantEnded(err error) bool {
 	return ok && refused.Op == opRefresh && refused.Code == invalidGrant
 }
 
-func tokens(token *oauth2.Token, op string, err error) (bridge.Tokens, error) {
+// AppRefused tells that HubSpot does not know the app, or its secret. That says
+// nothing about the grant (RFC 6749, 5.2).
+func AppRefused(err error) bool {
+	refused, ok := errors.AsType[*bridge.Error](err)
+	return ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client")
+}
+
+func (o *OAuth) tokens(token *oauth2.Token, op string, err error) (bridge.Tokens, error) {
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		return bridge.Tokens{}, oauthRefusal(op, refused)
 	}
@@ -153,8 +163,18 @@ func tokens(token *oauth2.Token, op string, err error) (bridge.Tokens, error) {
 		return bridge.Tokens{}, &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: errors.New("answer is not the expected JSON")}
 	}
 	return bridge.Tokens{
-		Access: token.AccessToken, Refresh: token.RefreshToken, ExpiresIn: time.Duration(token.ExpiresIn) * time.Second,
+		Access: token.AccessToken, Refresh: token.RefreshToken, ClientID: o.config.ClientID,
+		ExpiresIn: life(token.ExpiresIn),
 	}, nil
+}
+
+// life is how long an access token lives, however odd the number of seconds.
+func life(seconds int64) time.Duration {
+	const unknown, most = 10 * time.Minute, 24 * time.Hour
+	if seconds <= 0 {
+		return unknown
+	}
+	return time.Duration(min(seconds, int64(most/time.Second))) * time.Second
 }
 
 // oauthRefusal translates a refusal of the token endpoint, which names its

@@ -3,11 +3,15 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -146,22 +150,36 @@ func (c *Consent) back(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Consent) finish(ctx context.Context, in store.Intent, query url.Values, verifier string) (bridge.Connection, error) {
-	if query.Get("error") != "" {
-		return bridge.Connection{}, errDeclined
+	code := query.Get("code")
+	if code == "" {
+		return bridge.Connection{}, declined(query)
 	}
-	tokens, err := c.vendor.Exchange(ctx, query.Get("code"), verifier)
+	tokens, err := c.vendor.Exchange(ctx, code, verifier)
 	if err != nil {
-		return bridge.Connection{}, err
+		return bridge.Connection{}, fmt.Errorf("HubSpot did not hand out tokens: %w", err)
 	}
 	return c.connector.FinishConsent(ctx, in, tokens)
 }
 
-var errDeclined = errors.New("HubSpot did not get the consent")
+// declined is an answer of HubSpot's page without a code. What it says comes
+// through the visitor's browser, so it may say anything.
+func declined(query url.Values) error {
+	refusal := &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.consent", Words: query.Get("error_description")}
+	if code := query.Get("error"); oauthCode.MatchString(code) {
+		refusal.Code = code
+	}
+	return fmt.Errorf("HubSpot did not get the consent: %w", refusal)
+}
+
+// oauthCode is what an error of OAuth's looks like (RFC 6749, 4.1.2.1).
+var oauthCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 // failed tells the visitor and whoever waits for the intent, which stays open.
+// The log gets the error alone, for a vendor's words may name somebody.
 func (c *Consent) failed(w http.ResponseWriter, r *http.Request, in store.Intent, cause error) {
 	c.log.WarnContext(r.Context(), "consent failed", "intent", in.ID, "err", cause)
-	if err := c.intents.FailIntent(context.WithoutCancel(r.Context()), in.ID, cause.Error()); err != nil {
+	text := explain(cause)
+	if err := c.intents.FailIntent(context.WithoutCancel(r.Context()), in.ID, text); err != nil {
 		c.log.WarnContext(r.Context(), "failure of a consent not recorded", "intent", in.ID, "err", err)
 	}
 	status := http.StatusBadRequest
@@ -169,14 +187,37 @@ func (c *Consent) failed(w http.ResponseWriter, r *http.Request, in store.Intent
 		status = http.StatusBadGateway
 	}
 	c.show(w, r, status, page{Title: "Not connected", Lines: []string{
-		sentence(cause.Error()),
+		text + ".",
 		"Put that right, then open the same link again. After " + in.ExpiresAt.UTC().Format("15:04 MST") + ` a new one is needed: "starter connect".`,
 	}})
 }
 
-// sentence makes an error a sentence.
-func sentence(text string) string {
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+// mostWords bounds how much of a vendor's message is shown.
+const mostWords = 300
+
+// explain is an error for people: with the vendor's own words, on one line, and
+// without what could steer a terminal.
+func explain(err error) string {
+	text := err.Error()
+	if refusal, ok := errors.AsType[*bridge.Error](err); ok && refusal.Words != "" {
+		words := []rune(strings.Map(printable, strings.ToValidUTF8(refusal.Words, "")))
+		if len(words) > mostWords {
+			words = append(words[:mostWords], '…')
+		}
+		text += ". HubSpot says: " + string(words)
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimRight(text[size:], ".")
+}
+
+func printable(r rune) rune {
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case !unicode.IsPrint(r):
+		return -1
+	}
+	return r
 }
 
 // refusal is why there is nothing to see.

@@ -165,6 +165,67 @@ func TestConsent_whoDeclinesMayThinkAgain(t *testing.T) {
 	wantPage(t, v.open(t, http.MethodGet, v.leave(t, link.URL), nil), http.StatusOK, "is connected")
 }
 
+// altered is HubSpot's answer with other parameters.
+func altered(t *testing.T, callback string, change func(url.Values)) string {
+	t.Helper()
+	u, err := url.Parse(callback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	change(query)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func TestConsent_showsHubSpotsWordsEscaped(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change  func(url.Values)
+		page    []string // in the page's text
+		failure string   // in what the operator reads
+	}{
+		"the user says no": {func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "access_denied")
+			q.Set("error_description", "the user denied the request")
+		}, []string{"access_denied", "the user denied the request"}, "the user denied the request"},
+		"words that are markup": {func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "invalid_scope")
+			q.Set("error_description", "<script>alert(1)</script> \x1b[31mred\nline")
+		}, []string{"&lt;script&gt;alert(1)&lt;/script&gt; [31mred line"}, "<script>alert(1)</script> [31mred line"},
+		"an error that is no code": {func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "<b>")
+		}, []string{"did not get the consent"}, "did not get the consent"},
+		"neither code nor error": {func(q url.Values) { q.Del("code") }, []string{"did not get the consent"}, "did not get the consent"},
+		"more words than anybody reads": {func(q url.Values) {
+			q.Del("code")
+			q.Set("error_description", strings.Repeat("no ", 1000))
+		}, []string{"no no no", "…"}, "…"},
+		"a code that is none": {func(q url.Values) { q.Set("code", "made-up") },
+			[]string{"did not hand out tokens", "missing or unknown auth code"}, "missing or unknown auth code"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newVisit(t)
+			link := v.link(t, wanted(0))
+			res := v.open(t, http.MethodGet, altered(t, v.leave(t, link.URL), tt.change), nil)
+			for _, says := range tt.page {
+				wantPage(t, res, http.StatusBadRequest, says)
+			}
+			if strings.Contains(res.Body.String(), "<script>") {
+				t.Errorf("markup in the page:\n%s", res.Body)
+			}
+			if state := v.state(t, link.ID); !strings.Contains(state.Failure, tt.failure) {
+				t.Errorf("the operator reads %q, want %q", state.Failure, tt.failure)
+			}
+		})
+	}
+}
+
 func TestConsent_isNoOpenDoor(t *testing.T) {
 	t.Parallel()
 	const start = wiringtest.PublicURL + oauth.StartPath

@@ -24,17 +24,20 @@ import (
 	"advocatesync/internal/store"
 )
 
+// How a token's life is used. Both are bounds: of a short life, they are a part.
 const (
 	// ahead is how long before its end an access token is refreshed, so that
 	// nobody has to wait for the next one.
 	ahead = 5 * time.Minute
-	// safe is how much of its life a token must have left to be used: a call may
-	// wait for the portal's budget before it is made.
+	// safe is how much of its life a token must have left to be used rather than
+	// replaced: a call may wait for the portal's budget before it is made.
 	safe = time.Minute
-	// brandNew is how old a token is at most for a 401 to be HubSpot's last word:
-	// another refresh would bring nothing else.
-	brandNew = time.Minute
+	// young is up to what age a rejected token is tried again rather than replaced:
+	// HubSpot's servers may not know it yet, and another one would be as new.
+	young = time.Minute
+)
 
+const (
 	// patience bounds all that one process does about one token at a time. It is
 	// shorter than the claim, so that nobody else claims while this one lives.
 	patience = 25 * time.Second
@@ -43,6 +46,11 @@ const (
 	// looks, and recheck how soon somebody who need not wait does.
 	lookAgain = 100 * time.Millisecond
 	recheck   = 5 * time.Second
+	// appPause is how long a process whose app HubSpot refuses asks for nothing.
+	appPause = time.Minute
+	// othersTurn is after what time work is worth trying again that another
+	// process can do and this one cannot.
+	othersTurn = 5 * time.Second
 )
 
 // Store is where all processes keep the tokens.
@@ -54,22 +62,32 @@ type Store interface {
 	ReleaseRefresh(ctx context.Context, connectionID string, generation int64, pause time.Duration) error
 }
 
-// refresher asks HubSpot for the next pair.
+// refresher asks HubSpot for the next pair, as one app.
 type refresher interface {
+	ClientID() string
 	Refresh(ctx context.Context, refresh string) (bridge.Tokens, error)
 }
 
 // Tokens hands out the access tokens of connections. It is safe for concurrent
 // use; one per process is enough.
+//
+// A pair can be refreshed by the app that got it alone. A process that runs as
+// another app uses an access token while it lives, and leaves its refresh to
+// others. What HubSpot says about the app is about this process, and never about
+// a connection; see Refused.
 type Tokens struct {
 	store  Store
 	vendor refresher
 	now    func() time.Time
 
 	flights singleflight.Group // one look at a connection's tokens at a time
+	refused chan struct{}      // closed once the app is refused for good
+	end     func()             // closes it, once
 
-	mu   sync.Mutex
-	held map[string]heldToken // by connection id
+	mu         sync.Mutex
+	held       map[string]heldToken // by connection id
+	refusals   int                  // of the app, one after the other
+	appRefused time.Time            // the last of them
 }
 
 // heldToken is a token that can be used without a look at the database.
@@ -80,12 +98,17 @@ type heldToken struct {
 
 // NewTokens returns the tokens kept in a store.
 func NewTokens(s Store, vendor refresher, now func() time.Time) *Tokens {
-	return &Tokens{store: s, vendor: vendor, now: now, held: map[string]heldToken{}}
+	refused := make(chan struct{})
+	return &Tokens{
+		store: s, vendor: vendor, now: now, held: map[string]heldToken{},
+		refused: refused, end: sync.OnceFunc(func() { close(refused) }),
+	}
 }
 
-// Token returns an access token that works for a minute or more. The error is
-// bridge.Unauthorized once only a new consent helps, and bridge.Throttled while
-// HubSpot wants its token endpoint to be left alone.
+// Token returns an access token that works. The error is bridge.Unauthorized once
+// only a new consent helps, bridge.Throttled while HubSpot asks us to leave its
+// token endpoint alone, and bridge.Unavailable where another process has to
+// refresh the pair.
 func (t *Tokens) Token(ctx context.Context, connectionID string) (string, error) {
 	t.mu.Lock()
 	held, ok := t.held[connectionID]
@@ -96,7 +119,8 @@ func (t *Tokens) Token(ctx context.Context, connectionID string) (string, error)
 	return t.together(ctx, connectionID, "")
 }
 
-// Renew returns another access token than one that HubSpot has rejected.
+// Renew returns another access token than one that HubSpot has rejected. While
+// that one is young there is no other: the error is errYoung.
 func (t *Tokens) Renew(ctx context.Context, connectionID, rejected string) (string, error) {
 	return t.together(ctx, connectionID, rejected)
 }
@@ -120,36 +144,35 @@ func (t *Tokens) together(ctx context.Context, connectionID, rejected string) (s
 
 // current finds a token that works, and has the pair refreshed where it is time.
 func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (string, error) {
+	var first int64 // the generation that was there at the beginning
 	for {
 		state, err := t.store.Tokens(ctx, connectionID)
 		if err != nil {
 			return "", err
 		}
-		refused := state.Access == rejected
-		usable := !refused && state.ExpiresIn > safe
+		if first == 0 {
+			first = state.Generation
+		}
+		access, fit := state.Access, fitness(state, rejected)
 		switch {
 		case state.Ended:
 			return "", errEnded()
-		case usable && state.ExpiresIn > ahead:
-			t.hold(connectionID, state.Access, state.ExpiresIn-ahead)
-			return state.Access, nil
-		case refused && state.Age < brandNew:
-			return "", &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.renew_token", Err: errors.New("HubSpot rejects a new token")}
+		case fit == good:
+			t.hold(connectionID, access, state.ExpiresIn-min(ahead, state.Life/4))
+			return access, nil
+		case access != rejected && state.Generation > first:
+			return access, nil // there is none that is newer, however short its life
+		case access == rejected && state.Age < min(young, state.Life/2):
+			return "", errYoung
 		}
-		claimed, err := t.store.ClaimRefresh(ctx, connectionID, state.Generation, claim)
+		refreshed, err := t.refreshOnce(ctx, connectionID, state)
 		switch {
-		case err != nil:
-			return "", err
-		case claimed:
-			err = t.refresh(ctx, connectionID, state)
-		case state.Pause > 0:
-			err = &bridge.Error{Kind: bridge.Throttled, Op: "hubspot.refresh_token", RetryAfter: state.Pause}
-		}
-		switch {
-		case err == nil && claimed: // look at what came of it
-		case usable: // the refresh is for later
-			t.hold(connectionID, state.Access, min(recheck, state.ExpiresIn-safe))
-			return state.Access, nil
+		case refreshed: // look at what came of it
+		case fit == aging: // the refresh is for later
+			t.hold(connectionID, access, min(recheck, state.ExpiresIn-min(safe, state.Life/10)))
+			return access, nil
+		case err != nil && fit == dying:
+			return access, nil
 		case err != nil:
 			return "", err
 		default:
@@ -160,13 +183,70 @@ func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (st
 	}
 }
 
+// The fitness of an access token falls with its age.
+const (
+	good  = iota // to be used
+	aging        // to be used, and refreshed
+	dying        // to be used only where there will be no other
+	dead         // rejected, or over
+)
+
+func fitness(state store.TokenState, rejected string) int {
+	switch left := state.ExpiresIn; {
+	case state.Access == rejected || left <= 0:
+		return dead
+	case left > min(ahead, state.Life/4):
+		return good
+	case left > min(safe, state.Life/10):
+		return aging
+	default:
+		return dying
+	}
+}
+
+// refreshOnce asks for the next pair unless somebody else is at it. It reports
+// whether there is something new to see.
+func (t *Tokens) refreshOnce(ctx context.Context, connectionID string, state store.TokenState) (bool, error) {
+	if err := t.mayRefresh(state); err != nil {
+		return false, err
+	}
+	claimed, err := t.store.ClaimRefresh(ctx, connectionID, state.Generation, claim)
+	switch {
+	case err != nil:
+		return false, err
+	case claimed:
+		err = t.refresh(ctx, connectionID, state)
+		return err == nil, err
+	case state.Pause > 0:
+		return false, &bridge.Error{Kind: bridge.Throttled, Op: "hubspot.refresh_token", RetryAfter: state.Pause}
+	default:
+		return false, nil
+	}
+}
+
+// mayRefresh tells why this process must not ask for a pair's successor.
+func (t *Tokens) mayRefresh(state store.TokenState) error {
+	if state.ClientID != "" && state.ClientID != t.vendor.ClientID() {
+		return errOtherApp()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refusals > 0 && t.now().Sub(t.appRefused) < appPause {
+		return errAppRefused()
+	}
+	return nil
+}
+
 // refresh asks for the next pair, as the only one to do so. Without an error
 // there is something new to see: the next pair, or that there will be none.
 func (t *Tokens) refresh(ctx context.Context, connectionID string, state store.TokenState) error {
 	next, err := t.vendor.Refresh(ctx, state.Refresh)
+	t.noteApp(err)
 	switch {
 	case hubspot.GrantEnded(err):
 		return t.store.EndTokens(ctx, connectionID, state.Generation)
+	case hubspot.AppRefused(err):
+		return errors.Join(errAppRefused(), t.store.ReleaseRefresh(ctx, connectionID, state.Generation, 0))
 	case err != nil:
 		var pause time.Duration
 		if refusal, ok := errors.AsType[*bridge.Error](err); ok && refusal.Kind == bridge.Throttled {
@@ -190,10 +270,60 @@ func (t *Tokens) refresh(ctx context.Context, connectionID string, state store.T
 	})
 }
 
+// noteApp counts refusals of the app. One may be a slip of HubSpot's; two, a
+// pause apart, are its word. Any answer about the grant proves the app known.
+func (t *Tokens) noteApp(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case hubspot.AppRefused(err):
+		t.refusals++
+		t.appRefused = t.now()
+		if t.refusals == 2 {
+			t.end()
+		}
+	case err == nil || hubspot.GrantEnded(err):
+		t.refusals = 0
+	}
+}
+
+// Refused is closed once HubSpot has refused this process's app twice, with a
+// pause in between. Such a process can refresh no token and should end; others,
+// which run as the app that portals consented to, go on.
+func (t *Tokens) Refused() <-chan struct{} { return t.refused }
+
+// Err is why this process, as far as it knows by now, is not the app that HubSpot
+// takes it for; nil if it is.
+func (t *Tokens) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refusals > 0 {
+		return errAppRefused()
+	}
+	return nil
+}
+
 func errEnded() error {
 	return &bridge.Error{
 		Kind: bridge.Unauthorized, Op: "hubspot.refresh_token", Code: "invalid_grant",
 		Err: errors.New("the app was uninstalled, or its consent withdrawn: connect again"),
+	}
+}
+
+// errYoung is why a rejected token is not replaced.
+var errYoung error = &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.renew_token", Err: errors.New("HubSpot rejects a new token")}
+
+func errAppRefused() error {
+	return &bridge.Error{
+		Kind: bridge.Unavailable, Op: "hubspot.refresh_token", Code: "invalid_client", RetryAfter: othersTurn,
+		Err: errors.New("HubSpot refuses the app that this process runs as: check HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, and restart it"),
+	}
+}
+
+func errOtherApp() error {
+	return &bridge.Error{
+		Kind: bridge.Unavailable, Op: "hubspot.refresh_token", Code: "other_app", RetryAfter: othersTurn,
+		Err: errors.New("the portal consented to another app than this process runs as: set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET of that app, or connect again"),
 	}
 }
 
@@ -210,7 +340,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &bridge.Error{Kind: bridge.Unavailable, Op: "hubspot.refresh_token", Err: errors.New("another worker's refresh did not end")}
+		return &bridge.Error{Kind: bridge.Unavailable, Op: "hubspot.refresh_token", Err: errors.New("another process's refresh did not end")}
 	}
 }
 
@@ -225,37 +355,74 @@ func Client(base *url.URL, t *Tokens, connectionID, static string, timeout time.
 	return hubspot.New(base, token, &http.Client{Timeout: timeout, Transport: t.Transport(connectionID, http.DefaultTransport)})
 }
 
-// Transport sends requests that carry one of the connection's access tokens, and
-// sends one again, once, with another token where HubSpot rejects the first:
-// its clock, or an administrator, may end a token before its time.
-func (t *Tokens) Transport(connectionID string, next http.RoundTripper) http.RoundTripper {
-	return transport{tokens: t, connectionID: connectionID, next: next}
+// Granted returns a client of HubSpot with an access token that HubSpot has just
+// handed out, and may not know everywhere yet.
+func Granted(base *url.URL, access string, timeout time.Duration) *hubspot.Client {
+	token := func(context.Context) (string, error) { return access, nil }
+	return hubspot.New(base, token, &http.Client{Timeout: timeout, Transport: transport{
+		renew: func(context.Context, string) (string, error) { return "", errYoung }, next: http.DefaultTransport,
+	}})
 }
+
+// Transport sends requests that carry one of the connection's access tokens, and
+// sends one again where HubSpot rejects it: a few times with the same token while
+// that is young, and once with another.
+func (t *Tokens) Transport(connectionID string, next http.RoundTripper) http.RoundTripper {
+	renew := func(ctx context.Context, rejected string) (string, error) {
+		return t.Renew(ctx, connectionID, rejected)
+	}
+	return transport{renew: renew, next: next}
+}
+
+// youngPauses are the pauses before each further try of a young token.
+var youngPauses = []time.Duration{200 * time.Millisecond, 800 * time.Millisecond, 2 * time.Second}
 
 type transport struct {
-	tokens       *Tokens
-	connectionID string
-	next         http.RoundTripper
+	renew func(ctx context.Context, rejected string) (string, error)
+	next  http.RoundTripper
 }
 
-// RoundTrip sends the request.
+// RoundTrip sends the request. HubSpot's own answer says best what is wrong, so it
+// stands wherever there is no other token to try.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := t.next.RoundTrip(req)
-	if err != nil || res.StatusCode != http.StatusUnauthorized || req.Body != nil && req.GetBody == nil {
-		return res, err
+	access := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	tries, replaced := 0, false
+	for {
+		res, err := t.next.RoundTrip(req)
+		if err != nil || res.StatusCode != http.StatusUnauthorized || req.Body != nil && req.GetBody == nil {
+			return res, err
+		}
+		renewed, err := t.renew(req.Context(), access)
+		switch {
+		case errors.Is(err, errYoung) && tries < len(youngPauses):
+			if wait(req.Context(), youngPauses[tries]) != nil {
+				return res, nil
+			}
+			tries++
+		case err != nil || replaced:
+			return res, nil //nolint:nilerr // see above
+		default:
+			access, replaced = renewed, true
+		}
+		again, err := resend(req, access)
+		if err != nil {
+			return res, nil //nolint:nilerr // see above
+		}
+		_ = res.Body.Close() // another answer takes its place
+		req = again
 	}
-	rejected := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
-	access, err := t.tokens.Renew(req.Context(), t.connectionID, rejected)
-	if err != nil {
-		return res, nil //nolint:nilerr // HubSpot's own answer says best what is wrong
-	}
+}
+
+// resend is the request with another token, or with the same once more.
+func resend(req *http.Request, access string) (*http.Request, error) {
 	again := req.Clone(req.Context())
 	if req.GetBody != nil {
-		if again.Body, err = req.GetBody(); err != nil {
-			return res, nil //nolint:nilerr // the answer stands
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
 		}
+		again.Body = body
 	}
-	_ = res.Body.Close() // another answer takes its place
 	again.Header.Set("Authorization", "Bearer "+access)
-	return t.next.RoundTrip(again)
+	return again, nil
 }

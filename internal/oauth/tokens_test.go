@@ -1,9 +1,12 @@
 package oauth_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,8 +41,8 @@ type lab struct {
 	connection bridge.Connection
 }
 
-// newLab connects a portal by consent, with an access token that the database
-// believes to live for as long as left.
+// newLab connects a portal by consent, with an access token of HubSpot's usual life
+// of which the database believes to be left what is left.
 func newLab(t *testing.T, left time.Duration) *lab {
 	t.Helper()
 	clock := &clock{}
@@ -48,13 +51,16 @@ func newLab(t *testing.T, left time.Duration) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := hubspot.NewOAuth(base, hubspot.App{
-		ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Callback: callback,
-	}, http.DefaultClient)
-	l := &lab{crm: crm, clock: clock, base: base, app: app}
+	l := &lab{crm: crm, clock: clock, base: base}
+	l.app = hubspot.NewOAuth(base, l.appData(), http.DefaultClient)
 	l.store, l.dsn = storetest.NewWithDSN(t)
 	l.consent(t, left)
 	return l
+}
+
+// appData is the app that the portal consents to.
+func (*lab) appData() hubspot.App {
+	return hubspot.App{ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Callback: callback}
 }
 
 // consent has the portal consent, for the first time or once more.
@@ -64,13 +70,13 @@ func (l *lab) consent(t *testing.T, left time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens.ExpiresIn = left
 	l.connection, err = l.store.SaveConsented(t.Context(), bridge.Connection{
 		PortalID: hubspottest.DefaultPortalID, Tenant: "tenant", Program: "1", Rules: bridge.DefaultRules,
 	}, store.Credentials{AdvocateKey: "k"}, tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.age(t, tokens.ExpiresIn-left)
 	l.crm.Host().ResetCounts()
 }
 
@@ -82,7 +88,7 @@ func (l *lab) age(t *testing.T, by time.Duration) {
 		t.Fatal(err)
 	}
 	defer db.Close(t.Context())
-	if _, err := db.Exec(t.Context(), "UPDATE hubspot_token SET issued_at = issued_at - $1::interval", by); err != nil {
+	if _, err := db.Exec(t.Context(), "UPDATE hubspot_token SET issued_at = issued_at - $1::interval, expires_at = expires_at - $1::interval", by); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -156,7 +162,7 @@ func TestToken_twentyWorkersAtOnceRefreshOnce(t *testing.T) {
 
 func TestToken_isNotAskedForBeforeItIsTime(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, 30*time.Minute)
+	l := newLab(t, 25*time.Minute)
 	w := l.worker()
 	for range 3 {
 		if _, err := w.Token(t.Context(), l.connection.ID); err != nil {
@@ -296,11 +302,10 @@ func TestSaveTokens_aLateWorkerDoesNotReplaceANewerPair(t *testing.T) {
 // token: 401 is the first we hear of it.
 func TestClient_replacesATokenThatHubSpotRejectsEarly(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, time.Hour)
+	l := newLab(t, 25*time.Minute)
 	workers := l.workers(10)
 	l.together(t, workers) // all hold the token that is about to be rejected
 	l.clock.pass(31 * time.Minute)
-	l.age(t, 31*time.Minute)
 	var all sync.WaitGroup
 	errs := make([]error, len(workers))
 	for i, w := range workers {
@@ -317,15 +322,196 @@ func TestClient_replacesATokenThatHubSpotRejectsEarly(t *testing.T) {
 	}
 }
 
-func TestClient_doesNotReplaceATokenThatIsNew(t *testing.T) {
+// HubSpot's servers do not learn of a new token all at once.
+func TestClient_triesAYoungTokenAgainBeforeItBelievesHubSpot(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, time.Hour)
+	tests := map[string]struct {
+		rejections int // -1: for ever
+		want       bridge.Kind
+		calls      int
+	}{
+		"rejected once":        {1, "", 2},
+		"rejected three times": {3, "", 4},
+		"rejected for good":    {-1, bridge.Unauthorized, 4},
+	}
+	clients := map[string]func(t *testing.T, l *lab) *hubspot.Client{
+		"of a consent that is seconds old": func(_ *testing.T, l *lab) *hubspot.Client {
+			return oauth.Client(l.base, l.worker(), l.connection.ID, "", time.Minute)
+		},
+		"of a pair that has just been refreshed": func(t *testing.T, l *lab) *hubspot.Client {
+			l.age(t, time.Hour)
+			return oauth.Client(l.base, l.worker(), l.connection.ID, "", time.Minute)
+		},
+		"that nobody keeps yet": func(t *testing.T, l *lab) *hubspot.Client {
+			state, err := l.store.Tokens(t.Context(), l.connection.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return oauth.Granted(l.base, state.Access, time.Minute)
+		},
+	}
+	for name, tt := range tests {
+		for whose, client := range clients {
+			t.Run(name+", "+whose, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t, 30*time.Minute)
+				hub := client(t, l)
+				l.crm.Host().Inject(hubspottest.Fault{Route: account, Status: http.StatusUnauthorized, Times: tt.rejections})
+				if _, err := hub.AccountDetails(t.Context()); bridge.KindOf(err) != tt.want {
+					t.Errorf("error %v, want %q", err, tt.want)
+				}
+				if n := l.crm.Host().Counts().Calls[account]; n != tt.calls {
+					t.Errorf("%d calls, want %d", n, tt.calls)
+				}
+				if n := l.refreshes(); n > 1 {
+					t.Errorf("%d calls of the token endpoint: the next token would be as new", n)
+				}
+			})
+		}
+	}
+}
+
+// A token that is not young has no excuse: it is replaced at once.
+func TestClient_aRejectedTokenIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 20*time.Minute)
 	l.crm.Host().Inject(hubspottest.Fault{Route: account, Status: http.StatusUnauthorized, Times: -1})
 	_, err := oauth.Client(l.base, l.worker(), l.connection.ID, "", time.Minute).AccountDetails(t.Context())
 	if bridge.KindOf(err) != bridge.Unauthorized {
 		t.Errorf("error %v, want unauthorized", err)
 	}
-	if n := l.refreshes(); n != 0 {
-		t.Errorf("%d calls of the token endpoint, want none: the next token would be rejected, too", n)
+	if n := l.refreshes(); n != 1 {
+		t.Errorf("%d calls of the token endpoint, want 1", n)
+	}
+}
+
+// lives answers for HubSpot's token endpoint with another life.
+type lives struct{ seconds string }
+
+func (l lives) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = bytes.Replace(body, []byte(`"expires_in":1800`), []byte(`"expires_in":`+l.seconds), 1)
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	res.Header.Del("Content-Length")
+	return res, nil
+}
+
+func TestToken_isUsedWhileItLivesHoweverShort(t *testing.T) {
+	t.Parallel()
+	for _, seconds := range []string{"20", "30", "59", "240", "299", "0", "-7", "null", "9000000000000000000"} {
+		t.Run(seconds+" seconds", func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, 0)
+			app := hubspot.NewOAuth(l.base, l.appData(), &http.Client{Transport: lives{seconds}})
+			workers := []*oauth.Tokens{oauth.NewTokens(l.store, app, time.Now), oauth.NewTokens(l.store, app, time.Now)}
+			for range 3 {
+				got, errs := l.together(t, workers)
+				if err := errors.Join(errs...); err != nil {
+					t.Fatal(err)
+				}
+				for _, access := range got {
+					l.works(t, access)
+				}
+			}
+			if n := l.refreshes(); n != 1 {
+				t.Errorf("%d calls of the token endpoint for one life, want 1", n)
+			}
+		})
+	}
+}
+
+// A process with another app's id or secret must neither use up a portal's tokens
+// nor end them.
+func TestToken_aProcessOfAnotherAppHarmsNobody(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change func(*hubspot.App)
+		calls  int // of the token endpoint, by the wrong process
+		code   string
+	}{
+		"another client id":      {func(a *hubspot.App) { a.ClientID = "another" }, 0, "other_app"},
+		"another app altogether": {func(a *hubspot.App) { a.ClientID, a.ClientSecret = "another", "its own" }, 0, "other_app"},
+		"a wrong secret":         {func(a *hubspot.App) { a.ClientSecret = "stale" }, 1, "invalid_client"},
+		"no secret":              {func(a *hubspot.App) { a.ClientSecret = "" }, 1, "invalid_client"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, 0)
+			app := l.appData()
+			tt.change(&app)
+			wrong := oauth.NewTokens(l.store, hubspot.NewOAuth(l.base, app, http.DefaultClient), time.Now)
+			for range 5 {
+				_, err := wrong.Token(t.Context(), l.connection.ID)
+				refusal, ok := errors.AsType[*bridge.Error](err)
+				if !ok || refusal.Kind != bridge.Unavailable || refusal.Code != tt.code || !strings.Contains(err.Error(), "HUBSPOT_CLIENT_ID") {
+					t.Fatalf("error %v, want one that says what to set", err)
+				}
+			}
+			if n := l.refreshes(); n != tt.calls {
+				t.Errorf("%d calls of the token endpoint, want %d", n, tt.calls)
+			}
+			access, err := l.worker().Token(t.Context(), l.connection.ID)
+			if err != nil {
+				t.Fatalf("the right process: %v", err)
+			}
+			l.works(t, access)
+			// What others have refreshed serves everybody.
+			if got, err := wrong.Token(t.Context(), l.connection.ID); err != nil || got != access {
+				t.Errorf("the wrong process afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func TestToken_aGrantIsEndedOnlyByTheAppThatGotIt(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 0)
+	l.crm.Host().RevokeTokens(hubspottest.DefaultPortalID)
+	app := l.appData()
+	app.ClientID = "another"
+	wrong := oauth.NewTokens(l.store, hubspot.NewOAuth(l.base, app, http.DefaultClient), time.Now)
+	if _, err := wrong.Token(t.Context(), l.connection.ID); bridge.KindOf(err) != bridge.Unavailable {
+		t.Errorf("error %v, want unavailable", err)
+	}
+	if state, err := l.store.Tokens(t.Context(), l.connection.ID); err != nil || state.Ended {
+		t.Fatalf("ended %t, error %v: another app knows nothing of the consent", state.Ended, err)
+	}
+	if _, err := l.worker().Token(t.Context(), l.connection.ID); bridge.KindOf(err) != bridge.Unauthorized {
+		t.Errorf("error %v, want unauthorized", err)
+	}
+}
+
+func TestToken_anAppThatIsRefusedTwiceEndsItsProcess(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 0)
+	clock, app := &clock{}, l.appData()
+	app.ClientSecret = "stale"
+	wrong := oauth.NewTokens(l.store, hubspot.NewOAuth(l.base, app, http.DefaultClient), clock.now)
+	ask := func() { _, _ = wrong.Token(t.Context(), l.connection.ID) } // the error is another test's
+	ended := func() bool {
+		select {
+		case <-wrong.Refused():
+			return true
+		default:
+			return false
+		}
+	}
+	ask()
+	if wrong.Err() == nil || ended() {
+		t.Fatalf("after one refusal: error %v, ended %t, want an error alone", wrong.Err(), ended())
+	}
+	clock.pass(2 * time.Minute)
+	ask()
+	if !ended() {
+		t.Error("goes on after two refusals, a pause apart")
 	}
 }

@@ -64,7 +64,7 @@ func (o *Operator) RequestConsentAgain(ctx context.Context, c bridge.Connection)
 // FinishConsent makes the connection that an operator wanted, once HubSpot has
 // handed out its tokens.
 func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error) {
-	hub := o.vendors.hubspot(t.Access)
+	hub := oauth.Granted(o.vendors.HubSpot, t.Access, vendorTimeout)
 	account, err := hub.AccountDetails(ctx)
 	if err != nil {
 		return bridge.Connection{}, fmt.Errorf("HubSpot could not be asked which portal consented: %w", err)

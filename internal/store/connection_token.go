@@ -14,9 +14,10 @@ import (
 
 // TokenState is a connection's tokens, and how their refresh stands.
 type TokenState struct {
-	bridge.Tokens               // ExpiresIn: from now; negative once the access token is dead
+	bridge.Tokens               // ExpiresIn: from now; negative once the access token is dead. ClientID: empty if unknown
 	Generation    int64         // grows with every new pair
 	Age           time.Duration // since the pair came
+	Life          time.Duration // of the access token, from its beginning to its end
 	Ended         bool          // the refresh token is dead: only a new consent helps
 	Refreshing    bool          // a worker is asking for the next pair
 	Pause         time.Duration // > 0: the token endpoint wants to be left alone for so long
@@ -39,7 +40,7 @@ func (s *Store) sealTokens(connectionID string, t bridge.Tokens) ([]byte, error)
 }
 
 const selectTokens = `
-SELECT t.tokens, t.generation, t.expires_at - clock_timestamp(), clock_timestamp() - t.issued_at, t.ended,
+SELECT t.tokens, t.client_id, t.generation, t.expires_at - clock_timestamp(), clock_timestamp() - t.issued_at, t.expires_at - t.issued_at, t.ended,
        t.refreshing_until > clock_timestamp(), i.token_endpoint_paused_until - clock_timestamp()
   FROM hubspot_token t CROSS JOIN installation i
  WHERE t.connection_id = $1`
@@ -52,7 +53,7 @@ func (s *Store) Tokens(ctx context.Context, connectionID string) (TokenState, er
 		sealed []byte
 	)
 	err := s.pool.QueryRow(ctx, selectTokens, connectionID).Scan(
-		&sealed, &t.Generation, &t.ExpiresIn, &t.Age, &t.Ended, &t.Refreshing, &t.Pause)
+		&sealed, &t.ClientID, &t.Generation, &t.ExpiresIn, &t.Age, &t.Life, &t.Ended, &t.Refreshing, &t.Pause)
 	if err != nil {
 		return TokenState{}, wrap(err, "tokens of %s", connectionID)
 	}
@@ -92,8 +93,8 @@ func (s *Store) SaveTokens(ctx context.Context, connectionID string, generation 
 	return s.updateOne(ctx, operation, `
 UPDATE hubspot_token
    SET tokens = $3, generation = generation + 1, issued_at = clock_timestamp(), expires_at = clock_timestamp() + $4::interval,
-       refreshing_until = 'epoch', ended = false
- WHERE connection_id = $1 AND generation = $2`, connectionID, generation, sealed, t.ExpiresIn)
+       client_id = $5, refreshing_until = 'epoch', ended = false
+ WHERE connection_id = $1 AND generation = $2`, connectionID, generation, sealed, t.ExpiresIn, t.ClientID)
 }
 
 // EndTokens notes that the refresh token of a generation is dead. If another
@@ -129,10 +130,11 @@ func (s *Store) putTokens(ctx context.Context, tx pgx.Tx, connectionID string, t
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-INSERT INTO hubspot_token (connection_id, tokens, expires_at) VALUES ($1, $2, clock_timestamp() + $3::interval)
+INSERT INTO hubspot_token (connection_id, tokens, issued_at, expires_at, client_id)
+VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3::interval, $4)
 ON CONFLICT (connection_id) DO UPDATE
-   SET tokens = excluded.tokens, generation = hubspot_token.generation + 1, issued_at = clock_timestamp(),
-       expires_at = excluded.expires_at, refreshing_until = 'epoch', ended = false`, connectionID, sealed, t.ExpiresIn)
+   SET tokens = excluded.tokens, client_id = excluded.client_id, generation = hubspot_token.generation + 1, issued_at = clock_timestamp(),
+       expires_at = excluded.expires_at, refreshing_until = 'epoch', ended = false`, connectionID, sealed, t.ExpiresIn, t.ClientID)
 	return err
 }
 

@@ -1,0 +1,258 @@
+package outbound_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
+)
+
+const html = "<!DOCTYPE html><title>Attention Required!</title>"
+
+// Nobody's answer says anything of a record or of credentials.
+func TestForeign_classifiesWhatTheVendorDidNotWrite(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status int
+		body   string
+		want   bridge.Kind
+	}{
+		"a firewall's page with 403":             {403, html, bridge.Unavailable},
+		"a firewall's line with 403":             {403, "error code: 1010", bridge.Unavailable},
+		"a firewall's JSON with 403":             {403, `{"message":"Forbidden"}`, bridge.Unavailable},
+		"a captive portal's page with 401":       {401, html, bridge.Unavailable},
+		"a proxy that wants a login of its own":  {407, html, bridge.Unavailable},
+		"a page with 404 is no deletion":         {404, html, bridge.Unavailable},
+		"404 without a word is no deletion":      {404, "", bridge.Unavailable},
+		"a gateway's bad request":                {400, html, bridge.Unavailable},
+		"a gateway that is away":                 {502, html, bridge.Unavailable},
+		"a server error without a word":          {500, "", bridge.Unavailable},
+		"a server error in JSON":                 {503, `{"fault":true}`, bridge.Unavailable},
+		"a timeout":                              {408, "", bridge.Unavailable},
+		"a limit of the gateway's":               {429, "slow down", bridge.Throttled},
+		"a body too large for the gateway":       {413, html, bridge.Invalid},
+		"an address too long for the gateway":    {414, "", bridge.Invalid},
+		"an unusual status without a word":       {488, "", bridge.Misdirected},
+		"an unusual status in words":             {470, "no such realm", bridge.Misdirected},
+		"a refusal in somebody else's JSON":      {401, `{"fault":{"faultstring":"x"}}`, bridge.Misdirected},
+		"not found in somebody else's JSON":      {404, `{"path":"/x","error":"Not Found"}`, bridge.Misdirected},
+		"a payment that is due, in words":        {402, "pay first", bridge.Misdirected},
+		"a method that is unknown here, in JSON": {405, `{"timestamp":1}`, bridge.Misdirected},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := outbound.Answer{Status: tt.status, Body: []byte(tt.body)}.Foreign("vendor.read", time.Now())
+			if got.Kind != tt.want || got.Status != tt.status || got.Words != "" {
+				t.Errorf("got %v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestForeign_namesTheHostOfARedirectAndNothingElse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ location, says string }{
+		"another host":          {"https://other.example/contacts/ann@shop.example?token=secret", "other.example"},
+		"another port":          {"https://api.example:8443/x", "api.example:8443"},
+		"a host that is none":   {"https://ann@shop.example%0a/x", "names no other host"},
+		"no host":               {"/elsewhere/ann@shop.example", "names no other host"},
+		"no address":            {"", "names no other host"},
+		"credentials in it":     {"https://ann:secret@other.example/", "other.example"},
+		"an IPv6 address":       {"http://[::1]:80/", "[::1]:80"},
+		"what is no address":    {"http://%zz", "names no other host"},
+		"a host of odd letters": {"https://<b>ann</b>/", "names no other host"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := outbound.Answer{Status: 307, Header: http.Header{"Location": {tt.location}}}.Foreign("vendor.read", time.Now())
+			if err.Kind != bridge.Misdirected || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want misdirected and %q", err, tt.says)
+			}
+			if strings.Contains(err.Error(), "ann") || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v repeats more than the host", err)
+			}
+		})
+	}
+}
+
+func TestRead_bounds(t *testing.T) {
+	t.Parallel()
+	read := func(body io.Reader) outbound.Answer {
+		return outbound.Read(&http.Response{StatusCode: 200, Body: io.NopCloser(body)}, 10)
+	}
+	if a := read(strings.NewReader("0123456789")); a.Cut != nil || len(a.Body) != 10 {
+		t.Errorf("ten bytes of ten: %d, %v", len(a.Body), a.Cut)
+	}
+	if a := read(strings.NewReader("0123456789a")); a.Cut == nil || len(a.Body) != 10 {
+		t.Errorf("eleven bytes of ten: %d, %v", len(a.Body), a.Cut)
+	}
+	if a := read(io.MultiReader(strings.NewReader("012"), broken{})); !errors.Is(a.Cut, io.ErrUnexpectedEOF) || string(a.Body) != "012" {
+		t.Errorf("a body that breaks off: %q, %v", a.Body, a.Cut)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestRetryAfter_takesEveryForm(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		header http.Header
+		want   time.Duration
+	}{
+		"seconds":                      {http.Header{"Retry-After": {"3"}}, 3 * time.Second},
+		"parts of seconds":             {http.Header{"Retry-After": {" 0.5 "}}, time.Second / 2},
+		"a date":                       {http.Header{"Retry-After": {"Sat, 28 Nov 2026 12:01:00 GMT"}}, time.Minute},
+		"a date that is past":          {http.Header{"Retry-After": {"Sat, 28 Nov 2026 11:00:00 GMT"}}, 0},
+		"below zero":                   {http.Header{"Retry-After": {"-1"}}, 0},
+		"no number":                    {http.Header{"Retry-After": {"NaN"}}, 0},
+		"for ever":                     {http.Header{"Retry-After": {"Inf"}}, 24 * time.Hour},
+		"longer than a duration":       {http.Header{"Retry-After": {"1e300"}}, 24 * time.Hour},
+		"words":                        {http.Header{"Retry-After": {"soon"}}, 0},
+		"a reset in seconds":           {http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"7"}}, 7 * time.Second},
+		"a reset as a moment":          {http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1795867205"}}, 5 * time.Second},
+		"a reset while calls are left": {http.Header{"X-Ratelimit-Remaining": {"9"}, "X-Ratelimit-Reset": {"7"}}, 0},
+		"nothing":                      {nil, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := outbound.RetryAfter(tt.header, now); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// seen is what a server saw of the last call.
+type seen struct {
+	calls                      int
+	agent, authorization, body string
+}
+
+func watched(t *testing.T, then http.HandlerFunc) (*httptest.Server, *seen) {
+	t.Helper()
+	s := &seen{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what did not arrive is not compared
+		s.calls++
+		s.agent, s.authorization, s.body = r.UserAgent(), r.Header.Get("Authorization"), string(body)
+		then(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server, s
+}
+
+func TestHTTP_redirects(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method string
+		status int
+		within bool // within the origin
+		want   int  // the status that the caller sees
+	}{
+		"another host, keeping the method": {http.MethodPost, 307, false, 307},
+		"another host for good":            {http.MethodPost, 308, false, 308},
+		"another host, for a read":         {http.MethodGet, 302, false, 302},
+		"within the host":                  {http.MethodPost, 307, true, 200},
+		"within the host, for a read":      {http.MethodGet, 301, true, 200},
+		"within the host, losing the body": {http.MethodPost, 303, true, 303},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other, otherSaw := watched(t, func(http.ResponseWriter, *http.Request) {})
+			asked, askedSaw := watched(t, func(w http.ResponseWriter, r *http.Request) {
+				to := other.URL
+				if tt.within {
+					to = "/moved"
+				}
+				if r.URL.Path != "/moved" {
+					http.Redirect(w, r, to, tt.status)
+				}
+			})
+			req, err := http.NewRequestWithContext(t.Context(), tt.method, asked.URL+"/x", strings.NewReader("secret"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer secret")
+			res, err := outbound.HTTP(&http.Client{}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != tt.want {
+				t.Errorf("status %d, want %d", res.StatusCode, tt.want)
+			}
+			if otherSaw.calls != 0 {
+				t.Errorf("the other host got %+v", *otherSaw)
+			}
+			if tt.want == http.StatusOK && (tt.method == http.MethodPost && askedSaw.body != "secret" || askedSaw.authorization != "Bearer secret" || askedSaw.calls != 2) {
+				t.Errorf("the host itself got %+v", *askedSaw)
+			}
+			if !strings.HasPrefix(askedSaw.agent, "advocatesync/") {
+				t.Errorf("User-Agent %q", askedSaw.agent)
+			}
+		})
+	}
+}
+
+func TestHTTP_aRedirectInCirclesEnds(t *testing.T) {
+	t.Parallel()
+	server, saw := watched(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/again", http.StatusTemporaryRedirect)
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := outbound.HTTP(&http.Client{}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusTemporaryRedirect || saw.calls > 5 {
+		t.Errorf("status %d after %d calls", res.StatusCode, saw.calls)
+	}
+}
+
+func TestSegment_refusesWhatAProxyCouldTurnIntoAnotherAddress(t *testing.T) {
+	t.Parallel()
+	refused := map[string]string{
+		"this directory": ".", "the one above": "..", "nothing": "", "above, encoded": "%2e%2e", "above, in capitals": "%2E%2E",
+		"above, encoded twice": "%252e%252e", "above, half encoded": ".%2e", "above within": "a/../b", "this within": "a/./b",
+		"above at the end": "a/..", "above, by backslash": `..\b`, "above behind an encoded slash": "a%2f..%2fb",
+		"an empty part": "a//b", "a slash in front": "/a", "a slash at the end": "a/", "a NUL": "a\x00b", "a line break": "a\nb",
+		"an encoded NUL": "a%00", "no text": "a\xffb",
+	}
+	for name, id := range refused {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := outbound.Segment("vendor.delete", id)
+			if bridge.KindOf(err) != bridge.Invalid {
+				t.Errorf("error %v, want invalid", err)
+			}
+			if err != nil && id != "" && id != "." && id != "/" && strings.Contains(err.Error(), id) {
+				t.Errorf("%v repeats the id", err)
+			}
+		})
+	}
+	for id, want := range map[string]string{
+		"ann@shop.example": "ann@shop.example", "a/b": "a%2Fb", "...": "...", ".a": ".a", "50%": "50%25", "a?b#c": "a%3Fb%23c", "Zoë": "Zo%C3%AB",
+		"ann+tag@shop.example": "ann+tag@shop.example", "a b": "a%20b",
+	} {
+		if got, err := outbound.Segment("vendor.read", id); err != nil || got != want {
+			t.Errorf("Segment(%q) = %q, %v, want %q", id, got, err, want)
+		}
+	}
+}
