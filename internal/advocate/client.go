@@ -48,21 +48,23 @@ type Client struct {
 	user, key string
 	field     string
 	now       func() time.Time
-	api       *http.Client // never follows redirects: they would carry our key along
-	files     *http.Client // without the overall timeout, which long downloads outlast
+	api       *http.Client
+	files     *http.Client // for downloads, without the overall timeout, which long ones outlast
+	storage   *http.Client // for what a signed link leads to
 }
 
 // New builds a client over h, whose timeout covers each call but not the
 // download of export files; those end with their context.
 func New(cfg Config, h *http.Client) *Client {
-	api, files := *h, *h
-	api.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	files.CheckRedirect = api.CheckRedirect
-	files.Timeout = 0
+	lasting := *h
+	lasting.Timeout = 0
+	lasting.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	files := outbound.HTTP(&lasting)
+	files.CheckRedirect = lasting.CheckRedirect // its target is fetched without our key
 	c := &Client{
 		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + "/api/v1/" + url.PathEscape(cfg.Tenant),
 		secure: cfg.BaseURL.Scheme == "https",
-		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: &api, files: &files,
+		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: outbound.HTTP(h), files: files, storage: &lasting,
 	}
 	if c.field == "" {
 		c.field = DefaultContactIDField
@@ -84,18 +86,17 @@ func (c *Client) do(ctx context.Context, op, method, path string, in, out any) e
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return outbound.Unreachable(op, err)
-	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return c.refused(op, resp, body)
-	}
-	if out == nil {
+	answer := outbound.Read(resp, maxAnswer)
+	switch {
+	case !answer.OK():
+		return c.refused(op, answer)
+	case answer.Cut != nil:
+		return outbound.Unreachable(op, answer.Cut)
+	case out == nil:
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return outbound.Unreadable(op, resp.StatusCode)
+	if json.Unmarshal(answer.Body, out) != nil {
+		return outbound.Unreadable(op, answer.Status)
 	}
 	return nil
 }
@@ -116,7 +117,6 @@ func (c *Client) send(ctx context.Context, client *http.Client, op, method, path
 	}
 	req.SetBasicAuth(c.user, c.key)
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "advocatesync")
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -65,11 +65,7 @@ func (c *Client) openExport(ctx context.Context, id string) (io.ReadCloser, erro
 		return c.openStorage(ctx, resp)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, outbound.Unreachable(downloadOp, err)
-	}
-	return nil, c.refused(downloadOp, resp, body)
+	return nil, c.refused(downloadOp, outbound.Read(resp, maxAnswer))
 }
 
 // openStorage follows the signed link. Our credentials stay behind: storage
@@ -84,7 +80,7 @@ func (c *Client) openStorage(ctx context.Context, redirect *http.Response) (io.R
 	if err != nil {
 		return nil, &bridge.Error{Kind: bridge.Unavailable, Op: downloadOp, Err: errors.New("the download link cannot be used")}
 	}
-	resp, err := c.files.Do(req)
+	resp, err := c.storage.Do(req)
 	if err != nil {
 		return nil, outbound.Unreachable(downloadOp, err)
 	}

@@ -52,7 +52,9 @@ var rsKinds = map[string]bridge.Kind{
 	"RS032": bridge.Unauthorized,
 }
 
-// kindOf classifies by the vendor's code first, then by status.
+// kindOf classifies what the vendor wrote, by its code first, then by status. A
+// status that is not known to be about a record is about the tenant: no record
+// takes the blame.
 func kindOf(status int, e apiError) bridge.Kind {
 	if kind, known := rsKinds[e.RSCode]; known {
 		return kind
@@ -68,23 +70,43 @@ func kindOf(status int, e apiError) bridge.Kind {
 		return bridge.Throttled
 	case status == http.StatusRequestTimeout, status >= 500:
 		return bridge.Unavailable
-	case status >= 400:
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong,
+		status == http.StatusUnsupportedMediaType, status == http.StatusUnprocessableEntity:
 		return bridge.Invalid
+	default:
+		return bridge.Misdirected
 	}
-	return bridge.Unavailable // a redirect or the like, from something in between
 }
 
 // refused turns an answer that is no success into an error.
-func (c *Client) refused(op string, resp *http.Response, body []byte) error {
-	var e apiError
-	if json.Unmarshal(body, &e) != nil || e.Message == "" || e.StatusCode == 0 {
-		e = apiError{} // not the vendor's words: a proxy's page, or nothing
+func (c *Client) refused(op string, a outbound.Answer) *bridge.Error {
+	e, own := own(a.Body)
+	if !own || a.Redirect() {
+		return a.Foreign(op, c.now())
 	}
-	err := vendorError(op, resp.StatusCode, e)
+	err := vendorError(op, a.Status, e)
 	if err.Kind == bridge.Throttled || err.Kind == bridge.Unavailable {
-		err.RetryAfter = outbound.RetryAfter(resp.Header, c.now())
+		err.RetryAfter = outbound.RetryAfter(a.Header, c.now())
 	}
 	return err
+}
+
+// own reads an error that Advocate wrote: the vendor's SDK takes for one what has
+// both a message and a status code. GraphQL refuses a request as a whole in the
+// words of its own specification.
+func own(body []byte) (e apiError, own bool) {
+	if json.Unmarshal(body, &e) == nil && e.Message != "" && e.StatusCode != 0 {
+		return e, true
+	}
+	var refused struct {
+		Errors []struct {
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &refused) == nil && len(refused.Errors) > 0 && refused.Errors[0].Message != "" {
+		return apiError{Message: refused.Errors[0].Message, APIErrorCode: "GRAPHQL"}, true
+	}
+	return apiError{}, false
 }
 
 func vendorError(op string, status int, e apiError) *bridge.Error {

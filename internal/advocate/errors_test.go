@@ -43,8 +43,8 @@ func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
 		"bad gateway":                       {advocatetest.Fault{Status: 502}, bridge.Unavailable},
 		"unauthorized":                      {advocatetest.Fault{Status: 401}, bridge.Unauthorized},
 		"forbidden":                         {advocatetest.Fault{Status: 403}, bridge.Unauthorized},
-		"payment required":                  {advocatetest.Fault{Status: 402}, bridge.Invalid},
-		"a redirect out of nowhere":         {advocatetest.Fault{Status: 302}, bridge.Unavailable},
+		"payment required":                  {advocatetest.Fault{Status: 402}, bridge.Misdirected},
+		"a redirect out of nowhere":         {advocatetest.Fault{Status: 302}, bridge.Misdirected},
 		"a connection closed before":        {advocatetest.Fault{DropBefore: true}, bridge.Unavailable},
 		"a connection closed after":         {advocatetest.Fault{DropAfter: true}, bridge.Unavailable},
 		"an answer that breaks off":         {advocatetest.Fault{Answer: fault.Answer{CutAfter: 20}}, bridge.Unavailable},
@@ -66,6 +66,71 @@ func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
 				t.Errorf("%d attempts for one call", n)
 			}
 		})
+	}
+}
+
+// canned answers every call alike.
+func canned(t *testing.T, status int, body string) *advocate.Client {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(srv.Close)
+	base, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return advocate.New(advocate.Config{BaseURL: base, Tenant: "t"}, srv.Client())
+}
+
+// What something in between says of a participant is not believed: not_found would
+// count as deleted.
+func TestDelete_believesAdvocateAlone(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status int
+		body   string
+		want   bridge.Kind
+	}{
+		"Advocate's own 404":       {404, `{"message":"User not found","statusCode":404,"apiErrorCode":"NOT_FOUND","rsCode":null}`, bridge.NotFound},
+		"a page with 404":          {404, "<html>nginx</html>", bridge.Unavailable},
+		"404 without a word":       {404, "", bridge.Unavailable},
+		"404 in somebody's JSON":   {404, `{"error":"Not Found","path":"/api"}`, bridge.Misdirected},
+		"a firewall's page":        {403, "<html>blocked</html>", bridge.Unavailable},
+		"a proxy's login":          {401, "<html>login</html>", bridge.Unavailable},
+		"gone, in words":           {410, "gone", bridge.Misdirected},
+		"a redirect":               {301, "", bridge.Misdirected},
+		"Advocate's own 403":       {403, `{"message":"no","statusCode":403}`, bridge.Unauthorized},
+		"Advocate's own 402":       {402, `{"message":"no","statusCode":402}`, bridge.Misdirected},
+		"a server error of nobody": {500, "", bridge.Unavailable},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := canned(t, tt.status, tt.body).Delete(t.Context(), "a", "u", true); bridge.KindOf(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDelete_refusesIDsThatLeadToSomebodyElse(t *testing.T) {
+	t.Parallel()
+	s := advocatetest.New(t)
+	c := client(t, s)
+	for _, id := range []string{"", ".", "..", "a/..", "a/../b", "./a", "a/", "/a", "%2e%2e", "..%2f", "a\x00", "a\xff"} {
+		for what, remove := range map[string]func() error{
+			"account": func() error { return c.Delete(t.Context(), id, "u", true) },
+			"user":    func() error { return c.Delete(t.Context(), "a", id, true) },
+		} {
+			if err := remove(); bridge.KindOf(err) != bridge.Invalid {
+				t.Errorf("%s id %q: %v, want invalid", what, id, err)
+			}
+		}
+	}
+	if n := s.Calls(advocatetest.RouteDelete); n != 0 {
+		t.Errorf("%d calls were made", n)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 // ContactInput is one contact to create or to update.
@@ -42,13 +44,13 @@ type inputJSON struct {
 // batchJSON is the answer to any batch. HubSpot says 200, 201 and 207 in turns;
 // only the errors tell whether all went well.
 type batchJSON struct {
-	Results []contactJSON `json:"results"`
-	Errors  []vendorError `json:"errors"`
+	Results lenient.List[contactJSON] `json:"results"`
+	Errors  lenient.List[vendorError] `json:"errors"`
 }
 
 // BatchReadContacts reads up to MaxBatch live contacts by id, in any order.
-// Found is keyed by id. Missing ids are archived, gone, merged away (batch
-// reads do not follow merges) or too new to be visible.
+// Found is keyed by id, and may hold contacts with an Err. Missing ids are archived,
+// gone, merged away (batch reads do not follow merges) or too new to be visible.
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]Contact, missing []string, err error) {
 	const op = "hubspot.batch_read_contacts"
@@ -61,10 +63,12 @@ func (c *Client) readByID(ctx context.Context, op string, t bridge.ObjectType, i
 		return nil, nil, err
 	}
 	byID := make(map[string]Contact, len(records))
+	nameless := false
 	for _, one := range records {
+		nameless = nameless || one.ID == ""
 		byID[one.ID] = one
 	}
-	found, missing = pick(ids, byID)
+	found, missing = pick(op, ids, byID, nameless)
 	return found, missing, nil
 }
 
@@ -84,7 +88,9 @@ func (c *Client) BatchReadContactsByEmail(ctx context.Context, emails, props []s
 		return nil, nil, err
 	}
 	byEmail := make(map[string]Contact, len(contacts))
+	nameless := false
 	for _, one := range contacts {
+		nameless = nameless || one.Err != nil && one.Properties["email"] == ""
 		byEmail[strings.ToLower(one.Properties["email"])] = one
 		for also := range strings.SplitSeq(one.Properties["hs_additional_emails"], ";") {
 			if also != "" {
@@ -92,17 +98,22 @@ func (c *Client) BatchReadContactsByEmail(ctx context.Context, emails, props []s
 			}
 		}
 	}
-	found, missing = pick(keys, byEmail)
+	found, missing = pick(op, keys, byEmail, nameless)
 	return found, missing, nil
 }
 
-// pick sorts the wanted keys into found and missing.
-func pick(wanted []string, have map[string]Contact) (found map[string]Contact, missing []string) {
+// pick sorts the wanted keys into found and missing. While the answer holds a
+// record that cannot be told from others, nobody knows who is missing: it may be
+// that one.
+func pick(op string, wanted []string, have map[string]Contact, nameless bool) (found map[string]Contact, missing []string) {
 	found = make(map[string]Contact, len(wanted))
 	for _, key := range wanted {
-		if one, ok := have[key]; ok {
+		switch one, ok := have[key]; {
+		case ok:
 			found[key] = one
-		} else if !slices.Contains(missing, key) {
+		case nameless:
+			found[key] = Contact{Err: unreadable(op, "its id")}
+		case !slices.Contains(missing, key):
 			missing = append(missing, key)
 		}
 	}
@@ -137,6 +148,9 @@ func (c *Client) batchReadFrom(ctx context.Context, op, path string, query url.V
 	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, query: query, in: in}, &out); err != nil {
 		return nil, err
 	}
+	if out.Results == nil { // not an empty list: nobody is missing
+		return nil, outbound.Unreadable(op, http.StatusOK)
+	}
 	for _, v := range out.Errors {
 		// Anything but "not found" leaves it open whether the contact exists.
 		if e := v.item(op); e.Kind != bridge.NotFound {
@@ -145,7 +159,7 @@ func (c *Client) batchReadFrom(ctx context.Context, op, path string, query url.V
 	}
 	contacts := make([]Contact, len(out.Results))
 	for i, one := range out.Results {
-		contacts[i] = one.contact()
+		contacts[i] = one.contact(op)
 	}
 	return contacts, nil
 }
@@ -211,9 +225,13 @@ func (c *Client) batchWrite(ctx context.Context, op, path string, in []ContactIn
 func join(op string, in []ContactInput, out batchJSON) []ContactResult {
 	by := make(map[string]ContactResult, len(in))
 	for _, one := range out.Results {
-		contact := one.contact()
+		contact := one.contact(op)
+		if contact.ID == "" {
+			continue // nobody knows whose result it is
+		}
+		contact.Err = nil // it has been written, however it is shown
 		result := ContactResult{Contact: &contact}
-		for _, key := range []string{"trace:" + one.TraceID, "id:" + one.ID, "email:" + strings.ToLower(contact.Properties["email"])} {
+		for _, key := range []string{"trace:" + one.TraceID.String(), "id:" + contact.ID, "email:" + strings.ToLower(contact.Properties["email"])} {
 			by[key] = result
 		}
 	}

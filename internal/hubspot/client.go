@@ -12,8 +12,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // Version is the dated API version from which every path is built. HubSpot
@@ -39,7 +41,7 @@ type Client struct {
 // production. token is asked before every call for the access token. The HTTP
 // client brings the timeout; HubSpot itself gives up after 100 s.
 func New(base *url.URL, token func(context.Context) (string, error), hc *http.Client) *Client {
-	return &Client{base: base, token: token, http: hc}
+	return &Client{base: base, token: token, http: outbound.HTTP(hc)}
 }
 
 // request is one call: its name in errors, and what goes over the wire.
@@ -60,22 +62,20 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return unreachable(r.op, err)
+		return outbound.Unreachable(r.op, err)
 	}
 	defer func() { _ = res.Body.Close() }() // what was read stands, whatever closing says
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if res.StatusCode/100 != 2 {
-		return refusal(r.op, res.StatusCode, res.Header, body)
-	}
-	if err != nil {
-		return unreachable(r.op, err)
-	}
-	if out == nil {
+	answer := outbound.Read(res, maxAnswer)
+	switch {
+	case !answer.OK():
+		return refusal(r.op, answer)
+	case answer.Cut != nil:
+		return outbound.Unreachable(r.op, answer.Cut)
+	case out == nil:
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
-		// The decoder's own words may quote the answer.
-		return &bridge.Error{Kind: bridge.Unavailable, Op: r.op, Status: res.StatusCode, Err: errors.New("answer is not the expected JSON")}
+	if json.Unmarshal(answer.Body, out) != nil { // the decoder's own words may quote the answer
+		return outbound.Unreadable(r.op, answer.Status)
 	}
 	return nil
 }
@@ -93,9 +93,12 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 		}
 		body = bytes.NewReader(encoded)
 	}
-	u := c.base.JoinPath(r.path)
-	u.RawQuery = r.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
+	// Joining paths would clean them, and make the address of one record another's.
+	address := strings.TrimSuffix(c.base.String(), "/") + r.path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
 	if err != nil {
 		return nil, &bridge.Error{Kind: bridge.Invalid, Op: r.op, Err: errors.New("request cannot be built")}
 	}

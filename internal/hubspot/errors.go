@@ -1,16 +1,17 @@
 package hubspot
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 // How long to wait where HubSpot names no time (HubSpot docs: usage guidelines;
@@ -23,39 +24,51 @@ const (
 	waitDaily     = time.Hour
 	waitLocked    = 2 * time.Second // HubSpot docs: 423, wait at least 2 s
 	waitMigration = time.Minute     // 477 normally names its own time
-	// maxWait caps what HubSpot may ask for: a 477 can last a day.
-	maxWait = 24 * time.Hour
 )
 
-const statusMigration = 477 // the account is moving between data centers
+const (
+	statusMigration = 477 // the account is moving between data centers
+	statusElsewhere = 488 // the portal lives in another region than the one asked (observed; not documented)
+)
 
 // vendorError is HubSpot's error body, alone or as an item of a 207. Every
 // field may be missing, and subCategory is now a string, now an object, so only
 // what is used is read (HubSpot docs: error handling).
 type vendorError struct {
-	Message       string       `json:"message"`
-	Category      string       `json:"category"`
-	CorrelationID string       `json:"correlationId"`
-	PolicyName    string       `json:"policyName"`
-	Errors        []vendorCode `json:"errors"`
-	Context       errorContext `json:"context"`
+	Status        lenient.Text             `json:"status"` // "error"
+	Message       lenient.Text             `json:"message"`
+	Category      lenient.Text             `json:"category"`
+	CorrelationID lenient.Text             `json:"correlationId"`
+	PolicyName    lenient.Text             `json:"policyName"`
+	Errors        lenient.List[vendorCode] `json:"errors"`
+	Context       errorContext             `json:"context"`
 }
 
 type vendorCode struct {
-	Message string       `json:"message"`
-	Code    string       `json:"code"`
+	Message lenient.Text `json:"message"`
+	Code    lenient.Text `json:"code"`
 	Context errorContext `json:"context"`
 }
 
-// errorContext maps "objectWriteTraceId", "ids" and the like to values. A context of
-// any other shape is read as empty rather than spoiling the whole answer.
+// errorContext maps "objectWriteTraceId", "ids" and the like to values. What has
+// another shape is left out rather than spoiling the whole answer.
 type errorContext map[string][]string
 
-// UnmarshalJSON never fails.
-func (c *errorContext) UnmarshalJSON(b []byte) error {
-	var values map[string][]string
-	if json.Unmarshal(b, &values) == nil {
-		*c = values
+// UnmarshalJSON never fails. A single value counts as a list of one.
+func (c *errorContext) UnmarshalJSON(raw []byte) error {
+	*c = errorContext{}
+	var values lenient.Map[json.RawMessage]
+	_ = json.Unmarshal(raw, &values) // never fails
+	for name, value := range values.Values {
+		var list lenient.List[lenient.Text]
+		var one lenient.Text
+		_, _ = json.Unmarshal(value, &list), json.Unmarshal(value, &one) // nor do these
+		if list == nil && !one.Odd() {
+			list = append(list, one)
+		}
+		for _, text := range list {
+			(*c)[name] = append((*c)[name], text.String())
+		}
 	}
 	return nil
 }
@@ -81,23 +94,44 @@ func ExistingID(err error) (string, bool) {
 	return m[1], true
 }
 
-// refusal translates an answer that is no success. A body that is not HubSpot's
-// JSON (a gateway's HTML) tells nothing and is dropped.
-func refusal(op string, status int, header http.Header, body []byte) *bridge.Error {
-	var v vendorError
-	if json.Unmarshal(body, &v) != nil {
-		v = vendorError{}
+// refusal translates an answer that is no success.
+func refusal(op string, a outbound.Answer) *bridge.Error {
+	v, own := own(a.Body)
+	switch a.Status {
+	case http.StatusLocked, statusMigration, statusElsewhere: // nobody else has these, with whatever body
+	default:
+		if !own || a.Redirect() {
+			return a.Foreign(op, time.Now())
+		}
 	}
-	e := v.as(op, kindOfStatus(status))
-	e.Status = status
-	if e.Kind == bridge.Throttled {
-		e.RetryAfter = wait(status, header, v.PolicyName)
+	e := v.as(op, kindOfStatus(a.Status))
+	e.Status = a.Status
+	switch {
+	case e.Kind == bridge.Throttled:
+		e.RetryAfter = wait(a, v.PolicyName.String())
+	case a.Status == statusElsewhere:
+		e.Err = errors.New("HubSpot serves this portal from another region")
 	}
 	return e
 }
 
+// own reads an error that HubSpot wrote. Every field may be missing, but an answer
+// without any that is HubSpot's alone comes from something in between: gateways,
+// too, speak of a "message".
+func own(body []byte) (v vendorError, own bool) {
+	if json.Unmarshal(body, &v) != nil {
+		return vendorError{}, false
+	}
+	given := func(t lenient.Text) bool { return t.String() != "" }
+	return v, given(v.Category) || given(v.CorrelationID) || given(v.PolicyName) || given(v.Status) && given(v.Message)
+}
+
+// kindOfStatus reads the status of an error that HubSpot wrote. One that is not
+// known to be about a record is about the account: no record takes the blame.
 func kindOfStatus(status int) bridge.Kind {
 	switch status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnprocessableEntity:
+		return bridge.Invalid
 	case http.StatusNotFound:
 		return bridge.NotFound
 	case http.StatusConflict:
@@ -106,12 +140,12 @@ func kindOfStatus(status int) bridge.Kind {
 		return bridge.Unauthorized
 	case http.StatusTooManyRequests, http.StatusLocked, statusMigration:
 		return bridge.Throttled
-	case http.StatusRequestTimeout:
+	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return bridge.Unavailable
 	}
 	switch status / 100 {
 	case 4:
-		return bridge.Invalid
+		return bridge.Misdirected
 	case 5:
 		return bridge.Unavailable
 	default:
@@ -121,10 +155,10 @@ func kindOfStatus(status int) bridge.Kind {
 
 // item translates one error of a 207, which has a category but no status.
 func (v vendorError) item(op string) *bridge.Error {
-	e := v.as(op, kindOfCategory(v.Category))
+	e := v.as(op, kindOfCategory(v.Category.String()))
 	e.Status = http.StatusMultiStatus
 	if e.Kind == bridge.Throttled {
-		e.RetryAfter = wait(http.StatusTooManyRequests, nil, v.PolicyName)
+		e.RetryAfter = wait(outbound.Answer{Status: http.StatusTooManyRequests}, v.PolicyName.String())
 	}
 	return e
 }
@@ -149,12 +183,12 @@ func kindOfCategory(category string) bridge.Kind {
 func (v vendorError) as(op string, kind bridge.Kind) *bridge.Error {
 	// Which of 400 and 409 an email conflict on an update answers is not
 	// documented: the words decide.
-	if kind == bridge.Invalid && existingID.MatchString(v.Message) {
+	if kind == bridge.Invalid && existingID.MatchString(v.Message.String()) {
 		kind = bridge.Conflict
 	}
 	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), VendorMessage: v.words()}
-	if harmlessID.MatchString(v.CorrelationID) {
-		e.Err = errors.New("correlation " + v.CorrelationID)
+	if id := v.CorrelationID.String(); harmlessID.MatchString(id) {
+		e.Err = errors.New("correlation " + id)
 	}
 	return e
 }
@@ -162,10 +196,10 @@ func (v vendorError) as(op string, kind bridge.Kind) *bridge.Error {
 // words is the message, and what the details add to it: which property is
 // missing, for one, is said there alone.
 func (v vendorError) words() string {
-	words := v.Message
+	words := v.Message.String()
 	for _, detail := range v.Errors {
-		if detail.Message != "" && !strings.Contains(words, detail.Message) {
-			words = strings.TrimSpace(words + " " + detail.Message)
+		if more := detail.Message.String(); more != "" && !strings.Contains(words, more) {
+			words = strings.TrimSpace(words + " " + more)
 		}
 	}
 	return words
@@ -174,16 +208,14 @@ func (v vendorError) words() string {
 // code is the most telling code of the error. Whatever does not look like a
 // code is dropped: codes end up in logs.
 func (v vendorError) code() string {
-	code := v.Category
-	if m := embeddedCode.FindStringSubmatch(v.Message); m != nil {
+	code := v.Category.String()
+	if m := embeddedCode.FindStringSubmatch(v.Message.String()); m != nil {
 		code = m[1]
 	}
-	if len(v.Errors) > 0 && v.Errors[0].Code != "" {
-		code = v.Errors[0].Code
+	if len(v.Errors) > 0 {
+		code = cmp.Or(v.Errors[0].Code.String(), code)
 	}
-	if code == "" {
-		code = v.PolicyName
-	}
+	code = cmp.Or(code, v.PolicyName.String())
 	if !harmlessCode.MatchString(code) {
 		return ""
 	}
@@ -192,14 +224,14 @@ func (v vendorError) code() string {
 
 // wait is how long the portal should rest: HubSpot's own word where it gives
 // one, else the rule for the limit that was hit.
-func wait(status int, header http.Header, policy string) time.Duration {
-	if s, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After"))); err == nil && s > 0 {
-		return min(time.Duration(min(s, int(maxWait/time.Second)))*time.Second, maxWait)
+func wait(a outbound.Answer, policy string) time.Duration {
+	if asked := outbound.RetryAfter(a.Header, time.Now()); asked > 0 {
+		return asked
 	}
 	switch {
-	case status == http.StatusLocked:
+	case a.Status == http.StatusLocked:
 		return waitLocked
-	case status == statusMigration:
+	case a.Status == statusMigration:
 		return waitMigration
 	case strings.HasPrefix(policy, "DAILY"):
 		return waitDaily
@@ -208,14 +240,4 @@ func wait(status int, header http.Header, policy string) time.Duration {
 	default:
 		return waitTenSecondly
 	}
-}
-
-// unreachable translates a failure without an answer. The cause is kept, but
-// without the URL, which may hold an email.
-func unreachable(op string, err error) *bridge.Error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: err}
 }

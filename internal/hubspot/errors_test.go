@@ -137,6 +137,63 @@ func TestErrors_ofTheTokenSourceKeepTheirKind(t *testing.T) {
 	}
 }
 
+// Answers that are not about a record. None of them blames one, and a page with 404
+// makes no contact look deleted.
+func TestErrors_ofTheWayToHubSpot(t *testing.T) {
+	t.Parallel()
+	const page, theirs = "<html>Access denied</html>", `{"status":"error","message":"no","correlationId":"1234abcd-1234"}`
+	tests := map[string]struct {
+		status int
+		body   string
+		want   bridge.Kind
+	}{
+		"another region, in HubSpot's words":    {488, theirs, bridge.Misdirected},
+		"another region, without a word":        {488, "", bridge.Misdirected},
+		"another region, as a page":             {488, page, bridge.Misdirected},
+		"a version that is gone":                {410, theirs, bridge.Misdirected},
+		"unavailable for legal reasons":         {451, theirs, bridge.Misdirected},
+		"an unknown refusal":                    {470, theirs, bridge.Misdirected},
+		"an unknown refusal of somebody else":   {418, "I'm a teapot", bridge.Misdirected},
+		"a validation error of somebody else":   {400, `{"message":"bad"}`, bridge.Misdirected},
+		"a conflict of somebody else":           {409, `{"message":"bad"}`, bridge.Misdirected},
+		"a redirect":                            {302, "", bridge.Misdirected},
+		"a firewall's page":                     {403, page, bridge.Unavailable},
+		"a firewall's JSON":                     {403, `{"message":"Forbidden"}`, bridge.Unavailable},
+		"a login page":                          {401, page, bridge.Unavailable},
+		"a page instead of a contact":           {404, page, bridge.Unavailable},
+		"nothing instead of a contact":          {404, "", bridge.Unavailable},
+		"a missing scope":                       {403, `{"status":"error","category":"MISSING_SCOPES"}`, bridge.Unauthorized},
+		"an account that moves, without a word": {477, "", bridge.Throttled},
+		"a batch that the gateway takes not":    {413, page, bridge.Invalid},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := canned(t, tt.status, tt.body).Contact(t.Context(), "1", nil)
+			if failure, ok := errors.AsType[*bridge.Error](err); !ok || failure.Kind != tt.want || failure.Status != tt.status {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestContact_refusesWhatIsNoID(t *testing.T) {
+	t.Parallel()
+	crm := hubspottest.New(t)
+	crm.Host().ResetCounts()
+	for _, id := range []string{"", ".", "..", "../deals/1", "%2e%2e", "1/", "1\x00"} {
+		if _, err := crm.Client().Contact(t.Context(), id, nil); bridge.KindOf(err) != bridge.Invalid {
+			t.Errorf("%q: %v, want invalid", id, err)
+		}
+		if err := crm.Client().ArchiveProperty(t.Context(), id); bridge.KindOf(err) != bridge.Invalid {
+			t.Errorf("property %q: %v, want invalid", id, err)
+		}
+	}
+	if n := crm.Host().Counts().Total; n != 0 {
+		t.Errorf("%d calls were made", n)
+	}
+}
+
 // Bodies that HubSpot is known to send, or that its documentation allows.
 func TestErrors_toleratesOddBodies(t *testing.T) {
 	t.Parallel()
@@ -148,13 +205,13 @@ func TestErrors_toleratesOddBodies(t *testing.T) {
 	}{
 		"subCategory as an object":  {400, `{"category":"VALIDATION_ERROR","subCategory":{"a":1}}`, bridge.Invalid, "VALIDATION_ERROR"},
 		"context of an odd shape":   {400, `{"category":"VALIDATION_ERROR","context":{"a":"b"}}`, bridge.Invalid, "VALIDATION_ERROR"},
-		"code only in the message":  {400, `{"message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\"}]"}`, bridge.Invalid, "INVALID_EMAIL"},
+		"code only in the message":  {400, `{"status":"error","message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\"}]"}`, bridge.Invalid, "INVALID_EMAIL"},
 		"a code that is no code":    {400, `{"category":"ada@example.test"}`, bridge.Invalid, ""},
-		"empty body":                {404, ``, bridge.NotFound, ""},
+		"empty lists":               {400, `{"category":"VALIDATION_ERROR","errors":null,"context":[]}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"no category":               {404, `{"status":"error","message":"resource not found"}`, bridge.NotFound, ""},
 		"email conflict as 400":     {400, `{"message":"Contact already exists. Existing ID: 12","category":"VALIDATION_ERROR"}`, bridge.Conflict, "VALIDATION_ERROR"},
 		"conflict that names no id": {409, `{"message":"conflict","category":"CONFLICT"}`, bridge.Conflict, "CONFLICT"},
 		"success that is not JSON":  {200, `<html>`, bridge.Unavailable, ""},
-		"redirect":                  {304, ``, bridge.Unknown, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

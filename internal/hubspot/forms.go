@@ -24,7 +24,7 @@ func (c *Client) Forms(ctx context.Context, after string) (forms []Form, next st
 	}
 	err = c.do(ctx, request{op: "hubspot.forms", method: http.MethodGet, path: "/marketing/v3/forms",
 		query: page(MaxBatch, after)}, &out)
-	return out.Results, string(out.Paging.Next.After), err
+	return out.Results, out.Paging.after(), err
 }
 
 // maxSubmissions is the most submissions a page can have (HubSpot docs: forms).
@@ -65,7 +65,7 @@ func (c *Client) Submissions(ctx context.Context, formID, after string) (submiss
 		}
 		submissions = append(submissions, submission)
 	}
-	return submissions, string(out.Paging.Next.After), err
+	return submissions, out.Paging.after(), err
 }
 
 func page(limit int, after string) url.Values {

@@ -2,8 +2,8 @@ package hubspot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 // App is the HubSpot app that portals install.
@@ -66,7 +67,7 @@ func NewOAuth(base *url.URL, app App, hc *http.Client) *OAuth {
 			RedirectURL: app.Callback, Scopes: Scopes,
 		},
 		revoke: base.JoinPath("/oauth/" + Version + "/token/revoke").String(),
-		http:   hc,
+		http:   outbound.HTTP(hc),
 	}
 }
 
@@ -116,15 +117,11 @@ func (o *OAuth) Revoke(ctx context.Context, refresh string) error {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := o.http.Do(req)
 	if err != nil {
-		return unreachable(opRevoke, err)
+		return outbound.Unreachable(opRevoke, err)
 	}
 	defer func() { _ = res.Body.Close() }() // what was read stands, whatever closing says
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	switch {
-	case err != nil:
-		return unreachable(opRevoke, err)
-	case res.StatusCode/100 != 2:
-		return refusal(opRevoke, res.StatusCode, res.Header, body)
+	if answer := outbound.Read(res, maxAnswer); !answer.OK() {
+		return oauthRefusal(opRevoke, answer)
 	}
 	return nil
 }
@@ -133,9 +130,12 @@ func (o *OAuth) with(ctx context.Context) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, o.http)
 }
 
-// invalidGrant is OAuth's word for a code or a refresh token that is used up,
-// expired or withdrawn (RFC 6749, 5.2).
-const invalidGrant = "invalid_grant"
+// OAuth's words (RFC 6749, 5.2).
+const (
+	invalidGrant       = "invalid_grant"       // a code or a refresh token is used up, expired or withdrawn
+	invalidClient      = "invalid_client"      // the app or its secret is unknown
+	unauthorizedClient = "unauthorized_client" // the app may not ask for this
+)
 
 // GrantEnded tells that a refresh token works no more: the app was uninstalled,
 // or its consent was withdrawn. Only a new consent helps.
@@ -148,19 +148,21 @@ func GrantEnded(err error) bool {
 // nothing about the grant (RFC 6749, 5.2).
 func AppRefused(err error) bool {
 	refused, ok := errors.AsType[*bridge.Error](err)
-	return ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client")
+	return ok && (refused.Code == invalidClient || refused.Code == unauthorizedClient)
 }
 
 func (o *OAuth) tokens(token *oauth2.Token, op string, err error) (bridge.Tokens, error) {
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return bridge.Tokens{}, oauthRefusal(op, refused)
+		return bridge.Tokens{}, oauthRefusal(op, outbound.Answer{
+			Status: refused.Response.StatusCode, Header: refused.Response.Header, Body: refused.Body,
+		})
 	}
 	if err != nil {
 		if _, network := errors.AsType[*url.Error](err); network {
-			return bridge.Tokens{}, unreachable(op, err)
+			return bridge.Tokens{}, outbound.Unreachable(op, err)
 		}
 		// Whatever else the library says may quote the answer.
-		return bridge.Tokens{}, &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: errors.New("answer is not the expected JSON")}
+		return bridge.Tokens{}, outbound.Unreadable(op, http.StatusOK)
 	}
 	return bridge.Tokens{
 		Access: token.AccessToken, Refresh: token.RefreshToken, ClientID: o.config.ClientID,
@@ -177,16 +179,25 @@ func life(seconds int64) time.Duration {
 	return time.Duration(min(seconds, int64(most/time.Second))) * time.Second
 }
 
-// oauthRefusal translates a refusal of the token endpoint, which names its
-// reason in OAuth's words.
-func oauthRefusal(op string, refused *oauth2.RetrieveError) *bridge.Error {
-	e := refusal(op, refused.Response.StatusCode, refused.Response.Header, refused.Body)
-	switch refused.ErrorCode {
-	case invalidGrant, "invalid_client", "access_denied", "unauthorized_client":
-		e.Kind = bridge.Unauthorized
+// oauthRefusal translates a refusal of the OAuth endpoints, which name their
+// reason in OAuth's words (RFC 6749, 5.2).
+func oauthRefusal(op string, a outbound.Answer) *bridge.Error {
+	var said struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
 	}
-	if harmlessCode.MatchString(refused.ErrorCode) {
-		e.Code = refused.ErrorCode
+	if json.Unmarshal(a.Body, &said) != nil || !harmlessCode.MatchString(said.Error) {
+		return refusal(op, a)
+	}
+	e := &bridge.Error{Kind: kindOfStatus(a.Status), Op: op, Status: a.Status, Code: said.Error, VendorMessage: said.Description}
+	switch said.Error {
+	case invalidGrant, "access_denied":
+		e.Kind = bridge.Unauthorized
+	case invalidClient, unauthorizedClient:
+		e.Kind = bridge.Unavailable // about this process, which another may stand in for
+	}
+	if e.Kind == bridge.Throttled {
+		e.RetryAfter = wait(a, "")
 	}
 	return e
 }

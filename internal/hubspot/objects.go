@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 // Object is a record of any type: all have the shape of a contact.
@@ -42,6 +44,7 @@ type AssociationInput struct {
 type Associations struct {
 	IDs   []string
 	After string // asks for the next page; empty on the last
+	Err   error  // as for a Contact
 }
 
 type associationInputJSON struct {
@@ -51,36 +54,30 @@ type associationInputJSON struct {
 
 type associationsJSON struct {
 	From struct {
-		ID textID `json:"id"`
+		ID lenient.Text `json:"id"`
 	} `json:"from"`
-	To []struct {
-		ID textID `json:"toObjectId"`
-	} `json:"to"`
+	To lenient.List[struct {
+		ID lenient.Text `json:"toObjectId"`
+	}] `json:"to"`
 	Paging paging `json:"paging"`
-}
-
-// textID is a record id, which HubSpot sends as a string or as a number,
-// depending on the version of the API.
-type textID string
-
-// UnmarshalJSON takes both.
-func (t *textID) UnmarshalJSON(raw []byte) error {
-	if len(raw) == 0 || raw[0] != '"' {
-		*t = textID(raw)
-		return nil
-	}
-	var text string
-	err := json.Unmarshal(raw, &text)
-	*t = textID(text)
-	return err
 }
 
 // paging is how lists say that there is more.
 type paging struct {
 	Next struct {
-		After textID `json:"after"`
+		After lenient.Text `json:"after"`
 	} `json:"next"`
 }
+
+// UnmarshalJSON never fails: a list that does not say so has no more.
+func (p *paging) UnmarshalJSON(raw []byte) error {
+	type plain paging
+	*p = paging{}
+	_ = json.Unmarshal(raw, (*plain)(p)) // see above
+	return nil
+}
+
+func (p paging) after() string { return p.Next.After.String() }
 
 // BatchReadAssociations reads which records of type to up to MaxBatch records of type
 // from are associated with, by the latter's id. A record without any, also
@@ -101,12 +98,15 @@ func (c *Client) BatchReadAssociations(ctx context.Context, from, to bridge.Obje
 		body.Inputs[i] = associationInputJSON(one)
 	}
 	var out struct {
-		Results []associationsJSON `json:"results"`
-		Errors  []vendorError      `json:"errors"`
+		Results lenient.List[associationsJSON] `json:"results"`
+		Errors  lenient.List[vendorError]      `json:"errors"`
 	}
 	path := strings.Join([]string{"/crm/associations", Version, plural(from), plural(to), "batch/read"}, "/")
 	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, in: body}, &out); err != nil {
 		return nil, err
+	}
+	if out.Results == nil {
+		return nil, outbound.Unreadable(op, http.StatusOK)
 	}
 	for _, v := range out.Errors {
 		if e := v.item(op); e.Kind != bridge.NotFound {
@@ -115,20 +115,32 @@ func (c *Client) BatchReadAssociations(ctx context.Context, from, to bridge.Obje
 	}
 	associations := make(map[string]Associations, len(out.Results))
 	for _, one := range out.Results {
-		associations[string(one.From.ID)] = one.associations()
+		id, _ := one.From.ID.ID() // one that is none has no asker
+		associations[id] = one.associations(op)
+	}
+	if _, nameless := associations[""]; nameless {
+		for _, one := range in {
+			if _, known := associations[one.ID]; !known {
+				associations[one.ID] = Associations{Err: unreadable(op, "its id")}
+			}
+		}
 	}
 	return associations, nil
 }
 
 // associations leaves out the repetitions of a record that is associated under several
 // labels.
-func (j associationsJSON) associations() Associations {
-	out := Associations{After: string(j.Paging.Next.After)}
-	seen := make(map[textID]bool, len(j.To))
+func (j associationsJSON) associations(op string) Associations {
+	out := Associations{After: j.Paging.after()}
+	seen := make(map[string]bool, len(j.To))
 	for _, one := range j.To {
-		if !seen[one.ID] {
-			seen[one.ID] = true
-			out.IDs = append(out.IDs, string(one.ID))
+		id, ok := one.ID.ID()
+		switch {
+		case !ok || id == "":
+			out.Err = unreadable(op, "the id of a record that it is associated with")
+		case !seen[id]:
+			seen[id] = true
+			out.IDs = append(out.IDs, id)
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 )
 
 const propertiesPath = "/crm/properties/" + Version + "/contacts"
@@ -29,6 +30,46 @@ type Property struct {
 
 	// Modification says what may be done with it. HubSpot's answers only.
 	Modification *PropertyModification `json:"modificationMetadata,omitempty"`
+}
+
+// propertyJSON is a definition in an answer of HubSpot's.
+type propertyJSON struct {
+	Name        lenient.Text `json:"name"`
+	Label       lenient.Text `json:"label"`
+	GroupName   lenient.Text `json:"groupName"`
+	Type        lenient.Text `json:"type"`
+	FieldType   lenient.Text `json:"fieldType"`
+	Description lenient.Text `json:"description"`
+	FormField   lenient.Flag `json:"formField"`
+	Unique      lenient.Flag `json:"hasUniqueValue"`
+	Options     lenient.List[struct {
+		Value lenient.Text `json:"value"`
+	}] `json:"options"`
+	Modification *struct {
+		Archivable lenient.Flag `json:"archivable"`
+	} `json:"modificationMetadata"`
+}
+
+// definitions leaves out those without a name that can be read.
+func definitions(all []propertyJSON) []Property {
+	var out []Property
+	for _, one := range all {
+		p := Property{
+			Name: one.Name.String(), Label: one.Label.String(), GroupName: one.GroupName.String(), Type: one.Type.String(),
+			FieldType: one.FieldType.String(), Description: one.Description.String(),
+			FormField: bool(one.FormField), HasUniqueValue: bool(one.Unique),
+		}
+		for _, option := range one.Options {
+			p.Options = append(p.Options, PropertyOption{Value: option.Value.String()})
+		}
+		if one.Modification != nil {
+			p.Modification = &PropertyModification{Archivable: bool(one.Modification.Archivable)}
+		}
+		if p.Name != "" {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // PropertyOption is one value that an enumeration takes.
@@ -84,8 +125,8 @@ func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property
 		Sensitivity string     `json:"dataSensitivity"`
 	}{namesJSON(names), false, "non_sensitive"}
 	var out struct {
-		Results []Property    `json:"results"`
-		Errors  []vendorError `json:"errors"`
+		Results lenient.List[propertyJSON] `json:"results"`
+		Errors  lenient.List[vendorError]  `json:"errors"`
 	}
 	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/read", in: in}, &out); err != nil {
 		return nil, err
@@ -95,7 +136,7 @@ func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property
 			return nil, e
 		}
 	}
-	return out.Results, nil
+	return definitions(out.Results), nil
 }
 
 // CreateProperties creates up to MaxBatch contact properties. A name that was
@@ -116,8 +157,8 @@ func (c *Client) CreateProperties(ctx context.Context, in []Property) ([]Propert
 		Inputs []Property `json:"inputs"`
 	}{in}
 	var out struct {
-		Results []nameJSON    `json:"results"`
-		Errors  []vendorError `json:"errors"`
+		Results lenient.List[propertyJSON] `json:"results"`
+		Errors  lenient.List[vendorError]  `json:"errors"`
 	}
 	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/create", in: body}, &out); err != nil {
 		return nil, err
@@ -125,7 +166,7 @@ func (c *Client) CreateProperties(ctx context.Context, in []Property) ([]Propert
 	results := make([]PropertyResult, len(in))
 	for i, p := range in {
 		results[i].Name = p.Name
-		if !slices.Contains(out.Results, nameJSON{p.Name}) {
+		if !slices.ContainsFunc(out.Results, func(made propertyJSON) bool { return made.Name.String() == p.Name }) {
 			results[i].Err = propertyError(op, p.Name, out.Errors)
 		}
 	}
@@ -159,11 +200,11 @@ func propertyError(op, name string, all []vendorError) error {
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
 func (c *Client) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]Property, error) {
 	var out struct {
-		Results []Property `json:"results"`
+		Results lenient.List[propertyJSON] `json:"results"`
 	}
 	err := c.do(ctx, request{op: "hubspot.object_properties", method: http.MethodGet,
 		path: "/crm/properties/" + Version + "/" + plural(t)}, &out)
-	return out.Results, err
+	return definitions(out.Results), err
 }
 
 // ArchiveProperties archives up to MaxBatch contact properties; names that are

@@ -42,12 +42,10 @@ type Client struct {
 // New builds a client over h, which brings the timeout and bounds how many
 // calls are under way at once.
 func New(cfg Config, h *http.Client) *Client {
-	own := *h
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // it would carry our token along
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Client{cfg: cfg, http: &own}
+	return &Client{cfg: cfg, http: outbound.HTTP(h)}
 }
 
 // Submit hands in a conversion, by its form fields, and returns the id under
@@ -115,7 +113,7 @@ func (c *Client) Submission(ctx context.Context, id string) (Submission, error) 
 }
 
 // submissionID is what may be put into an address of ours.
-var submissionID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+var submissionID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 
 // queue hands something in.
 func (c *Client) queue(ctx context.Context, op, method, resource string, fields map[string]string) (string, error) {
@@ -153,15 +151,15 @@ func (c *Client) do(ctx context.Context, op, method, resource string, form url.V
 		return outbound.Unreachable(op, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode/100 != 2 {
-		return c.refused(op, resp, body)
+	answer := outbound.Read(resp, maxAnswer)
+	switch {
+	case !answer.OK():
+		return c.refused(op, method, answer)
+	case answer.Cut != nil:
+		return outbound.Unreachable(op, answer.Cut)
 	}
-	if err != nil {
-		return outbound.Unreachable(op, err)
-	}
-	if json.Unmarshal(body, out) != nil {
-		return outbound.Unreadable(op, resp.StatusCode)
+	if json.Unmarshal(answer.Body, out) != nil {
+		return outbound.Unreadable(op, answer.Status)
 	}
 	return nil
 }
@@ -183,7 +181,6 @@ func (c *Client) request(ctx context.Context, method, resource string, form url.
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("IR-Version", Version)
-	req.Header.Set("User-Agent", "advocatesync")
 	req.SetBasicAuth(c.cfg.AccountSID, c.cfg.AuthToken)
 	return req, nil
 }

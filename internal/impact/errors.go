@@ -53,16 +53,14 @@ func (c complaint) code() string {
 }
 
 // refused turns an answer that is no success into an error.
-func (c *Client) refused(op string, resp *http.Response, body []byte) error {
+func (c *Client) refused(op, method string, a outbound.Answer) *bridge.Error {
 	var said complaint
-	if json.Unmarshal(body, &said) != nil {
-		said = complaint{} // not the vendor's words: a gateway's page, or nothing
+	if json.Unmarshal(a.Body, &said) != nil || said.words() == "" && said.Status == "" || a.Redirect() {
+		return a.Foreign(op, c.cfg.Now())
 	}
-	e := &bridge.Error{
-		Kind: kindOf(resp.StatusCode, resp.Request.Method), Op: op, Status: resp.StatusCode, Code: said.code(), VendorMessage: said.words(),
-	}
+	e := &bridge.Error{Kind: kindOf(a.Status, method), Op: op, Status: a.Status, Code: said.code(), VendorMessage: said.words()}
 	if e.Kind == bridge.Throttled || e.Kind == bridge.Unavailable {
-		e.RetryAfter = outbound.RetryAfter(resp.Header, c.cfg.Now())
+		e.RetryAfter = outbound.RetryAfter(a.Header, c.cfg.Now())
 	}
 	return e
 }

@@ -164,7 +164,7 @@ func (c *Consent) finish(ctx context.Context, in store.Intent, query url.Values,
 // declined is an answer of HubSpot's page without a code. What it says comes
 // through the visitor's browser, so it may say anything.
 func declined(query url.Values) error {
-	refusal := &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.consent", Words: query.Get("error_description")}
+	refusal := &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.consent", VendorMessage: query.Get("error_description")}
 	if code := query.Get("error"); oauthCode.MatchString(code) {
 		refusal.Code = code
 	}
@@ -199,8 +199,8 @@ const mostWords = 300
 // without what could steer a terminal.
 func explain(err error) string {
 	text := err.Error()
-	if refusal, ok := errors.AsType[*bridge.Error](err); ok && refusal.Words != "" {
-		words := []rune(strings.Map(printable, strings.ToValidUTF8(refusal.Words, "")))
+	if refusal, ok := errors.AsType[*bridge.Error](err); ok && refusal.VendorMessage != "" {
+		words := []rune(strings.Map(printable, strings.ToValidUTF8(refusal.VendorMessage, "")))
 		if len(words) > mostWords {
 			words = append(words[:mostWords], '…')
 		}

@@ -39,6 +39,10 @@ func Read(res *http.Response, most int64) Answer {
 // OK tells whether the vendor did what it was asked to.
 func (a Answer) OK() bool { return a.Status/100 == 2 }
 
+// Redirect tells an answer that sends us elsewhere: the client has followed what it
+// may, and nothing but Foreign has a meaning for the rest.
+func (a Answer) Redirect() bool { return a.Status/100 == 3 }
+
 // CodeGateway marks an answer of something between us and the vendor.
 const CodeGateway = "GATEWAY"
 
@@ -58,7 +62,7 @@ func (a Answer) Foreign(op string, now time.Time) *bridge.Error {
 		e.Kind = bridge.Throttled
 	case a.Status >= 500, a.Status == http.StatusRequestTimeout, a.Status == http.StatusTooEarly:
 		e.Kind = bridge.Unavailable
-	case a.Status/100 == 3:
+	case a.Redirect():
 		e.Kind, e.Err = bridge.Misdirected, redirected(a.Header)
 	case a.Status == http.StatusRequestEntityTooLarge, a.Status == http.StatusRequestURITooLong,
 		a.Status == http.StatusRequestHeaderFieldsTooLarge:

@@ -28,25 +28,31 @@ func version() string {
 	return "devel"
 }
 
-// HTTP returns a client of a vendor over h: every call carries our User-Agent,
-// and no redirect takes a call, its credentials or its body to another origin.
-// h itself stays as it is.
+// HTTP returns a client of a vendor's API over h. Every call carries our
+// User-Agent, none is made to an ambiguous address (see CodeUnsafeID), and no
+// redirect takes a call, its credentials or its body to another origin. h itself
+// stays as it is.
 func HTTP(h *http.Client) *http.Client {
 	own := *h
 	next := h.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	own.Transport = identified{next}
-	own.CheckRedirect = SameOrigin
+	own.Transport = transport{next}
+	own.CheckRedirect = sameOrigin
 	return &own
 }
 
-// identified is a transport that says who calls.
-type identified struct{ next http.RoundTripper }
+type transport struct{ next http.RoundTripper }
 
 // RoundTrip sends a copy of the request: a transport may not change its own.
-func (t identified) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := checkPath(req.URL); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // a transport closes the body whatever happens
+		}
+		return nil, err
+	}
 	named := req.Clone(req.Context())
 	named.Header.Set("User-Agent", userAgent)
 	return t.next.RoundTrip(named)
@@ -55,10 +61,10 @@ func (t identified) RoundTrip(req *http.Request) (*http.Response, error) {
 // mostRedirects bounds a chain of them.
 const mostRedirects = 3
 
-// SameOrigin is a redirect policy for http.Client: a redirect within the origin
-// that keeps the method is followed; any other is returned as the answer. One that
-// turns a POST into a GET, as 301 to 303 do, would make a lost write look done.
-func SameOrigin(req *http.Request, via []*http.Request) error {
+// sameOrigin follows a redirect within the origin that keeps the method; any other
+// is returned as the answer. One that turns a POST into a GET, as 301 to 303 do,
+// would make a lost write look done.
+func sameOrigin(req *http.Request, via []*http.Request) error {
 	first := via[0]
 	if len(via) > mostRedirects || req.Method != first.Method || origin(req.URL) != origin(first.URL) {
 		return http.ErrUseLastResponse

@@ -13,13 +13,19 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Unreachable is a call without an answer, or without a whole one.
-func Unreachable(op string, err error) error {
+// Unreachable is a call without an answer, or without a whole one. A call that was
+// refused on this side keeps its kind.
+func Unreachable(op string, err error) *bridge.Error {
+	if own, ok := errors.AsType[*bridge.Error](err); ok {
+		refused := *own
+		refused.Op = op
+		return &refused
+	}
 	return &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: cause(err)}
 }
 
 // Unreadable is a success whose body is not what the vendor documents.
-func Unreadable(op string, status int) error {
+func Unreadable(op string, status int) *bridge.Error {
 	return &bridge.Error{Kind: bridge.Unavailable, Op: op, Status: status, Err: errors.New("the answer is not the expected JSON")}
 }
 
@@ -37,6 +43,8 @@ func cause(err error) error {
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return context.DeadlineExceeded
+	case errors.Is(err, errTooLong):
+		return errTooLong
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	case errors.Is(err, io.EOF):
