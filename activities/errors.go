@@ -9,7 +9,8 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// refusedPause is how long work waits after a vendor refused our credentials:
+// refusedPause is how long work waits after a vendor refused our credentials, or
+// somebody else answered in its place:
 // long enough not to hammer a door that a person must open, short enough that
 // work resumes soon after they did.
 const refusedPause = time.Minute
@@ -31,7 +32,7 @@ func retryable(err error) error {
 	case bridge.Unknown, bridge.Unavailable:
 	case bridge.Throttled, bridge.Pending:
 		options.Category = temporal.ApplicationErrorCategoryBenign // expected: no alarm in metrics and logs
-	case bridge.Unauthorized:
+	case bridge.Unauthorized, bridge.Misdirected:
 		options.NextRetryDelay = refusedPause
 	default:
 		options.NonRetryable = true

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -33,57 +32,16 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
 }
 
-// redacted takes the place of personal data in a vendor's words.
-const redacted = "[redacted]"
-
-// shortest is the length from which a value is worth redacting; shorter ones
-// would blank out ordinary words.
-const shortest = 2
-
 // parkedItem describes work that needs a person. Vendors quote the values they
 // refuse, so every personal value known here is taken out of their words.
 func parkedItem(cause bridge.Cause, refusal error, personal ...string) *bridge.ParkedItem {
 	item := &bridge.ParkedItem{Cause: cause, Advice: advice[cause]}
 	var e *bridge.Error
 	if errors.As(refusal, &e) {
-		item.VendorMessage = redact(e.VendorMessage, personal)
+		item.VendorMessage = bridge.Redact(e.VendorMessage, personal...)
 		if e.Code != "" {
 			item.VendorMessage = strings.TrimSpace(e.Code + " " + item.VendorMessage)
 		}
 	}
 	return item
-}
-
-// redact replaces every personal value in words, longest first so that a name
-// inside an email does not leave the rest of it behind.
-func redact(words string, personal []string) string {
-	personal = slices.Clone(personal)
-	slices.SortFunc(personal, func(a, b string) int { return len(b) - len(a) })
-	for _, value := range personal {
-		value = strings.TrimSpace(value)
-		if len(value) < shortest {
-			continue
-		}
-		words = replaceFold(words, value)
-	}
-	return words
-}
-
-// replaceFold replaces value in words whatever its letter case, for vendors
-// fold the case of what they quote.
-func replaceFold(words, value string) string {
-	var out strings.Builder
-	lower, needle := strings.ToLower(words), strings.ToLower(value)
-	if len(lower) != len(words) { // folding changed the length: positions no longer agree
-		lower = words
-	}
-	for {
-		at := strings.Index(lower, needle)
-		if at < 0 {
-			out.WriteString(words)
-			return out.String()
-		}
-		out.WriteString(words[:at] + redacted)
-		words, lower = words[at+len(needle):], lower[at+len(needle):]
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/impact"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -117,7 +118,7 @@ func (a *Tracking) askVerdict(ctx context.Context, conn ConnectionClients, e sto
 	case err != nil:
 		return false, err
 	case got.Stage == impact.Complete && got.ErrorType != "" && !knownOrder.MatchString(got.ErrorReason):
-		return true, a.refusedLater(ctx, e, got.ErrorType, scrub(got.ErrorReason))
+		return true, a.refusedLater(ctx, e, got.ErrorType, bridge.Redact(got.ErrorReason))
 	case got.Stage == impact.Complete:
 		end := store.TrackedEnd{State: store.TrackedComplete, Recheck: reversible}
 		if e.Reversal {
@@ -236,8 +237,8 @@ func (a *Tracking) pollForm(ctx context.Context, conn ConnectionClients, form st
 // newSubmissions reads a form, the newest first, as far back as it was read.
 func newSubmissions(ctx context.Context, from records, form string, readTo time.Time) ([]hubspot.Submission, error) {
 	var all []hubspot.Submission
-	for after := ""; ; {
-		page, err := from.Submissions(ctx, form, after)
+	for pages, more := (portal.Cursor{}), true; more; {
+		page, err := from.Submissions(ctx, form, pages.After)
 		if err != nil {
 			return nil, err
 		}
@@ -247,11 +248,11 @@ func newSubmissions(ctx context.Context, from records, form string, readTo time.
 			}
 			all = append(all, s)
 		}
-		if page.Next == "" {
-			return all, nil
+		if more, err = pages.Next("hubspot.submissions", page.Next); err != nil {
+			return nil, err
 		}
-		after = page.Next
 	}
+	return all, nil
 }
 
 func (a *Tracking) submissionKey(form string, s hubspot.Submission) string {

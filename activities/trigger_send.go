@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -117,7 +116,6 @@ func (a *Tracking) refused(ctx context.Context, e store.TrackedEvent, r request,
 		return err
 	}
 	item := parkedItem(bridge.CauseEventRefused, err, r.personal()...)
-	item.VendorMessage = scrub(item.VendorMessage)
 	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
 		State: store.TrackedError, Reason: "refused", VendorMessage: item.VendorMessage, Parked: item,
 	})
@@ -159,13 +157,6 @@ func texts(v any) []string {
 	}
 	return all
 }
-
-// lookalikes are emails and hashes of them.
-var lookalikes = regexp.MustCompile(`[^\s@"'<>]+@[^\s@"'<>]+|\b[0-9A-Fa-f]{32,}\b`)
-
-// scrub blanks what looks like a person's email, or like a hash of it, where
-// nobody knows any more what was sent.
-func scrub(words string) string { return lookalikes.ReplaceAllString(words, redacted) }
 
 // AbandonEvent records that sending an event was given up. What came of it is
 // not known; sending it again sends it under the same order id.

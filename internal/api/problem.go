@@ -99,7 +99,7 @@ func classify(err error) (status int, code string) {
 		return http.StatusServiceUnavailable, codeUnavailable
 	case bridge.Unauthorized:
 		return http.StatusBadGateway, codeCredentialRefused
-	case bridge.Invalid, bridge.DoNotTrack, bridge.BadCode, bridge.BadCookie:
+	case bridge.Invalid, bridge.Misdirected, bridge.DoNotTrack, bridge.BadCode, bridge.BadCookie:
 		return http.StatusBadGateway, codeVendorRefuses
 	default:
 		return http.StatusInternalServerError, codeInternal

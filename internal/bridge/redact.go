@@ -12,8 +12,8 @@ import (
 // Redacted takes the place of personal data in a vendor's message.
 const Redacted = "[redacted]"
 
-// Redact takes personal values, and whatever looks like an email, out of text that
-// a vendor wrote. Vendors quote what they refuse, and escape it on the way: a value
+// Redact takes personal values, and whatever looks like an email or a hash, out of
+// text that a vendor wrote. Vendors quote what they refuse, and escape it on the way: a value
 // is found in any letter case, as it is, and escaped for JSON, for an address or for
 // HTML, also several times over. Text that is not UTF-8 comes back valid.
 //
@@ -40,7 +40,7 @@ func Redact(text string, personal ...string) string {
 				hide(layer.places[at], layer.places[at+len(value)-1])
 			}
 		}
-		for _, found := range addresses(folded) {
+		for _, found := range append(addresses(folded), hashes(folded)...) {
 			hide(layer.places[found[0]], layer.places[found[1]-1])
 		}
 	}
@@ -131,6 +131,23 @@ func addresses(text []rune) [][2]int {
 		if from < at && to > at+1 {
 			found = append(found, [2]int{from, to})
 		}
+	}
+	return found
+}
+
+// hashes finds runs of as many hexadecimal digits as the hash of an email has.
+func hashes(text []rune) [][2]int {
+	const shortest = 32 // MD5
+	var found [][2]int
+	from := 0
+	for at := range len(text) + 1 {
+		if at < len(text) && unicode.Is(unicode.ASCII_Hex_Digit, text[at]) {
+			continue
+		}
+		if at-from >= shortest {
+			found = append(found, [2]int{from, at})
+		}
+		from = at + 1
 	}
 	return found
 }

@@ -85,6 +85,8 @@ func TestRedact_takesOutEmailsThatNobodyNamed(t *testing.T) {
 		"mailto:bob%40shop.example?x":                                "mailto:[redacted]?x",
 		"bob&#64;shop.example, ann@x":                                "[redacted], [redacted]",
 		"<bob@localhost>":                                            "<[redacted]>",
+		"hash 0cc175b9c0f1b6a831c399e269772661 is unknown":           "hash [redacted] is unknown",
+		"correlation 0f8fad5b-d9cb-469f-a165-70867728950e":           "correlation 0f8fad5b-d9cb-469f-a165-70867728950e",
 		"an @ alone, a@ b, @c":                                       "an @ alone, a@ b, @c",
 	}
 	for text, want := range tests {
@@ -123,11 +125,8 @@ func FuzzRedact(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Errorf("%q is not UTF-8", got)
 		}
-		if utf8.RuneCountInString(value) > 3 && !strings.Contains(bridge.Redacted, value) && strings.Contains(strings.ReplaceAll(got, bridge.Redacted, "\x00"), value) {
+		if utf8.RuneCountInString(value) > 3 && strings.Contains(strings.ReplaceAll(got, bridge.Redacted, "\x00"), value) {
 			t.Errorf("Redact(%q, %q) = %q", text, value, got)
-		}
-		if again := bridge.Redact(got, value); strings.Contains(again, value) && utf8.RuneCountInString(value) > 3 && !strings.Contains(bridge.Redacted, value) {
-			t.Errorf("twice: %q", again)
 		}
 	})
 }

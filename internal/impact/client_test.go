@@ -178,7 +178,7 @@ func TestErrors_sayWhatToDo(t *testing.T) {
 		"too many calls":                {fault: advocatetest.Fault{Status: 429, RetryAfter: "7"}, want: bridge.Throttled, wait: 7 * time.Second},
 		"a passing fault":               {fault: advocatetest.Fault{Status: 503, RetryAfter: "3"}, want: bridge.Unavailable, wait: 3 * time.Second},
 		"a time-out":                    {fault: advocatetest.Fault{Status: 408}, want: bridge.Unavailable},
-		"a redirect":                    {fault: advocatetest.Fault{Status: 302}, want: bridge.Unavailable},
+		"a redirect":                    {fault: advocatetest.Fault{Status: 302}, want: bridge.Misdirected},
 		"nothing came of it":            {fault: advocatetest.Fault{DropBefore: true}, want: bridge.Unavailable},
 		"the answer was lost":           {fault: advocatetest.Fault{DropAfter: true}, want: bridge.Unavailable},
 		"half of an answer":             {fault: advocatetest.Fault{Answer: fault.Answer{CutAfter: 20}}, want: bridge.Unavailable},

@@ -94,7 +94,7 @@ type List[T any] []T
 func (l *List[T]) UnmarshalJSON(raw []byte) error {
 	*l = nil
 	var elements []json.RawMessage
-	if json.Unmarshal(raw, &elements) != nil || elements == nil {
+	if _ = json.Unmarshal(raw, &elements); elements == nil {
 		return nil
 	}
 	*l = make(List[T], 0, len(elements))
@@ -118,9 +118,12 @@ type Map[T any] struct {
 // UnmarshalJSON never fails. A value that T cannot be is left out.
 func (m *Map[T]) UnmarshalJSON(raw []byte) error {
 	*m = Map[T]{}
+	if m.Odd = raw[0] != '{' && raw[0] != 'n'; m.Odd {
+		return nil
+	}
 	var values map[string]json.RawMessage
-	if json.Unmarshal(raw, &values) != nil {
-		m.Odd = true
+	_ = json.Unmarshal(raw, &values) // an object or null, so it cannot fail
+	if values == nil {
 		return nil
 	}
 	m.Values = make(map[string]T, len(values))

@@ -396,7 +396,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch {
 		case errors.Is(err, errYoung) && tries < len(youngPauses):
 			if wait(req.Context(), youngPauses[tries]) != nil {
-				return res, nil
+				return res, nil //nolint:nilerr // see above
 			}
 			tries++
 		case err != nil || replaced:

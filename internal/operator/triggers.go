@@ -8,6 +8,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -125,18 +126,17 @@ func options(p hubspot.Property) []string {
 // unknownForms tells which of a definition's forms the portal does not have.
 func unknownForms(ctx context.Context, hub *hubspot.Client, d trigger.Definition) ([]string, error) {
 	unknown := slices.Clone(d.Event.Forms)
-	for after := ""; len(unknown) > 0; {
-		forms, next, err := hub.Forms(ctx, after)
+	for pages, more := (portal.Cursor{}), true; more && len(unknown) > 0; {
+		forms, next, err := hub.Forms(ctx, pages.After)
 		if err != nil {
 			return nil, fmt.Errorf("list the portal's forms, for which the app needs the scope \"forms\": %w", err)
 		}
 		unknown = slices.DeleteFunc(unknown, func(id string) bool {
 			return slices.ContainsFunc(forms, func(f hubspot.Form) bool { return f.ID == id })
 		})
-		if next == "" {
-			break
+		if more, err = pages.Next("hubspot.forms", next); err != nil {
+			return nil, fmt.Errorf("list the portal's forms: %w", err)
 		}
-		after = next
 	}
 	return unknown, nil
 }

@@ -87,7 +87,7 @@ func TestForeign_namesTheHostOfARedirectAndNothingElse(t *testing.T) {
 func TestRead_bounds(t *testing.T) {
 	t.Parallel()
 	read := func(body io.Reader) outbound.Answer {
-		return outbound.Read(&http.Response{StatusCode: 200, Body: io.NopCloser(body)}, 10)
+		return outbound.Read(&http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, 10)
 	}
 	if a := read(strings.NewReader("0123456789")); a.Cut != nil || len(a.Body) != 10 {
 		t.Errorf("ten bytes of ten: %d, %v", len(a.Body), a.Cut)

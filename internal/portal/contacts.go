@@ -34,31 +34,31 @@ type read func(ctx context.Context, keys, props []string) (map[string]hubspot.Co
 // readBatch reads one batch of contacts by the keys that do understands; see
 // readSome.
 func (p *Portal) readBatch(ctx context.Context, t *turn, op string, do read, keys []string, outcomes map[string]outcome[bridge.Contact]) error {
-	return readSome(ctx, p, t, op, keys, outcomes, func(ctx context.Context, keys []string) (map[string]bridge.Contact, error) {
+	return readSome(ctx, p, t, op, keys, outcomes, func(ctx context.Context, keys []string) (map[string]outcome[bridge.Contact], error) {
 		found, _, err := do(ctx, keys, bridge.ReadProperties())
-		contacts := make(map[string]bridge.Contact, len(found))
+		contacts := make(map[string]outcome[bridge.Contact], len(found))
 		for key, c := range found {
-			contacts[key] = contact(c)
+			contacts[key] = outcome[bridge.Contact]{value: contact(c), err: c.Err}
 		}
 		return contacts, err
 	})
 }
 
 // readSome reads one batch of records with one call of do: every key gets an
-// outcome, NotFound where HubSpot shows no record, unless an error ends the
-// batch early.
+// outcome, that of do or NotFound where do has none, unless an error ends the batch
+// early.
 func readSome[K comparable, R any](ctx context.Context, p *Portal, t *turn, op string, keys []K, outcomes map[K]outcome[R],
-	do func(ctx context.Context, keys []K) (map[K]R, error),
+	do func(ctx context.Context, keys []K) (map[K]outcome[R], error),
 ) error {
 	send := func(keys []K) error {
 		p.metrics.carried(t.lane, op, len(keys))
-		found, err := call(ctx, p, t, op, true, func(ctx context.Context) (map[K]R, error) { return do(ctx, keys) })
+		found, err := call(ctx, p, t, op, true, func(ctx context.Context) (map[K]outcome[R], error) { return do(ctx, keys) })
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
 			if record, shown := found[key]; shown {
-				outcomes[key] = outcome[R]{value: record}
+				outcomes[key] = record
 			} else {
 				outcomes[key] = outcome[R]{err: &bridge.Error{Kind: bridge.NotFound, Op: op}}
 			}

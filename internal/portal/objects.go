@@ -79,16 +79,17 @@ func (p *Portal) ContactsOf(ctx context.Context, t bridge.ObjectType, id string)
 func (p *Portal) readObjects(ctx context.Context, t bridge.ObjectType, keys []objectKey) map[objectKey]outcome[bridge.Object] {
 	outcomes := make(map[objectKey]outcome[bridge.Object], len(keys))
 	err := readSome(ctx, p, &turn{lane: bridge.LaneLive, held: true}, opReadObjects, keys, outcomes,
-		func(ctx context.Context, keys []objectKey) (map[objectKey]bridge.Object, error) {
+		func(ctx context.Context, keys []objectKey) (map[objectKey]outcome[bridge.Object], error) {
 			var ids, props []string
 			for _, key := range keys {
 				ids, props = append(ids, key.id), append(props, strings.Split(key.props, ",")...)
 			}
 			found, _, err := p.client.BatchReadObjects(ctx, t, ids, slices.Compact(slices.Sorted(slices.Values(props))))
-			objects := make(map[objectKey]bridge.Object, len(found))
+			objects := make(map[objectKey]outcome[bridge.Object], len(found))
 			for _, key := range keys {
 				if o, shown := found[key.id]; shown {
-					objects[key] = bridge.Object{Type: t, ID: o.ID, Properties: o.Properties, CreatedAt: o.CreatedAt}
+					object := bridge.Object{Type: t, ID: o.ID, Properties: o.Properties, CreatedAt: o.CreatedAt}
+					objects[key] = outcome[bridge.Object]{value: object, err: o.Err}
 				}
 			}
 			return objects, err
@@ -102,21 +103,26 @@ func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []st
 	outcomes := make(map[string]outcome[[]string], len(ids))
 	t := &turn{lane: bridge.LaneLive, held: true}
 	known := make(map[string][]string, len(ids))
-	after := make(map[string]string, len(ids))
+	pages := make(map[string]*Cursor, len(ids))
+	next := make(map[string]string, len(ids))
+	for _, id := range ids {
+		pages[id] = &Cursor{}
+	}
 	rest := ids
 	for len(rest) > 0 {
-		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string][]string, error) {
+		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string]outcome[[]string], error) {
 			in := make([]hubspot.AssociationInput, len(ids))
 			for i, id := range ids {
-				in[i] = hubspot.AssociationInput{ID: id, After: after[id]}
+				in[i] = hubspot.AssociationInput{ID: id, After: pages[id].After}
 			}
-			links, err := p.client.BatchReadAssociations(ctx, from, bridge.ObjectContact, in)
+			found, err := p.client.BatchReadAssociations(ctx, from, bridge.ObjectContact, in)
 			if err != nil {
 				return nil, err
 			}
-			page := make(map[string][]string, len(ids))
+			page := make(map[string]outcome[[]string], len(ids))
 			for _, id := range ids {
-				page[id], after[id] = links[id].IDs, links[id].After
+				page[id] = outcome[[]string]{value: found[id].IDs, err: found[id].Err}
+				next[id] = found[id].After
 			}
 			return page, nil
 		})
@@ -126,8 +132,13 @@ func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []st
 		var more []string
 		for _, id := range rest {
 			known[id] = append(known[id], outcomes[id].value...)
-			outcomes[id] = outcome[[]string]{value: known[id], err: outcomes[id].err}
-			if outcomes[id].err == nil && after[id] != "" {
+			err := outcomes[id].err
+			another := false
+			if err == nil {
+				another, err = pages[id].Next(opReadLinks, next[id])
+			}
+			outcomes[id] = outcome[[]string]{value: known[id], err: err}
+			if another {
 				more = append(more, id)
 			}
 		}
@@ -148,17 +159,21 @@ func (p *Portal) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]h
 func (p *Portal) Forms(ctx context.Context) ([]hubspot.Form, error) {
 	t := &turn{lane: bridge.LaneLive}
 	var all []hubspot.Form
-	for after := ""; ; {
+	for pages, more := (Cursor{}), true; more; {
 		var next string
 		page, err := call(ctx, p, t, opForms, true, func(ctx context.Context) (page []hubspot.Form, err error) {
-			page, next, err = p.client.Forms(ctx, after)
+			page, next, err = p.client.Forms(ctx, pages.After)
 			return page, err
 		})
-		if all = append(all, page...); err != nil || next == "" {
-			return all, p.wrapDefinition("read forms", err)
+		if err == nil {
+			more, err = pages.Next(opForms, next)
 		}
-		after = next
+		if err != nil {
+			return nil, p.wrapDefinition("read forms", err)
+		}
+		all = append(all, page...)
 	}
+	return all, nil
 }
 
 // pageKey is a page of a form's submissions.

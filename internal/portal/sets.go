@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot"
 )
 
 // Write is one record of CreateContacts or UpdateContacts.
@@ -25,7 +26,8 @@ type Result struct {
 
 // ReadContacts reads any number of contacts with bridge.ReadProperties, a
 // hundred a call, one call after the other. A contact that HubSpot does not
-// show is absent from the answer. With an error, the answer holds what was
+// show, or not in a form that can be read, is absent from the answer: absence says
+// nothing about its life. With an error, the answer holds what was
 // read before it; an id that HubSpot refuses is such an error, because ids
 // come from HubSpot in the first place.
 func (p *Portal) ReadContacts(ctx context.Context, lane bridge.Lane, ids []string) (map[string]bridge.Contact, error) {
@@ -71,11 +73,17 @@ func (p *Portal) lookUp(ctx context.Context, lane bridge.Lane, op string, do rea
 		switch {
 		case o.err == nil:
 			found[key] = o.value
-		case bridge.KindOf(o.err) != bridge.NotFound:
+		case bridge.KindOf(o.err) != bridge.NotFound && !unreadable(o.err):
 			refused = o.err
 		}
 	}
 	return found, refused, err
+}
+
+// unreadable tells a record that HubSpot shows in a form that cannot be read.
+func unreadable(err error) bool {
+	failure, ok := errors.AsType[*bridge.Error](err)
+	return ok && failure.Code == hubspot.CodeUnreadable
 }
 
 // CreateContacts creates any number of contacts, a hundred a call, one call

@@ -170,7 +170,7 @@ func (l *Connections) Observe(ctx context.Context, connection bridge.Connection,
 				status, reason = bridge.StatusActive, ""
 			}
 		}
-	case errors.As(err, &refusal) && refusal.Kind == bridge.Unauthorized && refusal.Status != http.StatusForbidden:
+	case errors.As(err, &refusal) && (refusal.Kind == bridge.Misdirected || refusal.Kind == bridge.Unauthorized && refusal.Status != http.StatusForbidden):
 		status, reason = bridge.StatusUnauthorized, refusal.Error()
 	case refusal != nil && refusal.Kind == bridge.Unauthorized && status == bridge.StatusActive:
 		status, reason = bridge.StatusForbidden, refusal.Error()
