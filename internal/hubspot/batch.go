@@ -62,14 +62,18 @@ func (c *Client) readByID(ctx context.Context, op string, t bridge.ObjectType, i
 	if err != nil {
 		return nil, nil, err
 	}
-	byID := make(map[string]Contact, len(records))
+	found, missing = byID(op, ids, records)
+	return found, missing, nil
+}
+
+func byID(op string, ids []string, records []Contact) (found map[string]Contact, missing []string) {
+	have := make(map[string]Contact, len(records))
 	nameless := false
 	for _, one := range records {
 		nameless = nameless || one.ID == ""
-		byID[one.ID] = one
+		have[one.ID] = one
 	}
-	found, missing = pick(op, ids, byID, nameless)
-	return found, missing, nil
+	return pick(op, ids, have, nameless)
 }
 
 // BatchReadContactsByEmail reads up to MaxBatch live contacts by primary or

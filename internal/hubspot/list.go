@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 // ContactPage is one page of the list of contacts.
 type ContactPage struct {
-	Contacts []Contact // ascending by id
+	Contacts []Contact // ascending by id; of one with an Err nothing but its id, if any, is known
 	After    string    // the id of the first contact of the next page; empty: this was the last
 }
 
@@ -30,19 +32,18 @@ func (c *Client) ListContacts(ctx context.Context, archived bool, after string, 
 		query.Set("after", after)
 	}
 	var out struct {
-		Results []contactJSON `json:"results"`
-		Paging  struct {
-			Next struct {
-				After string `json:"after"`
-			} `json:"next"`
-		} `json:"paging"`
+		Results lenient.List[contactJSON] `json:"results"`
+		Paging  paging                    `json:"paging"`
 	}
 	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: contactsPath, query: query}, &out); err != nil {
 		return ContactPage{}, err
 	}
-	page := ContactPage{Contacts: make([]Contact, len(out.Results)), After: out.Paging.Next.After}
+	if out.Results == nil { // not an empty list: this is not its end
+		return ContactPage{}, outbound.Unreadable(op, http.StatusOK)
+	}
+	page := ContactPage{Contacts: make([]Contact, len(out.Results)), After: out.Paging.after()}
 	for i, one := range out.Results {
-		page.Contacts[i] = one.contact()
+		page.Contacts[i] = one.contact(op)
 	}
 	if page.After != "" && page.After == after {
 		return ContactPage{}, &bridge.Error{Kind: bridge.Unavailable, Op: op, Err: errors.New("the paging cursor does not lead on")}
@@ -60,10 +61,6 @@ func (c *Client) BatchReadArchivedContacts(ctx context.Context, ids, props []str
 	if err != nil {
 		return nil, nil, err
 	}
-	byID := make(map[string]Contact, len(contacts))
-	for _, one := range contacts {
-		byID[one.ID] = one
-	}
-	found, missing = pick(ids, byID)
+	found, missing = byID(op, ids, contacts)
 	return found, missing, nil
 }
