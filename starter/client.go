@@ -110,5 +110,5 @@ func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *ope
 		App: hubspot.App{
 			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
 		},
-	}, cfg.ReportSyncInterval, time.Now)
+	}, cfg.ReportSyncInterval, time.Now, operator.ReconcileEvery(cfg.ReconcileInterval))
 }

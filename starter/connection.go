@@ -158,10 +158,31 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	line("Webhooks", "%d events wait%s", s.WaitingEvents, waitingFor(s.WaitingSeconds))
 	line("Reports", "%s", reports(s))
 	line("HubSpot", "%d of %d calls in the last 10 s%s", s.HubSpotCalls, s.HubSpotCallLimit, pausedFor(s.HubSpotPauseSeconds))
+	line("Agreement", "%s", agreement(s))
 	if s.MassSync != "" {
 		line("Mass sync", "%s", s.MassSync)
 	}
 	_ = w.Flush() // like Println: a closed terminal is no failure of the command
+}
+
+// agreement says in a line whether both sides agree.
+func agreement(s api.ConnectionStatus) string {
+	left := int64(0)
+	for _, d := range s.Drift {
+		left += d.Count
+	}
+	switch {
+	case s.Agreement == nil && left == 0:
+		return "not known yet; \"starter reconcile start\" finds out"
+	case s.Agreement == nil:
+		return fmt.Sprintf("never reached: %d differences are left; see \"starter reconcile status\"", left)
+	}
+	a := s.Agreement
+	text := fmt.Sprintf("both sides agreed at %s, of %d pairs, %d were repaired", stamp(a.AgreedAt), a.Pairs, a.Repaired)
+	if left > 0 {
+		text += fmt.Sprintf("; %d differences are left", left)
+	}
+	return text
 }
 
 func waitingFor(seconds int64) string {

@@ -117,6 +117,9 @@ func ensureSchedules(ctx context.Context, s *store.Store, schedules client.Sched
 		if err := operator.EnsureReportSchedule(ctx, schedules, c.ID, cfg.ReportSyncInterval); err != nil {
 			return err
 		}
+		if err := operator.EnsureReconcileSchedule(ctx, schedules, c.ID, cfg.ReconcileInterval); err != nil {
+			return err
+		}
 	}
 	return nil
 }

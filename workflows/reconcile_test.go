@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
 	"advocatesync/internal/advocate/advocatetest"
@@ -244,3 +246,77 @@ func TestReconcile_ofAQuietPair_findsNothing(t *testing.T) {
 
 // upserts counts what Advocate was sent about participants.
 func upserts(s *wiringtest.System) int { return s.Advocate.Counts()[advocatetest.RouteUpsert].Calls }
+
+// The schedule begins a run of its own and waits for its end.
+func TestReconcile_whenDue_beginsARunOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	s.EditContact(t, id, map[string]string{bridge.PropReferralCode: "WRONG"})
+	env := environment(s)
+	env.ExecuteWorkflow(workflows.ReconcileName, workflows.ReconcileInput{ConnectionID: s.Connection.ID})
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	wantDrift(t, reconcileProgress(t, s), map[string]int64{"contact_values repaired": 1})
+	s.InStep(t, id, ann, ann)
+	agreement, err := s.Store.Agreement(t.Context(), s.Connection.ID)
+	if err != nil || agreement.Pairs != 1 || agreement.Repaired != 1 || agreement.LeftToPeople != 0 {
+		t.Errorf("agreement %+v, %v", agreement, err)
+	}
+}
+
+func TestReconcile_pausedGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	archive(t, s, id)
+	var paused workflows.ReconcileProgress
+	got := reconcile(t, s, false, func(env *testsuite.TestWorkflowEnvironment, run store.Run) {
+		desired(t, s, run, store.DesiredPaused) // noted before the first page
+		env.RegisterDelayedCallback(func() {
+			answer, err := env.QueryWorkflow(workflows.QueryProgress)
+			if err != nil || answer.Get(&paused) != nil {
+				t.Errorf("query: %v", err)
+			}
+			desired(t, s, run, store.DesiredRunning)
+			env.SignalWorkflow(workflows.SignalDesired, nil)
+		}, time.Hour)
+	})
+	if paused.State != workflows.MassSyncPaused || paused.Summary.Contacts != 0 {
+		t.Errorf("while paused: %+v", paused)
+	}
+	wantDrift(t, got, map[string]int64{"deleted_contact repaired": 1})
+}
+
+func TestReconcile_cancelledLeavesNothingStaged(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	archive(t, s, mappedContact(t, s, ann))
+	got := reconcile(t, s, false, func(_ *testsuite.TestWorkflowEnvironment, run store.Run) { desired(t, s, run, store.DesiredCancelled) })
+	if got.Run.State != store.RunCancelled || len(got.Drift) != 0 {
+		t.Errorf("%s, drift %v", got.Run.State, got.Drift)
+	}
+	wantParticipant(t, s, ann, true)
+}
+
+// Whatever moves while both sides are read is read again before it counts.
+func TestReconcile_ofWhatChangesMeanwhile_findsNoFalseDifference(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	got := reconcile(t, s, false, func(env *testsuite.TestWorkflowEnvironment, _ store.Run) {
+		env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
+			if info.ActivityType.Name != "ListContacts" {
+				return
+			}
+			// Listed, and changed before the export is made: our own work hears of it.
+			if _, err := s.Tenant.ChangeCode(ann, ann, wiringtest.Program, "CHANGED"); err != nil {
+				t.Error(err)
+			}
+			report(t, s)
+		})
+	})
+	wantDrift(t, got, map[string]int64{})
+	s.InStep(t, id, ann, ann)
+}

@@ -97,6 +97,7 @@ var schemas = map[string]any{
 	"Contact":        Contact{}, "Event": Event{}, "EventPage": Page[Event]{}, "Person": Person{}, "PersonField": PersonField{}, "Resync": Resync{},
 	"ParkedItem": ParkedItem{}, "ParkedPage": Page[ParkedItem]{}, "RetryRequest": RetryRequest{}, "Retried": Retried{},
 	"DiscardRequest": DiscardRequest{}, "Discarded": Discarded{}, "ItemIDs": nil, "NotOpen": nil,
+	"StartReconcile": StartReconcile{}, "Reconcile": Reconcile{}, "Drift": Drift{}, "Agreement": Agreement{},
 	"StartMassSync": StartMassSync{}, "MassSync": MassSync{}, "MassSyncPrediction": MassSyncPrediction{},
 	"Program": Program{}, "ProgramPage": Page[Program]{}, "SwitchRequest": SwitchRequest{}, "SwitchPlan": SwitchPlan{},
 	"PlannedProperty": PlannedProperty{}, "ProgramSwitch": ProgramSwitch{}, "SwitchedProperty": SwitchedProperty{},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
 )
 
 // ConnectionStatus is how a connection is doing.
@@ -23,6 +24,8 @@ type ConnectionStatus struct {
 	HubSpotCallLimit    int            `json:"hubspot_call_limit_10s"`
 	HubSpotPauseSeconds int64          `json:"hubspot_pause_seconds"` // for so long HubSpot wants to be left alone
 	MassSync            string         `json:"mass_sync,omitempty"`   // the state of the latest; empty: there was none
+	Agreement           *Agreement     `json:"agreement,omitempty"`   // the last; left out: there was none yet
+	Drift               []Drift        `json:"drift"`                 // what the latest reconcile left
 }
 
 // ReportSchedule is how a connection's reports are planned in Temporal.
@@ -78,6 +81,10 @@ func statusOf(s operator.ConnectionStatus, now time.Time) ConnectionStatus {
 		lag := int64(now.Sub(s.Watermark).Seconds())
 		view.ReportLagSeconds = &lag
 	}
+	if s.Agreement != nil {
+		view.Agreement = new(agreementOf(*s.Agreement))
+	}
+	view.Drift = collect(s.Drift, func(d store.DriftCount) Drift { return Drift{d.Class, d.Outcome, d.N} })
 	if s.MassSync != nil {
 		view.MassSync = string(s.MassSync.State)
 	}

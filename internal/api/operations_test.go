@@ -97,6 +97,13 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"pauseMassSync", func(ctx context.Context) (any, error) { return b.PauseMassSync(ctx, b.connection, 0) }, nil},
 		{"resumeMassSync", func(ctx context.Context) (any, error) { return b.ResumeMassSync(ctx, b.connection, 0) }, nil},
 		{"cancelMassSync", func(ctx context.Context) (any, error) { return b.CancelMassSync(ctx, b.connection, 0) }, nil},
+		{"startReconcile", func(ctx context.Context) (any, error) {
+			return b.StartReconcile(ctx, b.connection, api.StartReconcile{DryRun: true})
+		}, nil},
+		{"getReconcile", func(ctx context.Context) (any, error) { return b.Reconcile(ctx, b.connection, 0) }, nil},
+		{"pauseReconcile", func(ctx context.Context) (any, error) { return b.PauseReconcile(ctx, b.connection, 0) }, nil},
+		{"resumeReconcile", func(ctx context.Context) (any, error) { return b.ResumeReconcile(ctx, b.connection, 0) }, nil},
+		{"cancelReconcile", func(ctx context.Context) (any, error) { return b.CancelReconcile(ctx, b.connection, 0) }, nil},
 		{"startProgramSwitch", func(ctx context.Context) (any, error) {
 			b.beginSwitch(t) // as the workflow would
 			return b.StartProgramSwitch(ctx, b.connection, api.SwitchRequest{Program: champions, InPlace: true})

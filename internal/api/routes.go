@@ -49,6 +49,12 @@ var routes = []route{
 	{http.MethodPost, "/connections/{connection}/mass-syncs/{run}/resume", "resumeMassSync", http.StatusAccepted, (*Handler).resumeMassSync},
 	{http.MethodPost, "/connections/{connection}/mass-syncs/{run}/cancel", "cancelMassSync", http.StatusAccepted, (*Handler).cancelMassSync},
 
+	{http.MethodPost, "/connections/{connection}/reconciles", "startReconcile", http.StatusAccepted, (*Handler).startReconcile},
+	{http.MethodGet, "/connections/{connection}/reconciles/{run}", "getReconcile", http.StatusOK, (*Handler).getReconcile},
+	{http.MethodPost, "/connections/{connection}/reconciles/{run}/pause", "pauseReconcile", http.StatusAccepted, (*Handler).pauseReconcile},
+	{http.MethodPost, "/connections/{connection}/reconciles/{run}/resume", "resumeReconcile", http.StatusAccepted, (*Handler).resumeReconcile},
+	{http.MethodPost, "/connections/{connection}/reconciles/{run}/cancel", "cancelReconcile", http.StatusAccepted, (*Handler).cancelReconcile},
+
 	{http.MethodGet, "/connections/{connection}/programs", "listPrograms", http.StatusOK, (*Handler).listPrograms},
 	{http.MethodPost, "/connections/{connection}/program-switches/plan", "planProgramSwitch", http.StatusOK, (*Handler).planProgramSwitch},
 	{http.MethodPost, "/connections/{connection}/program-switches", "startProgramSwitch", http.StatusAccepted, (*Handler).startProgramSwitch},

@@ -50,7 +50,9 @@ func (o *Operator) join(ctx context.Context, hub *hubspot.Client, in ConnectInpu
 	if err != nil {
 		return bridge.Connection{}, err
 	}
-	return connection, EnsureReportSchedule(ctx, o.temporal.ScheduleClient(), connection.ID, o.interval)
+	schedules := o.temporal.ScheduleClient()
+	return connection, errors.Join(EnsureReportSchedule(ctx, schedules, connection.ID, o.interval),
+		EnsureReconcileSchedule(ctx, schedules, connection.ID, o.reconcileEvery))
 }
 
 // checkPortal finds out which portal the token opens.

@@ -41,7 +41,9 @@ type ConnectionStatus struct {
 	store.ConnectionHealth
 	CallLimit int // HubSpot calls that the portal takes in 10 seconds
 	Schedule  ReportSchedule
-	MassSync  *MassSyncStatus // the latest; nil: there was none
+	MassSync  *MassSyncStatus    // the latest; nil: there was none
+	Agreement *store.Agreement   // the last; nil: there was none yet
+	Drift     []store.DriftCount // what the latest reconcile left
 }
 
 // ConnectionStatus tells how a connection is doing.
@@ -52,6 +54,9 @@ func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (C
 	}
 	status := ConnectionStatus{Connection: c, ConnectionHealth: standing, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
 	if status.Schedule, err = o.reportSchedule(ctx, c.ID); err != nil {
+		return ConnectionStatus{}, err
+	}
+	if err := o.agreement(ctx, &status); err != nil {
 		return ConnectionStatus{}, err
 	}
 	mass, err := o.MassSyncStatus(ctx, c.ID, 0)
@@ -103,7 +108,7 @@ func (o *Operator) PauseConnection(ctx context.Context, c bridge.Connection) err
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
 		return fmt.Errorf("the connection is paused, but its schedule could not be; reports start, and wait: %w", err)
 	}
-	return nil
+	return o.pauseReconciles(ctx, c.ID)
 }
 
 // ResumeConnection has the work of a connection go on: what was heard meanwhile
@@ -124,20 +129,10 @@ func (o *Operator) ResumeConnection(ctx context.Context, c bridge.Connection) er
 	if err != nil {
 		return fmt.Errorf("the connection is resumed, but its reports are not: resume it again: %w", err)
 	}
-	return o.wakeMassSync(ctx, c.ID)
-}
-
-// wakeMassSync has a mass sync look whether it still has to pause.
-func (o *Operator) wakeMassSync(ctx context.Context, connectionID string) error {
-	p, err := o.store.MassProgress(ctx, connectionID, 0)
-	if bridge.KindOf(err) == bridge.NotFound || err == nil && !p.FinishedAt.IsZero() {
-		return nil
-	}
-	if err != nil {
+	if err := o.resumeReconciles(ctx, c.ID); err != nil {
 		return err
 	}
-	_, err = o.signalDesired(ctx, p.Run)
-	return err
+	return o.wake(ctx, o.massSyncs(), c.ID)
 }
 
 // Disconnection is what the end of a connection changed, or would change.
@@ -167,7 +162,7 @@ func (o *Operator) DisconnectConnection(ctx context.Context, c bridge.Connection
 	if err := o.store.SetPaused(ctx, c.ID, true); err != nil { // nothing new begins
 		return d, err
 	}
-	for _, id := range []string{workflows.ReportSyncID(c.ID), workflows.TrackRoundID(c.ID)} {
+	for _, id := range []string{workflows.ReportSyncID(c.ID), workflows.ReconcileScheduleID(c.ID), workflows.TrackRoundID(c.ID)} {
 		if err := deleteSchedule(ctx, o.temporal.ScheduleClient(), id); err != nil {
 			return d, fmt.Errorf("delete the schedules of connection %s: %w", c.ID, err)
 		}

@@ -32,6 +32,7 @@ type records interface {
 	parkedRecords
 	switchRecords
 	massRecords
+	reconcileRecords
 	trackedRecords
 	triggerRecords
 	subscriptions
@@ -65,6 +66,8 @@ type Operator struct {
 	tokens   *oauth.Tokens
 	interval time.Duration // of the report schedules
 	now      func() time.Time
+
+	reconcileEvery time.Duration
 }
 
 // Vendors says where the vendors are reached, and as which HubSpot app.
@@ -83,12 +86,26 @@ type Vendors struct {
 
 // New returns an operator. Reports of the connections it makes run every
 // interval.
-func New(s records, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time) *Operator {
-	return &Operator{
+func New(s records, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
+	o := &Operator{
 		store: s, temporal: temporal, vendors: vendors, tokens: oauth.NewTokens(s, vendors.oauth(), now),
-		interval: interval, now: now,
+		interval: interval, now: now, reconcileEvery: reconcileEvery,
 	}
+	for _, opt := range opts {
+		opt(o)
+	}
+	return o
 }
+
+// Option adjusts an Operator when it is made.
+type Option func(*Operator)
+
+// reconcileEvery is how often connections are reconciled unless told otherwise.
+const reconcileEvery = 24 * time.Hour
+
+// ReconcileEvery sets how often the connections that it makes are reconciled; a
+// day by default.
+func ReconcileEvery(d time.Duration) Option { return func(o *Operator) { o.reconcileEvery = d } }
 
 // hubspot calls a portal with a token that is not kept yet.
 func (v Vendors) hubspot(token string) *hubspot.Client {

@@ -124,6 +124,59 @@ func housekeepingSchedule() client.ScheduleOptions {
 	}
 }
 
+// EnsureReconcileSchedule makes sure that the connection is reconciled every
+// interval, at a moment of its own. A schedule that is there keeps its pause and
+// its note.
+func EnsureReconcileSchedule(ctx context.Context, schedules client.ScheduleClient, connectionID string, interval time.Duration) error {
+	if err := ensureSchedule(ctx, schedules, reconcileSchedule(connectionID, interval)); err != nil {
+		return fmt.Errorf("schedule the reconciles of connection %s: %w", connectionID, err)
+	}
+	return nil
+}
+
+func reconcileSchedule(connectionID string, interval time.Duration) client.ScheduleOptions {
+	id := workflows.ReconcileScheduleID(connectionID)
+	return client.ScheduleOptions{
+		ID: id,
+		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
+			{Every: interval, Offset: spread(id, interval)},
+		}},
+		Action: &client.ScheduleWorkflowAction{
+			ID:                    id,
+			Workflow:              workflows.ReconcileName,
+			Args:                  []any{workflows.ReconcileInput{ConnectionID: connectionID}},
+			TaskQueue:             workflows.TaskQueue,
+			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
+			StaticSummary:         "reconcile of connection " + connectionID + " when due",
+			Priority:              temporal.Priority{PriorityKey: massPriority, FairnessKey: connectionID},
+		},
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one at a time, however long it takes
+		CatchupWindow: interval,
+	}
+}
+
+// pauseReconciles has no reconcile start by itself.
+func (o *Operator) pauseReconciles(ctx context.Context, connectionID string) error {
+	schedule := o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileScheduleID(connectionID))
+	err := schedule.Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
+		return fmt.Errorf("the connection is paused, but its reconciles are not; they start, and wait: %w", err)
+	}
+	return nil
+}
+
+// resumeReconciles takes pauseReconciles back. One that was under way goes on.
+func (o *Operator) resumeReconciles(ctx context.Context, connectionID string) error {
+	if err := EnsureReconcileSchedule(ctx, o.temporal.ScheduleClient(), connectionID, o.reconcileEvery); err != nil {
+		return err
+	}
+	schedule := o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileScheduleID(connectionID))
+	if err := schedule.Unpause(ctx, client.ScheduleUnpauseOptions{Note: "the connection was resumed"}); err != nil {
+		return fmt.Errorf("the connection is resumed, but its reconciles are not: resume it again: %w", err)
+	}
+	return o.wake(ctx, o.reconciles(), connectionID)
+}
+
 // spread gives every connection its own moment of the interval, so that many
 // of them do not all ask at the full minute.
 func spread(connectionID string, interval time.Duration) time.Duration {

@@ -20,6 +20,9 @@ type ConnectionMetrics struct {
 	Parked  map[string]int64 // open items, by cause
 	Tracked map[string]int64 // HubSpot's events that triggers track, by state; those that have ended well, of the last day
 
+	Drift    map[string]int64 // what the latest reconcile left, by class
+	AgreedAt time.Time        // when both sides were last known to agree; zero: never
+
 	MassSync     bool // one is under way
 	MassSyncRows Counts
 }
@@ -35,8 +38,10 @@ SELECT c.id, c.status <> 'unauthorized' AND c.paused_at IS NULL,
        greatest(coalesce(b.paused_until, 'epoch') - clock_timestamp(), interval '0'),
        coalesce(m.finished_at IS NULL AND m.id IS NOT NULL, false),
        coalesce(m.total, 0), coalesce(m.created, 0), coalesce(m.matched, 0), coalesce(m.updated, 0),
-       coalesce(m.unchanged, 0), coalesce(m.blocked, 0), coalesce(m.no_email, 0), coalesce(m.parked, 0)
+       coalesce(m.unchanged, 0), coalesce(m.blocked, 0), coalesce(m.no_email, 0), coalesce(m.parked, 0),
+       coalesce(a.agreed_at, '0001-01-01Z')
   FROM connection c
+  LEFT JOIN agreement a ON a.connection_id = c.id
   LEFT JOIN budget b ON b.portal_id = c.portal_id
   LEFT JOIN LATERAL (SELECT * FROM sync_run r
                       WHERE r.connection_id = c.id AND r.kind = 'mass' AND NOT r.dry_run
@@ -52,10 +57,10 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 		return nil, wrap(err, "figures")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ConnectionMetrics, error) {
-		f := ConnectionMetrics{Parked: map[string]int64{}, Tracked: map[string]int64{}}
+		f := ConnectionMetrics{Parked: map[string]int64{}, Tracked: map[string]int64{}, Drift: map[string]int64{}}
 		m := &f.MassSyncRows
 		err := row.Scan(&f.ConnectionID, &f.Active, &f.WaitingEvents, &f.SinceReport, &f.CallsInWindow, &f.PausedFor,
-			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked)
+			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked, &f.AgreedAt)
 		return f, err
 	})
 	if err != nil {
@@ -72,6 +77,14 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 			}
 		})
 	if err == nil {
+		err = s.countBy(ctx, countDrift,
+			func(connection, class string, n int64) {
+				if f := index[connection]; f != nil {
+					f.Drift[class] = n
+				}
+			})
+	}
+	if err == nil {
 		err = s.countBy(ctx, countTracked,
 			func(connection, state string, n int64) {
 				if f := index[connection]; f != nil {
@@ -81,6 +94,14 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 	}
 	return all, wrap(err, "figures")
 }
+
+const countDrift = `
+SELECT c.id, n.class, sum(n.n)::bigint
+  FROM connection c
+  JOIN reconcile_count n ON n.outcome <> 'repaired'
+   AND n.run_id = (SELECT max(r.id) FROM sync_run r
+                    WHERE r.connection_id = c.id AND r.kind = 'reconcile' AND r.state = 'done' AND NOT r.dry_run)
+ GROUP BY 1, 2`
 
 // What has ended stays for good, so only the latest of it is counted.
 const countTracked = `

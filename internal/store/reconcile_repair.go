@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -368,4 +369,36 @@ SELECT class, coalesce(outcome, 'waiting'), count(*) FROM reconcile_finding WHER
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[DriftCount])
+}
+
+// Agreement says when both sides of a connection were last known to agree, but
+// for what waits for a person.
+type Agreement struct {
+	At           time.Time
+	Pairs        int64 // mapped contacts that were compared
+	Repaired     int64 // differences that were found and repaired before
+	LeftToPeople int64 // differences that wait for a person
+}
+
+// Agreement returns the last agreement of a connection, or a not_found error.
+func (s *Store) Agreement(ctx context.Context, connectionID string) (Agreement, error) {
+	var a Agreement
+	err := s.pool.QueryRow(ctx, "SELECT agreed_at, pairs, repaired, left_to_people FROM agreement WHERE connection_id = $1", connectionID).
+		Scan(&a.At, &a.Pairs, &a.Repaired, &a.LeftToPeople)
+	return a, wrap(err, "agreement of %s", connectionID)
+}
+
+// DriftLeft returns what the latest reconcile of a connection that has ended left
+// as it was, by class and reason. A dry run says nothing of that.
+func (s *Store) DriftLeft(ctx context.Context, connectionID string) ([]DriftCount, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT class, outcome, n FROM reconcile_count
+ WHERE run_id = (SELECT max(id) FROM sync_run WHERE connection_id = $1 AND kind = 'reconcile' AND state = 'done' AND NOT dry_run)
+   AND outcome <> 'repaired'
+ ORDER BY class, outcome`, connectionID)
+	if err != nil {
+		return nil, wrap(err, "drift_left of %s", connectionID)
+	}
+	left, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DriftCount])
+	return left, wrap(err, "drift_left of %s", connectionID)
 }

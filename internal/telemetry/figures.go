@@ -20,7 +20,7 @@ type figures struct {
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
-	active, waiting, sinceReport, budget, paused, parked, tracked, massActive, massRows, massTotal *prometheus.Desc
+	active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, massActive, massRows, massTotal *prometheus.Desc
 }
 
 // ConnectionMetrics registers a connection's standing with reg, as read tells it at each
@@ -39,6 +39,8 @@ func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]
 		paused:      describe("hubspot_paused_seconds", "How much longer the portal's calls pause because HubSpot asked for it."),
 		parked:      describe("parked_items", "Work that waits for a person, by cause.", "cause"),
 		tracked:     describe("tracked_events", "HubSpot's events that triggers track, by state; complete, skipped and reversed ones of the last day.", "state"),
+		drift:       describe("drift", "Differences between both sides that the latest reconcile left, by class.", "class"),
+		agreed:      describe("agreed_timestamp_seconds", "When both sides were last known to agree, but for what waits for a person; absent before."),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
 		massTotal:   describe("mass_sync_participants", "Participants that the latest mass sync has to look at."),
@@ -47,7 +49,7 @@ func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]
 
 // Describe implements prometheus.Collector.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.massActive, f.massRows, f.massTotal} {
+	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.massActive, f.massRows, f.massTotal} {
 		ch <- d
 	}
 }
@@ -76,6 +78,12 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 		}
 		for state, n := range c.Tracked {
 			show(f.tracked, float64(n), state)
+		}
+		for class, n := range c.Drift {
+			show(f.drift, float64(n), class)
+		}
+		if !c.AgreedAt.IsZero() {
+			show(f.agreed, float64(c.AgreedAt.Unix()))
 		}
 		show(f.massActive, number(c.MassSync))
 		show(f.massTotal, float64(c.MassSyncRows.Total))
