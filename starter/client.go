@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"os/user"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +16,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/operator"
@@ -25,15 +28,15 @@ import (
 // named, or else to the same handler within this process.
 func (a *app) withClient(ctx context.Context, do func(context.Context, *api.Client) error) error {
 	if a.serverName(config.Server) == "" {
-		return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator) error {
-			return do(ctx, inProcess(o))
+		return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator, s *store.Store) error {
+			return do(ctx, inProcess(o, s))
 		})
 	}
 	cfg, err := config.LoadRemote(a.serverName)
 	if err != nil {
 		return err
 	}
-	return do(ctx, api.NewClient(cfg.Server, string(cfg.AdminToken), http.DefaultTransport))
+	return do(ctx, api.NewClient(cfg.Server, string(cfg.Token), http.DefaultTransport))
 }
 
 // serverName is the environment, in which the flag --server goes first.
@@ -44,13 +47,23 @@ func (a *app) serverName(name string) string {
 	return a.getenv(name)
 }
 
-// inProcess returns a client of an API that nobody else can reach.
-func inProcess(o *operator.Operator) *api.Client {
-	token := rand.Text()
+// inProcess returns a client of an API that nobody else can reach. Who can run
+// the command holds the database's credentials, and may do everything.
+func inProcess(o *operator.Operator, s *store.Store) *api.Client {
 	handler := api.NewHandler(api.Config{
-		Operator: o, Token: token, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Operator: o, Access: operator.NewAccess(s, "", time.Now), Callers: api.Local{Kind: bridge.CallerLocal, Name: localUser(), Role: bridge.RoleAdmin},
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
-	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, token, api.InProcess(handler))
+	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, "", api.InProcess(handler))
+}
+
+// localUser is the user of the operating system that runs the command, by name
+// where the system tells it.
+func localUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
 }
 
 // withConnection is withClient for what is asked of one connection. An empty id
@@ -85,7 +98,7 @@ func connectionFlag(cmd *cobra.Command, id *string) {
 }
 
 // withOperator opens what it takes to do the work here, and closes it again.
-func (a *app) withOperator(ctx context.Context, do func(context.Context, *operator.Operator) error) error {
+func (a *app) withOperator(ctx context.Context, do func(context.Context, *operator.Operator, *store.Store) error) error {
 	cfg, err := config.LoadCommand(a.getenv)
 	if err != nil {
 		return err
@@ -101,7 +114,7 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 		return err
 	}
 	defer temporal.Close()
-	return do(ctx, newOperator(s, temporal, cfg))
+	return do(ctx, newOperator(s, temporal, cfg), s)
 }
 
 func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {

@@ -6,13 +6,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"os/user"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"advocatesync/internal/api/apitest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
+	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/wiring/wiringtest"
@@ -33,9 +36,9 @@ type laptop struct {
 func newLaptop(t *testing.T) *laptop {
 	t.Helper()
 	s := wiringtest.New(t)
-	server := httptest.NewServer(apitest.NewHandler(s.Operator, discard))
+	server := httptest.NewServer(apitest.NewHandler(s.Operator, s.Store, discard))
 	t.Cleanup(server.Close)
-	return &laptop{System: s, env: map[string]string{config.Server: server.URL, "ADMIN_TOKEN": apitest.Token}}
+	return &laptop{System: s, env: map[string]string{config.Server: server.URL, config.Token: apitest.Token}}
 }
 
 // starter runs a command line and tells its exit code, its result and what it
@@ -85,6 +88,16 @@ func TestCommands_workFromALaptop(t *testing.T) {
 		{"mass-sync status --run 9", failed, "there was no such mass sync"},
 		{"mass-sync pause", done, "Dry run 1: paused"},
 		{"mass-sync resume --json", done, `"state": "planning"`},
+		{"token create marketing --role operator --days 7", done, "adv_"},
+		{"token create marketing --role operator", failed, "choose another name"},
+		{"token create intern", wrong, "--role"},
+		{"token create intern --role root", failed, "viewer, operator, privacy, admin"},
+		{"token create --role viewer", wrong, "name the token"},
+		{"token list", done, "marketing"},
+		{"token revoke nosuchtoke", failed, "there is no token"},
+		{"audit list --operation createToken", done, "token_name_taken"},
+		{"audit list --subject contact:" + contact + " --json", done, `"operation": "revealContact"`},
+		{"audit list --actor nobody", done, "Nothing is on record."},
 	} {
 		code, out, said := l.starter(t, step.line)
 		if code != step.code || !strings.Contains(out+said, step.says) {
@@ -178,13 +191,13 @@ func TestServer_needsAnAddressAndTheToken(t *testing.T) {
 		server, token string
 		says          []string
 	}{
-		"neither is right, both are told": {"sync.example.com", "", []string{config.Server, "https://", "ADMIN_TOKEN"}},
-		"a wrong token":                   {l.env[config.Server], "a-token-that-is-wrong", []string{"check ADMIN_TOKEN"}},
+		"neither is right, both are told": {"sync.example.com", "", []string{config.Server, "https://", config.Token}},
+		"a wrong token":                   {l.env[config.Server], "a-token-that-is-wrong", []string{"refuses the token in ADVOCATESYNC_TOKEN"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			other := laptop{env: map[string]string{config.Server: tt.server, "ADMIN_TOKEN": tt.token}}
+			other := laptop{env: map[string]string{config.Server: tt.server, config.Token: tt.token}}
 			code, _, said := other.starter(t, "connection list")
 			for _, want := range tt.says {
 				if code != 1 || !strings.Contains(said, want) {
@@ -192,5 +205,42 @@ func TestServer_needsAnAddressAndTheToken(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever does the work beside the database is on record, too, by the name that
+// the operating system knows them by.
+func TestLocalCommands_areOnRecordAsTheSystemsUser(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	c := inProcess(l.Operator, l.Store)
+	if _, err := c.PauseConnection(t.Context(), l.Connection.ID); err != nil {
+		t.Fatal(err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := l.Store.AuditLog(t.Context(), store.AuditFilter{Operation: "pauseConnection"}, 0, 10)
+	want := bridge.Caller{Kind: bridge.CallerLocal, Name: me.Username, Role: bridge.RoleAdmin}
+	if err != nil || len(log) != 1 || log[0].Caller != want || log[0].Outcome.Result != store.AuditDone || log[0].Remote != "" {
+		t.Errorf("%+v, %v", log, err)
+	}
+}
+
+func TestTokenRevoke_endsATokenAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	_, secret, _ := l.starter(t, "token create marketing --role viewer")
+	secret = strings.TrimSpace(secret)
+	access := operator.NewAccess(l.Store, "", time.Now)
+	if _, err := access.Authenticate(t.Context(), secret); err != nil {
+		t.Fatalf("what was printed opens nothing: %v", err)
+	}
+	if code, out, said := l.starter(t, "token revoke "+operator.TokenID(secret)); code != 0 || !strings.Contains(out, "revoked") {
+		t.Errorf("exit code %d\n%s%s", code, out, said)
+	}
+	if _, err := access.Authenticate(t.Context(), secret); err == nil {
+		t.Error("it still opens")
 	}
 }

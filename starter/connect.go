@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/config"
 )
 
 // connectFlag is a value of the connect command, given as a flag or through
@@ -141,7 +142,10 @@ func (a *app) fill(flags []connectFlag) error {
 	var missing []error
 	for _, f := range flags {
 		if *f.value == "" && f.env != "" {
-			*f.value = a.getenv(f.env)
+			var err error
+			if *f.value, err = config.Credential(a.getenv, f.env); err != nil {
+				return usageError{err}
+			}
 		}
 		if *f.value == "" && f.required {
 			missing = append(missing, fmt.Errorf("  --%s (or %s) is not set: %s", f.name, f.env, f.usage))

@@ -82,11 +82,11 @@ func run(ctx context.Context, args []string, a *app) error {
 		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for scripts")
-	root.PersistentFlags().StringVar(&a.server, "server", "", "let the server at this address do it, with its ADMIN_TOKEN from the environment (or "+config.Server+")")
+	root.PersistentFlags().StringVar(&a.server, "server", "", "let the server at this address do it (or "+config.Server+"); it wants a token in "+config.Token)
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.log)
-	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand())
+	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand(), a.tokenCommand(), a.auditCommand())
 	root.AddCommand(a.temporalCommand()) // speaks to no server of ours
 	err := root.ExecuteContext(ctx)
 	if err != nil && !understood {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -69,13 +71,14 @@ func (a *app) serve(ctx context.Context) error {
 	rounds := operator.NewTriggerPolling(s, temporal.ScheduleClient(), cfg.TrackInterval, log)
 	mux := http.NewServeMux()
 	mux.Handle(intake.Path, intake.NewHandler(intake.HandlerConfig{
-		ClientSecret: string(cfg.HubSpot.ClientSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
+		ClientSecret: string(cfg.HubSpot.ClientSecret), FormerSecret: string(cfg.HubSpot.FormerSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
 		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, WakeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
+	access := operator.NewAccess(s, string(cfg.AdminToken), time.Now)
 	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
-		Operator: operators, Token: string(cfg.AdminToken), Metrics: metrics, Log: log, Now: time.Now,
+		Operator: operators, Access: access, Callers: access, TrustedProxies: cfg.TrustedProxies, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	early := relay.NewAdvocate(relay.AdvocateConfig{
 		Outbox: s, Reports: relay.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,
@@ -88,7 +91,8 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	health.Register(mux, startup.Checks(s, temporal), metrics)
+	probes := health.NewProbes(startup.Checks(s, temporal), time.Now)
+	probes.Public(mux)
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(ctx context.Context) { operators.Watch(ctx, log) }
@@ -96,8 +100,27 @@ func (a *app) serve(ctx context.Context) error {
 		group.Go(func() error { run(ctx); return nil })
 	}
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
+	group.Go(func() error { return serveMetrics(ctx, cfg, probes, metrics, log) })
 	log.InfoContext(ctx, "serving", "address", cfg.ListenAddr, "public_url", cfg.PublicURL)
 	return group.Wait()
+}
+
+// serveMetrics serves what operators alone may see, on a listener of its own.
+// Where nobody chose its address and somebody else has it, another starter on
+// the machine for one, serving webhooks matters more.
+func serveMetrics(ctx context.Context, cfg config.Starter, probes *health.Probes, metrics prometheus.Gatherer, log *slog.Logger) error {
+	listener, err := health.Listen(ctx, cfg.MetricsAddr)
+	if err != nil && !cfg.MetricsNeeded {
+		log.WarnContext(ctx, "no metrics are served; choose another address with METRICS_LISTEN_ADDR", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	probes.Private(mux, metrics)
+	log.InfoContext(ctx, "serving metrics", "address", listener.Addr().String())
+	return health.ServeOn(ctx, listener, mux)
 }
 
 // ensureSchedules repairs what was lost with a Temporal namespace and follows

@@ -75,8 +75,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 		return fmt.Errorf("start polling: %w", err)
 	}
 	mux := http.NewServeMux()
-	health.Register(mux, startup.Checks(s, temporal), metrics)
-	health.Profiles(mux)
+	health.NewProbes(startup.Checks(s, temporal), time.Now).Private(mux, metrics)
 	log.InfoContext(ctx, "worker started", "health", cfg.ListenAddr)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })

@@ -17,6 +17,9 @@ const root = "../.."
 var secrets = map[string]string{
 	"ENCRYPTION_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 	"ADMIN_TOKEN":    "0123456789abcdef",
+
+	"POSTGRES_PASSWORD":     "from-the-environment",
+	"HUBSPOT_CLIENT_SECRET": "from-the-environment-too",
 }
 
 func compose(t *testing.T, env map[string]string, profiles ...string) (*types.Project, error) {
@@ -57,6 +60,22 @@ func TestCompose_asksForSecretsByName(t *testing.T) {
 		delete(env, name)
 		if _, err := compose(t, env); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+// What the file itself says can be read by everybody who has it.
+func TestCompose_holdsNoSecretOfItsOwn(t *testing.T) {
+	t.Parallel()
+	secret := regexp.MustCompile(`PASSWORD|SECRET|TOKEN|KEY|DATABASE_URL`)
+	for name, service := range mustCompose(t, secrets, "standins").Services {
+		for variable, value := range service.Environment {
+			if value == nil || *value == "" || !secret.MatchString(variable) {
+				continue
+			}
+			if !slices.ContainsFunc(slices.Collect(maps.Values(secrets)), func(given string) bool { return strings.Contains(*value, given) }) {
+				t.Errorf("%s: %s has a value that nobody gave", name, variable)
+			}
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 	}
 	switch {
 	case p.Status == http.StatusUnauthorized:
-		p.Detail = fmt.Sprintf("%s refuses the token: check ADMIN_TOKEN", c.base)
+		p.Detail = fmt.Sprintf("%s refuses the token in ADVOCATESYNC_TOKEN (or ADMIN_TOKEN): %s", c.base, p.Detail)
 	case p.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("%w (request %s)", p, p.RequestID)
 	}

@@ -48,6 +48,7 @@ func TestDocument_describesEveryRouteAndNoOther(t *testing.T) {
 	t.Parallel()
 	type operation struct {
 		ID        string               `yaml:"operationId"`
+		Role      string               `yaml:"x-role"`
 		Responses map[string]yaml.Node `yaml:"responses"`
 	}
 	documented := map[string]string{}
@@ -62,14 +63,14 @@ func TestDocument_describesEveryRouteAndNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := strings.ToUpper(method) + " " + path
-			documented[name] = o.ID
+			documented[name] = o.ID + " as " + o.Role
 			statuses[name] = slices.Sorted(maps.Keys(o.Responses))
 		}
 	}
 	served := map[string]string{}
 	for _, rt := range routes {
 		name := rt.method + " " + rt.path
-		served[name] = rt.operation
+		served[name] = rt.operation + " as " + string(rt.role)
 		if want := []string{strconv.Itoa(rt.status), "default"}; !slices.Equal(statuses[name], want) {
 			t.Errorf("%s: the document tells of %v, want %v", name, statuses[name], want)
 		}
@@ -106,7 +107,9 @@ var schemas = map[string]any{
 	"TrackedEvent": TrackedEvent{}, "TrackedEventPage": Page[TrackedEvent]{}, "TrackedState": nil,
 	"WebhooksManifest": WebhooksManifest{}, "WebhookSubscription": WebhookSubscription{},
 	"Status": nil, "ConnectionStatus": ConnectionStatus{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
-	"NextPage": nil,
+	"NextPage": nil, "Role": nil,
+	"Token": Token{}, "TokenPage": Page[Token]{}, "NewToken": NewToken{}, "CreatedToken": CreatedToken{},
+	"AuditEntry": AuditEntry{}, "AuditPage": Page[AuditEntry]{},
 }
 
 func TestDocument_describesEveryFieldAndNoOther(t *testing.T) {

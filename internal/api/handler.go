@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,30 +22,37 @@ import (
 // through.
 const answerTimeout = 20 * time.Second
 
-// Config is what a Handler is made of. Every field is required.
+// Config is what a Handler is made of. Every field is required, but for
+// TrustedProxies.
 type Config struct {
 	Operator *operator.Operator
-	Token    string // what callers have to show
+	Access   *operator.Access // tokens and the audit log
+	Callers  Authenticator    // who may call: Access itself, or Local
 	Metrics  prometheus.Registerer
 	Log      *slog.Logger
 	Now      func() time.Time
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
 // Handler serves the API below Prefix.
 type Handler struct {
-	operator  *operator.Operator
-	tokenAuth *tokenAuth
-	metrics   *metrics
-	log       *slog.Logger
-	now       func() time.Time
-	mux       *http.ServeMux
+	operator *operator.Operator
+	access   *operator.Access
+	auth     tokenAuth
+	proxies  proxies
+	metrics  *metrics
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
 }
 
 // NewHandler returns a handler of all routes, and registers its metrics.
 func NewHandler(cfg Config) *Handler {
 	h := &Handler{
-		operator: cfg.Operator, tokenAuth: newDoor(cfg.Token, cfg.Now), metrics: newMetrics(cfg.Metrics),
-		log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
+		operator: cfg.Operator, access: cfg.Access,
+		auth:    tokenAuth{callers: cfg.Callers, throttle: newThrottle(cfg.Now)},
+		proxies: cfg.TrustedProxies, metrics: newMetrics(cfg.Metrics), log: cfg.Log, now: cfg.Now, mux: http.NewServeMux(),
 	}
 	for _, rt := range routes {
 		h.mux.Handle(rt.method+" "+Prefix+rt.path, h.route(rt))
@@ -53,7 +61,7 @@ func NewHandler(cfg Config) *Handler {
 	return h
 }
 
-// ServeHTTP lets nobody in without the token, whatever they ask for.
+// ServeHTTP lets nobody in without a token, whatever they ask for.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
 	r.Header.Set(headerRequestID, id) // what the caller gave, or ours
@@ -62,21 +70,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Cache-Control", "no-store") // some answers are personal, the others are stale at once
-	if refused := h.tokenAuth.refuses(r); refused != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	from := h.proxies.remote(r)
+	caller, refused := h.auth.authenticate(r, from)
+	if refused != nil {
 		h.metrics.refusals.WithLabelValues(strconv.Itoa(refused.Status)).Inc()
-		h.turnedAway(r, id, refused)
+		h.turnedAway(r, from, refused)
 		header.Set("WWW-Authenticate", `Bearer realm="advocatesync"`)
 		refused.write(w, id)
 		return
 	}
-	h.mux.ServeHTTP(w, r)
+	h.mux.ServeHTTP(w, r.WithContext(withCaller(ctx, caller, from)))
 }
 
-// turnedAway logs a wrong token. Those beyond the limit are not logged, so that
-// nobody can fill the log.
-func (h *Handler) turnedAway(r *http.Request, id string, refused *Problem) {
-	if refused.Status == http.StatusUnauthorized {
-		h.log.WarnContext(r.Context(), "api caller turned away", "request_id", id, "remote", remote(r).String())
+// turnedAway logs a wrong token: of one address no more than the throttle
+// grants, whatever tokens it makes up, so that nobody can fill the log.
+func (h *Handler) turnedAway(r *http.Request, from netip.Addr, refused *Problem) {
+	if h.auth.throttle.wrong(attempt{from: customer(from), tokenID: anyToken}) == 0 {
+		h.log.WarnContext(r.Context(), "api caller turned away", "request_id", requestID(r), "remote", from.String(), "code", refused.Code)
 	}
 }
 
@@ -84,13 +97,15 @@ func (h *Handler) turnedAway(r *http.Request, id string, refused *Problem) {
 func (h *Handler) route(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := h.now()
-		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
-		defer cancel()
-		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-
 		status := rt.status
-		answer, err := rt.handle(h, &request{Request: r})
+		req := newRequest(r)
+		answer, err := h.onRecord(req, rt, func() (any, error) {
+			if !req.caller.Role.Allows(rt.role) {
+				return nil, forbidden(req.caller, rt.role)
+			}
+			return rt.handle(h, req)
+		})
 		if err != nil {
 			problem := problemOf(err)
 			status = problem.Status
@@ -98,12 +113,12 @@ func (h *Handler) route(rt route) http.Handler {
 		} else {
 			writeJSON(w, "application/json", status, answer)
 		}
-		h.served(r, rt.operation, status, h.now().Sub(began), err)
+		h.served(req, rt.operation, status, h.now().Sub(began), err)
 	})
 }
 
 // served counts and logs a request, without its path and body: those may hold anything.
-func (h *Handler) served(r *http.Request, operation string, status int, took time.Duration, err error) {
+func (h *Handler) served(r *request, operation string, status int, took time.Duration, err error) {
 	h.metrics.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
 	level, cause := slog.LevelInfo, slog.Attr{}
 	switch {
@@ -112,8 +127,8 @@ func (h *Handler) served(r *http.Request, operation string, status int, took tim
 	case r.Method == http.MethodGet:
 		level = slog.LevelDebug // people look often, and change little
 	}
-	h.log.LogAttrs(r.Context(), level, "api request", slog.String("request_id", requestID(r)), slog.String("operation", operation),
-		slog.Int("status", status), slog.Int64("duration_ms", took.Milliseconds()), cause)
+	h.log.LogAttrs(r.Context(), level, "api request", slog.String("request_id", requestID(r.Request)), slog.String("operation", operation),
+		slog.Int("status", status), slog.String("caller", r.caller.Name), slog.Int64("duration_ms", took.Milliseconds()), cause)
 }
 
 // anything is the pattern of whatever is no route.

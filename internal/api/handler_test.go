@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -21,6 +23,10 @@ import (
 
 	"advocatesync/internal/api"
 	"advocatesync/internal/api/apitest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
+	"advocatesync/internal/store/storetest"
 )
 
 var discard = slog.New(slog.DiscardHandler)
@@ -67,7 +73,7 @@ func TestEveryRoute_refusesWhoeverLacksTheToken(t *testing.T) {
 			"as a password":      {"Authorization": {"Basic " + apitest.Token}},
 			"a token in the URL": {"Authorization": nil, "X-Query": {"?token=" + apitest.Token}},
 		} {
-			handler := apitest.NewHandler(nil, discard) // a new one, for it counts wrong tokens; whoever got in would crash it
+			handler := apitest.NewHandler(nil, nil, discard) // a new one, for it counts wrong tokens; whoever got in would crash it
 			path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(o.Path, "1") + given.Get("X-Query")
 			resp := knock(t, handler, o.Method, path, "", given)
 			if p := problem(t, resp); p.Status != http.StatusUnauthorized || p.Code != "unauthorized" {
@@ -80,65 +86,152 @@ func TestEveryRoute_refusesWhoeverLacksTheToken(t *testing.T) {
 	}
 }
 
-func TestWrongTokens_areLimitedForEachAddress(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	var logged bytes.Buffer
-	registry := prometheus.NewRegistry()
-	handler := api.NewHandler(api.Config{
-		Token: apitest.Token, Metrics: registry, Log: slog.New(slog.NewTextHandler(&logged, nil)), Now: func() time.Time { return now },
+// visitor is somebody at the door of a handler that knows tokens from a store.
+type visitor struct {
+	handler http.Handler
+	now     *time.Time
+	logged  *bytes.Buffer
+	metrics *prometheus.Registry
+	store   *store.Store
+	access  *operator.Access
+}
+
+func newVisitor(t *testing.T, trusted ...netip.Prefix) visitor {
+	t.Helper()
+	now := time.Now()
+	v := visitor{now: &now, logged: &bytes.Buffer{}, metrics: prometheus.NewRegistry(), store: storetest.New(t)}
+	clock := func() time.Time { return *v.now }
+	v.access = operator.NewAccess(v.store, apitest.Token, clock)
+	v.handler = api.NewHandler(api.Config{
+		Access: v.access, Callers: v.access, Metrics: v.metrics, Log: slog.New(slog.NewTextHandler(v.logged, nil)), Now: clock, TrustedProxies: trusted,
 	})
-	status := func(from, token string) int {
-		req := httptest.NewRequest(http.MethodGet, api.Prefix+"/openapi.json", http.NoBody)
-		req.RemoteAddr = from
-		req.Header.Set("Authorization", "Bearer "+token)
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, req)
+	return v
+}
+
+// token makes a token of a role.
+func (v visitor) token(t *testing.T, role bridge.Role) string {
+	t.Helper()
+	_, token, err := v.access.CreateToken(t.Context(), apitest.Admin, operator.NewToken{Name: "of a " + string(role), Role: role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// knocks asks for the document from an address, behind what it says.
+func (v visitor) knocks(from, token string, forwarded ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, api.Prefix+"/openapi.json", http.NoBody)
+	req.RemoteAddr = from
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header["X-Forwarded-For"] = forwarded
+	w := httptest.NewRecorder()
+	v.handler.ServeHTTP(w, req)
+	return w
+}
+
+func TestWrongTokens_areLimitedAndNeverLockARightOneOut(t *testing.T) {
+	t.Parallel()
+	proxy := netip.MustParsePrefix("10.0.0.0/8")
+	v := newVisitor(t, proxy)
+	right, other := v.token(t, bridge.RoleViewer), v.token(t, bridge.RoleOperator)
+	status := func(token, from string) int {
+		t.Helper()
+		w := v.knocks("10.0.0.1:1000", token, from)
 		if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") != "6" {
 			t.Errorf("Retry-After %q, want 6", w.Header().Get("Retry-After"))
 		}
 		return w.Code
 	}
-	for range 10 {
-		if got := status("[2001:db8::1]:1000", "guess"); got != http.StatusUnauthorized {
-			t.Fatalf("status %d, want 401", got)
+	for _, guess := range []string{"guess", right + "x"} {
+		for range 10 {
+			if got := status(guess, "2001:db8::1"); got != http.StatusUnauthorized {
+				t.Fatalf("status %d, want 401", got)
+			}
+		}
+		for _, from := range []string{"2001:db8::1", "2001:db8::2"} { // one customer
+			if got := status(guess, from); got != http.StatusTooManyRequests {
+				t.Errorf("status %d for %s, want 429", got, from)
+			}
 		}
 	}
-	logged.Reset()
-	for _, from := range []string{"[2001:db8::1]:1001", "[2001:db8::2]:1000"} { // one customer
-		if got := status(from, apitest.Token); got != http.StatusTooManyRequests {
-			t.Errorf("status %d for %s, want 429 even with the right token", got, from)
+	for name, tt := range map[string]struct {
+		token, from string
+		want        int
+	}{
+		"the right one, from where its own id is being guessed": {right, "2001:db8::1", http.StatusOK},
+		"another right one from there":                          {other, "2001:db8::1", http.StatusOK},
+		"ADMIN_TOKEN from there":                                {apitest.Token, "2001:db8::1", http.StatusOK},
+		"a slip in another token":                               {other + "x", "2001:db8::1", http.StatusUnauthorized},
+		"a wrong one from another network":                      {"guess", "2001:db8:0:1::1", http.StatusUnauthorized},
+		"a wrong one through no proxy of ours":                  {"guess", "", http.StatusUnauthorized},
+	} {
+		if got := status(tt.token, tt.from); got != tt.want {
+			t.Errorf("%s: status %d, want %d", name, got, tt.want)
 		}
 	}
-	if logged.Len() > 0 {
-		t.Errorf("it fills the log:\n%s", &logged)
+	*v.now = v.now.Add(6 * time.Second)
+	if got := status("guess", "2001:db8::1"); got != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401 after the wait", got)
 	}
-	for _, from := range []string{"192.0.2.1:1000", "[2001:db8:0:1::1]:1000"} {
-		if got := status(from, apitest.Token); got != http.StatusOK {
-			t.Errorf("status %d for %s, who did nothing", got, from)
-		}
-	}
-	now = now.Add(6 * time.Second)
-	if got := status("[2001:db8::1]:1000", apitest.Token); got != http.StatusOK {
-		t.Errorf("status %d, want 200 after the wait", got)
-	}
-	counted := `# HELP advocatesync_api_refusals_total Requests to the admin API that were turned away: 401 for a wrong token, 429 for too many of them.
+	counted := `# HELP advocatesync_api_refusals_total Requests to the admin API that were turned away: 401 for a wrong token, 429 for too many of them, 503 while tokens cannot be checked.
 # TYPE advocatesync_api_refusals_total counter
-advocatesync_api_refusals_total{status="401"} 10
-advocatesync_api_refusals_total{status="429"} 2
-# HELP advocatesync_api_requests_total Requests to the admin API with the right token, by operation and HTTP status of the answer.
+advocatesync_api_refusals_total{status="401"} 24
+advocatesync_api_refusals_total{status="429"} 4
+# HELP advocatesync_api_requests_total Requests to the admin API with a right token, by operation and HTTP status of the answer.
 # TYPE advocatesync_api_requests_total counter
 advocatesync_api_requests_total{operation="getDocument",status="200"} 3
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(counted)); err != nil {
+	if err := testutil.GatherAndCompare(v.metrics, strings.NewReader(counted)); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever makes up another token for each attempt is still one address.
+func TestWrongTokens_cannotFillTheLog(t *testing.T) {
+	t.Parallel()
+	v := newVisitor(t)
+	for i := range 200 {
+		v.knocks("192.0.2.7:1000", fmt.Sprintf("adv_%010d_secret", i))
+	}
+	if lines := strings.Count(v.logged.String(), "\n"); lines != 10 {
+		t.Errorf("%d lines in the log, want 10:\n%s", lines, v.logged)
+	}
+	if !strings.Contains(v.logged.String(), "192.0.2.7") || strings.Contains(v.logged.String(), "secret") {
+		t.Errorf("the log tells:\n%s", v.logged)
+	}
+}
+
+// A token that has ended says so to its holder, and to nobody else.
+func TestEndedTokens_sayWhy(t *testing.T) {
+	t.Parallel()
+	v := newVisitor(t)
+	expired, revoked, admin := v.token(t, bridge.RoleViewer), v.token(t, bridge.RoleOperator), v.token(t, bridge.RoleAdmin)
+	if _, err := v.access.RevokeToken(t.Context(), operator.TokenID(revoked)); err != nil {
+		t.Fatal(err)
+	}
+	code := func(token string) string { return problem(t, v.knocks("192.0.2.7:1000", token)).Code }
+	if got := code(revoked); got != "token_revoked" {
+		t.Errorf("revoked: %s", got)
+	}
+	if got := code(apitest.Token); got != "bootstrap_over" {
+		t.Errorf("ADMIN_TOKEN beside an admin's token: %s", got)
+	}
+	if w := v.knocks("192.0.2.7:1000", admin); w.Code != http.StatusOK {
+		t.Errorf("the admin's token: status %d", w.Code)
+	}
+	*v.now = v.now.AddDate(0, 0, operator.TokenDays+1)
+	if got := code(expired); got != "token_expired" {
+		t.Errorf("expired: %s", got)
+	}
+	if got := code(revoked[:len(revoked)-1] + "x"); got != "unauthorized" {
+		t.Errorf("a wrong secret: %s", got)
 	}
 }
 
 func TestRequests_areToldAllTheirMistakesAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	handler := apitest.NewHandler(b.Operator, discard)
+	handler := apitest.NewHandler(b.Operator, b.Store, discard)
 	rules := api.Prefix + "/connections/" + b.connection + "/rules"
 	fields := func(names ...string) (mistakes []api.Mistake) {
 		for _, name := range names {
@@ -188,7 +281,7 @@ func TestRequests_areToldAllTheirMistakesAtOnce(t *testing.T) {
 
 func TestRequestIDs_areTheCallersOwnIfFitForALog(t *testing.T) {
 	t.Parallel()
-	handler := apitest.NewHandler(nil, discard)
+	handler := apitest.NewHandler(nil, nil, discard)
 	for given, kept := range map[string]bool{"deploy-17.a_B": true, "": false, "two\nlines": false, "ann@shop.example": false, strings.Repeat("x", 65): false} {
 		resp := knock(t, handler, "GET", api.Prefix+"/openapi.json", "", http.Header{"X-Request-Id": {given}})
 		got := resp.Header().Get("X-Request-Id")
@@ -203,7 +296,7 @@ func TestLog_tellsWhatWasAskedForAndNothingThatWasSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	var logged bytes.Buffer
-	handler := apitest.NewHandler(b.Operator, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	handler := apitest.NewHandler(b.Operator, b.Store, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, path := range []string{"/connections/secret-thing", "/connections/secret-thing/rules", "/secret-thing", "/connections?secret-thing=1"} {
 		_ = knock(t, handler, "GET", api.Prefix+path, "", nil)
 	}
@@ -224,7 +317,7 @@ func TestLog_tellsWhatWasAskedForAndNothingThatWasSent(t *testing.T) {
 
 func TestAnswers_areNotForKeepsNorForPages(t *testing.T) {
 	t.Parallel()
-	resp := knock(t, apitest.NewHandler(nil, discard), "GET", api.Prefix+"/openapi.json", "", nil)
+	resp := knock(t, apitest.NewHandler(nil, nil, discard), "GET", api.Prefix+"/openapi.json", "", nil)
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
 		if got := resp.Header().Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -246,7 +339,7 @@ func TestClient_tellsAProblemFromAnythingElse(t *testing.T) {
 		"a proxy's page":      {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>no</h1>", http.StatusBadGateway) }, "does not answer as the admin API does: status 502"},
 		"somebody else's 200": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<h1>hello</h1>") }, "does not answer as the admin API does"},
 		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "status 302"},
-		"a wrong token":       {apitest.NewHandler(nil, discard).ServeHTTP, "check ADMIN_TOKEN"},
+		"a wrong token":       {apitest.NewHandler(nil, nil, discard).ServeHTTP, "refuses the token in ADVOCATESYNC_TOKEN"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func TestManual_examplesWork(t *testing.T) {
 	}
 	b := newBench(t)
 	b.park(t, "101", "102")
-	server := apitest.Checked(t, api.InProcess(apitest.NewHandler(b.Operator, discard)))
+	server := apitest.Checked(t, api.InProcess(apitest.NewHandler(b.Operator, b.Store, discard)))
 
 	var answer []byte
 	examples := 0

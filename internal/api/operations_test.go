@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,7 +33,7 @@ type bench struct {
 func newBench(t *testing.T) bench {
 	t.Helper()
 	s := wiringtest.New(t)
-	return bench{System: s, Client: apitest.NewClient(t, s.Operator), connection: s.Connection.ID}
+	return bench{System: s, Client: apitest.NewClient(t, s.Operator, s.Store), connection: s.Connection.ID}
 }
 
 var connectAgain = api.ConnectRequest{
@@ -45,7 +46,7 @@ var connectAgain = api.ConnectRequest{
 func TestEveryOperation_answersAsDocumented(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	var intent string
+	var intent, token string
 	contact := b.CreateContact(t, map[string]string{"email": "ann@shop.example", "firstname": "Annika"})
 	items := b.park(t, contact, "", "")
 	steps := []struct {
@@ -128,6 +129,16 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 			c, err := b.ResumeConnection(ctx, b.connection)
 			return c.Paused, err
 		}, false},
+		{"createToken", func(ctx context.Context) (any, error) {
+			made, err := b.CreateToken(ctx, api.NewToken{Name: "marketing", Role: bridge.RoleOperator})
+			token = made.ID
+			return made, err
+		}, nil},
+		{"listTokens", func(ctx context.Context) (any, error) { return b.Tokens(ctx) }, nil},
+		{"revokeToken", func(ctx context.Context) (any, error) { return b.RevokeToken(ctx, token) }, nil},
+		{"listAuditEntries", func(ctx context.Context) (any, error) {
+			return b.AuditEntries(ctx, api.AuditFilter{Subject: "contact:" + contact, Since: time.Now().Add(-time.Hour)}, "")
+		}, nil},
 		{"rotateKeys", func(ctx context.Context) (any, error) { return b.RotateKeys(ctx) }, api.Resealed{}},
 		{"planDisconnect", func(ctx context.Context) (any, error) { return b.PlanDisconnect(ctx, b.connection) }, nil},
 		{"disconnect", func(ctx context.Context) (any, error) { return b.Disconnect(ctx, b.connection) }, nil},
@@ -185,7 +196,7 @@ func (b bench) beginSwitch(t *testing.T) {
 
 // document reads the OpenAPI document, which no command needs.
 func (b bench) document(ctx context.Context) (tree map[string]any, err error) {
-	handler := api.InProcess(apitest.NewHandler(b.Operator, discard))
+	handler := api.InProcess(apitest.NewHandler(b.Operator, b.Store, discard))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://in-process"+api.Prefix+"/openapi.json", http.NoBody)
 	if err != nil {
 		return nil, err

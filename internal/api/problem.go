@@ -41,7 +41,7 @@ func (p *Problem) Error() string { return p.Detail }
 // top.
 const (
 	codeBadRequest        = "bad_request"         // Mistakes says why
-	codeUnauthorized      = "unauthorized"        // no token, or a wrong one
+	codeForbidden         = "forbidden"           // the token's role is not enough
 	codeThrottled         = "throttled"           // too many wrong tokens
 	codeNotFound          = "not_found"           // no such thing
 	codeMethodNotAllowed  = "method_not_allowed"  // the header Allow says which are

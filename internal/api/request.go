@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,11 +9,13 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
 )
 
@@ -23,9 +26,31 @@ const maxBody = 256 << 10
 // with them: a handler reads all it wants and then asks for err.
 type request struct {
 	*http.Request
+	caller   bridge.Caller
+	from     netip.Addr // the caller's address; zero: this process
 	mistakes []Mistake
 	fatal    *Problem // says more than any mistake
 	asked    []string // names of the query's parameters that the handler knows
+}
+
+// callerKey is where a request's context keeps who sent it.
+type callerKey struct{}
+
+// sender is who sent a request, and from where.
+type sender struct {
+	caller bridge.Caller
+	from   netip.Addr
+}
+
+func withCaller(ctx context.Context, caller bridge.Caller, from netip.Addr) context.Context {
+	return context.WithValue(ctx, callerKey{}, sender{caller, from})
+}
+
+// newRequest takes the sender out of the context. Without one the request has no
+// role, which opens nothing.
+func newRequest(r *http.Request) *request {
+	s, _ := r.Context().Value(callerKey{}).(sender)
+	return &request{Request: r, caller: s.caller, from: s.from}
 }
 
 func (r *request) mistake(field, format string, args ...any) {

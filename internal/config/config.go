@@ -2,12 +2,14 @@
 // starts. Every mistake is reported at the same time, by the variable's name
 // and with what to do about it; a value is only quoted where it cannot be a
 // secret. An empty variable counts as unset, and white space around a value is
-// dropped, because secrets kept in files tend to end with a line break.
+// dropped, because secrets kept in files tend to end with a line break. Every
+// variable that holds a secret may also be given as NAME_FILE, the path of a file.
 //
 // Temporal's own variables are not read here but by the SDK's envconfig.
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -24,6 +26,7 @@ type Common struct {
 	HubSpot         HubSpot
 	AdvocateBaseURL *url.URL // without a trailing slash
 	ImpactBaseURL   *url.URL // without a trailing slash
+	InsecureHosts   []string // hosts beside this machine that plain http is good enough for: stand-ins
 
 	ImpactConcurrency  int           // calls that one worker may have under way at impact.com
 	ReportSyncInterval time.Duration // how often each connection's report is asked for
@@ -42,6 +45,7 @@ type HubSpot struct {
 	AppID        int64    // 0: not given, so our own writes cannot be told by their source
 	ClientID     string
 	ClientSecret Secret // also the key of webhook signatures
+	FormerSecret Secret // still accepted on webhooks while ClientSecret takes over; empty: none
 	RatePer10s   int    // calls one portal grants us in any 10 seconds
 }
 
@@ -59,45 +63,57 @@ type Worker struct {
 // Starter is the configuration of "starter serve".
 type Starter struct {
 	Common
-	ListenAddr string
-	AdminToken Secret // bearer token of the admin API
+	ListenAddr     string
+	MetricsAddr    string         // metrics, details of readiness, profiles
+	MetricsNeeded  bool           // somebody set MetricsAddr: without that listener, do not start
+	AdminToken     Secret         // opens the admin API until an admin's token exists
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
 // Remote is the configuration of commands that speak to a server.
 type Remote struct {
-	Server     *url.URL // where its admin API is, without a trailing slash
-	AdminToken Secret
+	Server *url.URL // where its admin API is, without a trailing slash
+	Token  Secret   // of the admin API
 }
 
 // Server names the variable that has commands speak to a server's admin API. A
 // flag may say the same.
 const Server = "ADVOCATESYNC_SERVER"
 
+// Token is the variable with the token that such commands show.
+const Token = "ADVOCATESYNC_TOKEN"
+
 // LoadRemote reads what a command needs that speaks to a server.
 func LoadRemote(getenv func(string) string) (Remote, error) {
-	r := reader{getenv: getenv}
-	c := Remote{Server: r.baseURL(Server, "https://sync.example.com"), AdminToken: r.adminToken()}
+	r := newReader(getenv)
+	c := Remote{Server: r.vendorURL(Server, "https://sync.example.com"), Token: Secret(r.secret(Token))}
+	if c.Token == "" {
+		c.Token = Secret(r.secret("ADMIN_TOKEN")) // enough to make the first token
+	}
+	if c.Token == "" {
+		r.requireSecret(Token, "a token of the server's admin API; an admin makes one with \"starter token create\"")
+	}
 	return c, r.err()
 }
 
 // LoadCommand reads what a command needs that does its work itself: no address
 // to listen on, no app.
 func LoadCommand(getenv func(string) string) (Common, error) {
-	r := reader{getenv: getenv}
+	r := newReader(getenv)
 	c := r.reachable()
 	return c, r.err()
 }
 
 // LoadLog reads how to log, for commands that need nothing else of ours.
 func LoadLog(getenv func(string) string) (Log, error) {
-	r := reader{getenv: getenv}
+	r := newReader(getenv)
 	l := r.log()
 	return l, r.err()
 }
 
 // LoadWorker reads what the worker needs.
 func LoadWorker(getenv func(string) string) (Worker, error) {
-	r := reader{getenv: getenv}
+	r := newReader(getenv)
 	w := Worker{
 		Common:     r.common(),
 		ListenAddr: r.listenAddr("WORKER_LISTEN_ADDR", ":8081"),
@@ -115,14 +131,17 @@ func LoadWorker(getenv func(string) string) (Worker, error) {
 // for the app's id and client secret: without them no webhook could be
 // verified and our own writes would come back as somebody else's.
 func LoadStarter(getenv func(string) string) (Starter, error) {
-	r := reader{getenv: getenv}
+	r := newReader(getenv)
 	s := Starter{
-		Common:     r.reachable(),
-		ListenAddr: r.listenAddr("LISTEN_ADDR", ":8080"),
-		AdminToken: r.adminToken(),
+		Common:         r.reachable(),
+		ListenAddr:     r.listenAddr("LISTEN_ADDR", ":8080"),
+		MetricsAddr:    r.listenAddr("METRICS_LISTEN_ADDR", "127.0.0.1:9464"),
+		MetricsNeeded:  r.get("METRICS_LISTEN_ADDR") != "",
+		AdminToken:     r.adminToken(),
+		TrustedProxies: r.networks("TRUSTED_PROXIES"),
 	}
 	r.require("HUBSPOT_APP_ID", "the app's id as its page in HubSpot's developer account shows it")
-	r.require("HUBSPOT_CLIENT_SECRET", "the app's client secret; HubSpot signs webhooks with it")
+	r.requireSecret("HUBSPOT_CLIENT_SECRET", "the app's client secret; HubSpot signs webhooks with it")
 	return s, r.err()
 }
 
@@ -139,16 +158,18 @@ func (r *reader) common() Common {
 		EncryptionKey: r.encryptionKey(),
 		OlderKeys:     r.olderKeys(),
 		HubSpot: HubSpot{
-			BaseURL:      r.baseURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
-			AuthorizeURL: r.baseURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),
+			BaseURL:      r.vendorURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
+			AuthorizeURL: r.vendorURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),
 			AppID:        r.appID(),
 			ClientID:     r.get("HUBSPOT_CLIENT_ID"),
-			ClientSecret: Secret(r.get("HUBSPOT_CLIENT_SECRET")),
+			ClientSecret: Secret(r.secret("HUBSPOT_CLIENT_SECRET")),
+			FormerSecret: Secret(r.secret("HUBSPOT_CLIENT_SECRET_OLD")),
 			// HubSpot grants 100 to 250 by plan; more is for stand-ins.
 			RatePer10s: r.integer("HUBSPOT_RATE_PER_10S", 110, 1, 100_000),
 		},
-		AdvocateBaseURL:    r.baseURL("ADVOCATE_BASE_URL", "https://app.referralsaasquatch.com"),
-		ImpactBaseURL:      r.baseURL("IMPACT_BASE_URL", "https://api.impact.com"),
+		AdvocateBaseURL:    r.vendorURL("ADVOCATE_BASE_URL", "https://app.referralsaasquatch.com"),
+		ImpactBaseURL:      r.vendorURL("IMPACT_BASE_URL", "https://api.impact.com"),
+		InsecureHosts:      r.insecureHosts(),
 		ImpactConcurrency:  r.integer("IMPACT_CONCURRENCY", 4, 1, 100),
 		ReportSyncInterval: r.duration("REPORT_SYNC_INTERVAL", time.Minute, time.Second, 24*time.Hour),
 		TrackInterval:      r.duration("TRACK_INTERVAL", time.Minute, time.Second, 24*time.Hour),
@@ -166,10 +187,10 @@ func (r *reader) log() Log {
 func (r *reader) databaseURL() Secret {
 	const name = "DATABASE_URL"
 	const example = "such as postgres://user:password@localhost:5432/advocatesync"
-	if !r.require(name, "the PostgreSQL database to use, "+example) {
+	value := r.requireSecret(name, "the PostgreSQL database to use, "+example)
+	if value == "" {
 		return ""
 	}
-	value := r.get(name)
 	scheme, _, isURL := strings.Cut(value, "://")
 	switch {
 	case isURL && scheme != "postgres" && scheme != "postgresql":
@@ -195,11 +216,8 @@ func (r *reader) appID() int64 {
 
 func (r *reader) adminToken() Secret {
 	const name, shortest = "ADMIN_TOKEN", 16
-	if !r.require(name, "the bearer token of the admin API; make one with: openssl rand -hex 32") {
-		return ""
-	}
-	value := r.get(name)
-	if len(value) < shortest {
+	value := r.requireSecret(name, "it opens the admin API until an admin's token is made; make one with: openssl rand -hex 32")
+	if value != "" && len(value) < shortest {
 		r.mistake(name, "is shorter than %d characters; make one with: openssl rand -hex 32", shortest)
 	}
 	return Secret(value)

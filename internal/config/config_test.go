@@ -3,12 +3,14 @@ package config_test
 import (
 	"log/slog"
 	"maps"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"advocatesync/internal/config"
 )
@@ -71,7 +73,7 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 	common.PublicURL = "http://localhost:8080"
 	starter, err := config.LoadStarter(with(nil))
 	want := config.Starter{
-		Common: common, ListenAddr: ":8080", AdminToken: "0123456789abcdef",
+		Common: common, ListenAddr: ":8080", MetricsAddr: "127.0.0.1:9464", AdminToken: "0123456789abcdef",
 	}
 	if diff := cmp.Diff(want, starter); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
@@ -81,28 +83,32 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 func TestLoadStarter_takesEveryVariable(t *testing.T) {
 	t.Parallel()
 	got, err := config.LoadStarter(with(map[string]string{
-		"DATABASE_URL":          "host=/run/postgresql dbname=sync",
-		"ENCRYPTION_KEY":        " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
-		"ENCRYPTION_KEY_OLD":    "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY=, MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-		"ADMIN_TOKEN":           "a token of some length\n",
-		"PUBLIC_URL":            "https://sync.example.test/advocate/",
-		"LISTEN_ADDR":           "127.0.0.1:0",
-		"HUBSPOT_BASE_URL":      "http://127.0.0.1:9001/",
-		"HUBSPOT_AUTHORIZE_URL": "http://127.0.0.1:9001/oauth/authorize",
-		"ADVOCATE_BASE_URL":     "http://127.0.0.1:9002",
-		"IMPACT_BASE_URL":       "http://127.0.0.1:9003",
-		"HUBSPOT_APP_ID":        "12345678901",
-		"HUBSPOT_CLIENT_ID":     "id",
-		"HUBSPOT_CLIENT_SECRET": "other",
-		"HUBSPOT_RATE_PER_10S":  "190",
-		"REPORT_SYNC_INTERVAL":  "2s",
-		"TRACK_INTERVAL":        "3s",
-		"IMPACT_CONCURRENCY":    "7",
-		"DELETION_HOLD":         "0s",
-		"RECONCILE_INTERVAL":    "6h",
-		"INFERRED_ERASURE":      "erase",
-		"LOG_FORMAT":            "json",
-		"LOG_LEVEL":             "debug",
+		"DATABASE_URL":              "host=/run/postgresql dbname=sync",
+		"ENCRYPTION_KEY":            " MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
+		"ENCRYPTION_KEY_OLD":        "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY=, MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+		"ADMIN_TOKEN":               "a token of some length\n",
+		"PUBLIC_URL":                "https://sync.example.test/advocate/",
+		"LISTEN_ADDR":               "127.0.0.1:0",
+		"HUBSPOT_BASE_URL":          "http://127.0.0.1:9001/",
+		"HUBSPOT_AUTHORIZE_URL":     "http://127.0.0.1:9001/oauth/authorize",
+		"ADVOCATE_BASE_URL":         "http://127.0.0.1:9002",
+		"IMPACT_BASE_URL":           "http://127.0.0.1:9003",
+		"HUBSPOT_APP_ID":            "12345678901",
+		"HUBSPOT_CLIENT_ID":         "id",
+		"HUBSPOT_CLIENT_SECRET":     "other",
+		"HUBSPOT_CLIENT_SECRET_OLD": "before",
+		"METRICS_LISTEN_ADDR":       ":9464",
+		"TRUSTED_PROXIES":           "10.1.2.3/8, 192.0.2.7 2001:db8::/32",
+		"INSECURE_HOSTS":            "standins, other.internal",
+		"HUBSPOT_RATE_PER_10S":      "190",
+		"REPORT_SYNC_INTERVAL":      "2s",
+		"TRACK_INTERVAL":            "3s",
+		"IMPACT_CONCURRENCY":        "7",
+		"DELETION_HOLD":             "0s",
+		"RECONCILE_INTERVAL":        "6h",
+		"INFERRED_ERASURE":          "erase",
+		"LOG_FORMAT":                "json",
+		"LOG_LEVEL":                 "debug",
 	}))
 	want := config.Starter{
 		Common: config.Common{
@@ -114,10 +120,11 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			PublicURL: "https://sync.example.test/advocate",
 			HubSpot: config.HubSpot{
 				BaseURL: address("http://127.0.0.1:9001"), AuthorizeURL: address("http://127.0.0.1:9001/oauth/authorize"),
-				AppID: 12345678901, ClientID: "id", ClientSecret: "other", RatePer10s: 190,
+				AppID: 12345678901, ClientID: "id", ClientSecret: "other", FormerSecret: "before", RatePer10s: 190,
 			},
 			AdvocateBaseURL:    address("http://127.0.0.1:9002"),
 			ImpactBaseURL:      address("http://127.0.0.1:9003"),
+			InsecureHosts:      []string{"standins", "other.internal"},
 			ImpactConcurrency:  7,
 			ReportSyncInterval: 2 * time.Second,
 			TrackInterval:      3 * time.Second,
@@ -125,9 +132,10 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			InferredErasure:    "erase",
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
-		ListenAddr: "127.0.0.1:0", AdminToken: "a token of some length",
+		ListenAddr: "127.0.0.1:0", MetricsAddr: ":9464", MetricsNeeded: true, AdminToken: "a token of some length",
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
 	}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
 	}
 }
@@ -160,6 +168,12 @@ func TestLoadStarter_saysWhatToDo(t *testing.T) {
 		"public URL with fragment":          {"PUBLIC_URL", "https://sync.example.test/#", "remove everything from the ?"},
 		"vendor URL with credentials":       {"HUBSPOT_BASE_URL", "https://u:pw-x@api.example.test", "must not carry"},
 		"vendor URL that does not parse":    {"ADVOCATE_BASE_URL", "https://exa mple", "is not a URL"},
+		"plain http to a vendor":            {"HUBSPOT_BASE_URL", "http://api.example.test", "must begin with https://"},
+		"plain http to a private address":   {"ADVOCATE_BASE_URL", "http://10.0.0.7:9090", "INSECURE_HOSTS"},
+		"plain http to a lookalike":         {"IMPACT_BASE_URL", "http://127.0.0.1.example.test", "must begin with https://"},
+		"plain http to the consent page":    {"HUBSPOT_AUTHORIZE_URL", "http://app.example.test", "must begin with https://"},
+		"proxies that are no network":       {"TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal", "proxy.internal"},
+		"metrics address without a port":    {"METRICS_LISTEN_ADDR", "9464", "host:port"},
 		"vendor URL without host":           {"IMPACT_BASE_URL", "https:///v1", "and a host"},
 		"listening port without colon":      {"LISTEN_ADDR", "8080", "host:port, or :8080"},
 		"listening port too high":           {"LISTEN_ADDR", ":80800", "0 to 65535"},
@@ -229,16 +243,44 @@ func TestLoadRemote_asksForAnAddressAndTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Remote{Server: address("https://sync.example.com"), AdminToken: "0123456789abcdef"}
+	want := config.Remote{Server: address("https://sync.example.com"), Token: "0123456789abcdef"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	env = map[string]string{config.Server: "sync.example.com"}
 	_, err = config.LoadRemote(func(name string) string { return env[name] })
-	for _, name := range []string{config.Server, "ADMIN_TOKEN"} {
+	for _, name := range []string{config.Server, config.Token} {
 		if err == nil || !strings.Contains(err.Error(), "\n  "+name+" ") {
 			t.Errorf("message does not have a line for %s:\n%v", name, err)
 		}
+	}
+}
+
+func TestPlainHTTP_isForThisMachineAndNamedHosts(t *testing.T) {
+	t.Parallel()
+	for address, insecure := range map[string]string{
+		"http://localhost:9090": "", "http://127.0.0.9": "", "http://[::1]:9090": "", "http://hub.localhost": "",
+		"http://standins:9090": "other standins", "https://api.example.test": "",
+	} {
+		for _, name := range []string{"HUBSPOT_BASE_URL", "HUBSPOT_AUTHORIZE_URL", "ADVOCATE_BASE_URL", "IMPACT_BASE_URL"} {
+			if _, err := config.LoadWorker(with(map[string]string{name: address, "INSECURE_HOSTS": insecure})); err != nil {
+				t.Errorf("%s=%s: %v", name, address, err)
+			}
+		}
+		if _, err := config.LoadRemote(with(map[string]string{config.Server: address, "INSECURE_HOSTS": insecure})); err != nil {
+			t.Errorf("%s=%s: %v", config.Server, address, err)
+		}
+	}
+	if _, err := config.LoadRemote(with(map[string]string{config.Server: "http://sync.example.test"})); err == nil {
+		t.Error("a token would cross a network in clear")
+	}
+}
+
+func TestLoadRemote_takesItsOwnTokenFirst(t *testing.T) {
+	t.Parallel()
+	got, err := config.LoadRemote(with(map[string]string{config.Server: "https://sync.example.com", config.Token: "adv_mine"}))
+	if err != nil || got.Token != "adv_mine" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,10 +18,43 @@ import (
 // reader collects values and what is wrong with them.
 type reader struct {
 	getenv   func(string) string
+	secrets  map[string]string // those that were read, by name
 	mistakes []error
 }
 
+func newReader(getenv func(string) string) *reader {
+	return &reader{getenv: getenv, secrets: map[string]string{}}
+}
+
 func (r *reader) get(name string) string { return strings.TrimSpace(r.getenv(name)) }
+
+// secret reads a variable that may hold a secret: its value, or the path of a
+// file with the value in NAME_FILE, as orchestrators mount secrets. It is read
+// once, so that each mistake is told once.
+func (r *reader) secret(name string) string {
+	value, known := r.secrets[name]
+	if !known {
+		value = r.readSecret(name)
+		r.secrets[name] = value
+	}
+	return value
+}
+
+func (r *reader) readSecret(name string) string {
+	value, path := r.get(name), r.get(name+fileSuffix)
+	switch {
+	case path == "":
+		return value
+	case value != "":
+		r.mistake(name, "and %s%s are both set: keep one of them", name, fileSuffix)
+		return ""
+	}
+	content, err := readFile(path)
+	if err != nil {
+		r.mistake(name+fileSuffix, "names a file that cannot be used: %s", err)
+	}
+	return content
+}
 
 func (r *reader) mistake(name, format string, args ...any) {
 	r.mistakes = append(r.mistakes, fmt.Errorf("  %s %s", name, fmt.Sprintf(format, args...)))
@@ -34,13 +68,20 @@ func (r *reader) err() error {
 	return fmt.Errorf("the environment needs correcting:\n%w", errors.Join(r.mistakes...))
 }
 
-// require notes a mistake and returns false if the variable is unset.
-func (r *reader) require(name, what string) bool {
-	if r.get(name) != "" {
-		return true
+// require notes a mistake if the variable is unset.
+func (r *reader) require(name, what string) {
+	if r.get(name) == "" {
+		r.mistake(name, "is not set: %s", what)
 	}
-	r.mistake(name, "is not set: %s", what)
-	return false
+}
+
+// requireSecret is require for a variable that may hold a secret, and returns
+// its value; empty: there is a mistake.
+func (r *reader) requireSecret(name, what string) string {
+	if r.get(name+fileSuffix) == "" {
+		r.require(name, what)
+	}
+	return r.secret(name)
 }
 
 // baseURL reads the address that paths are appended to. A trailing slash says
@@ -64,6 +105,51 @@ func (r *reader) baseURL(name, fallback string) *url.URL {
 		r.mistake(name, "must end with the host or a path: remove everything from the ? or # on")
 	}
 	return u
+}
+
+// vendorURL is baseURL for a server that is sent secrets: plain http is for this
+// machine, and for hosts that INSECURE_HOSTS names.
+func (r *reader) vendorURL(name, fallback string) *url.URL {
+	u := r.baseURL(name, fallback)
+	if u.Scheme == "http" && !loopback(u.Hostname()) && !slices.Contains(r.insecureHosts(), u.Hostname()) {
+		r.mistake(name, "must begin with https://, because secrets go there; "+
+			"for a stand-in on a network of your own, name its host in INSECURE_HOSTS")
+	}
+	return u
+}
+
+// insecureHosts reads host names apart by commas or white space.
+func (r *reader) insecureHosts() []string { return fields(r.get("INSECURE_HOSTS")) }
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// networks reads addresses and networks in CIDR notation, apart by commas or
+// white space.
+func (r *reader) networks(name string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range fields(r.get(name)) {
+		network, err := netip.ParsePrefix(text)
+		if single, bare := netip.ParseAddr(text); bare == nil {
+			network, err = single.Prefix(single.BitLen())
+		}
+		if err != nil {
+			r.mistake(name, "must list addresses or networks such as 10.0.0.0/8, apart by commas; %q is neither", text)
+			continue
+		}
+		all = append(all, network.Masked())
+	}
+	return all
+}
+
+// fields splits a list; nil: it is empty.
+func fields(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 }
 
 func (r *reader) listenAddr(name, fallback string) string {
@@ -135,17 +221,18 @@ const keyRemedy = "make one with: openssl rand -base64 32"
 
 func (r *reader) encryptionKey() Key {
 	const name = "ENCRYPTION_KEY"
-	if !r.require(name, "the key that credentials are sealed with; "+keyRemedy) {
+	text := r.requireSecret(name, "the key that credentials are sealed with; "+keyRemedy)
+	if text == "" {
 		return Key{}
 	}
-	return r.key(name, r.get(name))
+	return r.key(name, text)
 }
 
-// olderKeys reads keys that only open, apart by commas or white space.
+// olderKeys reads keys that only open, separated by commas or white space.
 func (r *reader) olderKeys() []Key {
 	const name = "ENCRYPTION_KEY_OLD"
 	var keys []Key
-	for _, text := range strings.FieldsFunc(r.get(name), func(c rune) bool { return c == ',' || unicode.IsSpace(c) }) {
+	for _, text := range fields(r.secret(name)) {
 		keys = append(keys, r.key(name, text))
 	}
 	return keys

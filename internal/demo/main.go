@@ -72,7 +72,7 @@ func places(out io.Writer, s *stack.Stack, log string) {
 	if s.TemporalUI != "" {
 		fmt.Fprintf(out, "  Temporal UI         %s\n", s.TemporalUI)
 	}
-	fmt.Fprintf(out, "  starter             %s/readyz  %s/metrics\n", s.StarterURL, s.StarterURL)
+	fmt.Fprintf(out, "  starter             %s/readyz  %s/metrics\n", s.StarterURL, s.StarterMetricsURL)
 	fmt.Fprintf(out, "  worker              %s/readyz  %s/metrics\n", s.WorkerURL, s.WorkerURL)
 	fmt.Fprintf(out, "  HubSpot contacts    %s/_admin/portals/default/objects/contacts\n", s.HubSpotURL)
 	fmt.Fprintf(out, "  participants        %s/_admin/%s/users\n", s.AdvocateURL, advocatetest.DefaultAlias)

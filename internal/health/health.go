@@ -1,5 +1,7 @@
-// Package health is the side door of a process: liveness, readiness and
-// metrics, and the loop that serves any handler until it is told to stop.
+// Package health answers probes, shows metrics and profiles, and serves any
+// handler until it is told to stop. What anybody may know (the process lives, it
+// is ready or not) is apart from what only operators may (why not, metrics,
+// profiles), so that each can have a listener of its own.
 package health
 
 import (
@@ -7,6 +9,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -14,44 +17,102 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// checkTimeout bounds every readiness check, so that a hung dependency reads
-// as a failed one before the prober itself gives up.
-const checkTimeout = 2 * time.Second
+const (
+	// checkTimeout bounds every readiness check, so that a hung dependency reads
+	// as a failed one before the prober itself gives up.
+	checkTimeout = 2 * time.Second
+	// checkLife is how long an answer of the checks holds. Anybody may ask
+	// whether we are ready; our dependencies must not pay for each question.
+	checkLife = time.Second
+)
 
 // Check asks one dependency whether work that needs it could succeed now, and
-// returns when ctx ends. Its error is shown to whoever asks for /readyz, so it must be free of secrets.
+// returns when ctx ends. Operators see its error, so it must be free of secrets.
 type Check func(ctx context.Context) error
 
-// Register adds the three endpoints to a mux:
+// Probes answers whether a process lives and is ready. It is safe for concurrent
+// use.
+type Probes struct {
+	checks map[string]Check
+	now    func() time.Time
+
+	mu      sync.Mutex // held while the checks run: they run once for all who ask
+	results map[string]string
+	at      time.Time
+}
+
+// NewProbes returns probes over readiness checks by name.
+func NewProbes(checks map[string]Check, now func() time.Time) *Probes {
+	return &Probes{checks: checks, now: now}
+}
+
+// Public adds to a mux what anybody may ask:
 //
 //   - GET /healthz answers 200 while the process can answer at all. It asks no
 //     dependency: restarting us would not repair one.
-//   - GET /readyz answers 200 if every check passes, else 503; its JSON body
-//     names each check with "ok" or what is wrong.
-//   - GET /metrics shows the registry in Prometheus' format.
-func Register(mux *http.ServeMux, checks map[string]Check, metrics prometheus.Gatherer) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
+//   - GET /readyz answers 200 if every check passes, else 503, and does not say
+//     why.
+func (p *Probes) Public(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		status, results := http.StatusOK, run(r.Context(), checks)
-		for _, result := range results {
-			if result != "ok" {
-				status = http.StatusServiceUnavailable
-			}
+		status, _ := p.ready(r.Context())
+		word := "ready"
+		if status != http.StatusOK {
+			word = "not ready"
 		}
+		answer(w, status, map[string]string{"status": word})
+	})
+}
+
+// Private adds to a mux what operators may ask:
+//
+//   - GET /healthz and GET /readyz answer as Public's do, but the body of
+//     /readyz names each check with "ok" or what is wrong.
+//   - GET /metrics shows the registry in Prometheus' format.
+//   - GET /debug/pprof/ takes profiles, for callers on this machine alone:
+//     taking one costs something.
+func (p *Probes) Private(mux *http.ServeMux, metrics prometheus.Gatherer) {
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		status, results := p.ready(r.Context())
 		answer(w, status, results)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /debug/pprof/", localOnly(pprof.Index))
+	mux.Handle("GET /debug/pprof/profile", localOnly(pprof.Profile))
+	mux.Handle("GET /debug/pprof/trace", localOnly(pprof.Trace))
 }
 
-// Profiles adds the profiles of the process (/debug/pprof/) to a mux. They tell
-// what the program does, not with whose data; yet taking one costs something, so
-// they belong on an address that only operators reach.
-func Profiles(mux *http.ServeMux) {
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+func alive(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// localOnly answers callers on this machine, and no others.
+func localOnly(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !from.Addr().Unmap().IsLoopback() {
+			http.Error(w, "profiles are for callers on this machine", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	})
+}
+
+// ready returns the status of the answer, and "ok" or the failure of each check.
+func (p *Probes) ready(ctx context.Context) (status int, results map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.results == nil || p.now().Sub(p.at) >= checkLife {
+		// Whoever asked may hang up; the answer is for the others, too.
+		p.results, p.at = run(context.WithoutCancel(ctx), p.checks), p.now()
+	}
+	for _, result := range p.results {
+		if result != "ok" {
+			return http.StatusServiceUnavailable, p.results
+		}
+	}
+	return http.StatusOK, p.results
 }
 
 // run asks all checks at the same time and returns "ok" or the failure of each.

@@ -23,12 +23,21 @@ const (
 // requests in flight finish for up to twenty seconds and returns nil; any other
 // end of serving, and a shutdown that took longer, is an error.
 func Serve(ctx context.Context, addr string, handler http.Handler) error {
+	listener, err := Listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return ServeOn(ctx, listener, handler)
+}
+
+// Listen opens a listener for ServeOn.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return ServeOn(ctx, listener, handler)
+	return listener, nil
 }
 
 // ServeOn is Serve on a listener that is open already, which it closes.

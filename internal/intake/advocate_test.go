@@ -407,6 +407,45 @@ func TestAdvocate_asksForARepetitionWhileItsKeysCannotBeHad(t *testing.T) {
 	}
 }
 
+// Anybody may ask for keys and hang up; whoever waits beside them gets the keys
+// all the same, and from the same fetch.
+func TestAdvocate_getsItsKeysHoweverManyCallersHangUp(t *testing.T) {
+	t.Parallel()
+	h := newHooked(t)
+	hook := h.joined(t, "ada@example.org")
+	asked, release := make(chan struct{}), make(chan struct{})
+	fetches := 0
+	h.keys.http = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if fetches++; fetches == 1 {
+			close(asked)
+		}
+		<-release
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	gone, hangUp := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := h.keys.key(gone, "made-up")
+		failed <- err
+	}()
+	<-asked
+	hangUp()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever hung up was told %v", err)
+	}
+	close(release)
+	if status := h.take(hook.request()); status != http.StatusOK || fetches != 1 {
+		t.Errorf("status %d after %d fetches, want 200 after one", status, fetches)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestAdvocate_fetchesKeysSeldomHoweverManyUnknownOnesAreNamed(t *testing.T) {
 	t.Parallel()
 	fetched := 0
@@ -426,6 +465,12 @@ func TestAdvocate_fetchesKeysSeldomHoweverManyUnknownOnesAreNamed(t *testing.T) 
 		})
 	}
 	flight.Wait()
+	if fetched > fetchBurst {
+		t.Errorf("fetched %d times at once, want at most %d", fetched, fetchBurst)
+	}
+	for i := range 50 {
+		_, _ = ring.key(t.Context(), fmt.Sprint("later", i))
+	}
 	if fetched != fetchBurst {
 		t.Errorf("fetched %d times, want %d", fetched, fetchBurst)
 	}

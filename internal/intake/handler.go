@@ -45,6 +45,7 @@ type Triggers interface {
 // HandlerConfig is what a Handler is made of. Every field is required.
 type HandlerConfig struct {
 	ClientSecret string // of the HubSpot app; keys the signatures
+	FormerSecret string // the one before, good as well while HubSpot and we change over; empty: none
 	AppID        int64  // of the HubSpot app; tells our own writes
 	PublicURL    string // what HubSpot was told to call, less Path and without a trailing slash
 
@@ -73,7 +74,7 @@ type Handler struct {
 // NewHandler returns a handler and registers its metrics.
 func NewHandler(cfg HandlerConfig) *Handler {
 	return &Handler{
-		verifier: verifier{secret: []byte(cfg.ClientSecret), publicURL: cfg.PublicURL, now: cfg.Now},
+		verifier: verifier{secrets: usable(cfg.ClientSecret, cfg.FormerSecret), publicURL: cfg.PublicURL, now: cfg.Now},
 		parser:   parser{appID: strconv.FormatInt(cfg.AppID, 10), now: cfg.Now},
 		portals:  newPortals(cfg.Inbox.ConnectionByPortal, cfg.Triggers.Watches, cfg.Now),
 		inbox:    cfg.Inbox,

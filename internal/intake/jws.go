@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 )
 
@@ -29,6 +30,9 @@ const (
 	// Anybody may send an unknown key id, so the keys are not fetched for each.
 	fetchEvery = 30 * time.Second
 	fetchBurst = 3
+
+	// fetchTimeout bounds a fetch, which no caller's end does.
+	fetchTimeout = 3 * time.Second
 
 	maxKeySet = 1 << 20
 )
@@ -52,7 +56,7 @@ type keyRing struct {
 	mu   sync.RWMutex
 	keys map[string]ringKey
 
-	fetching sync.Mutex // one at a time
+	fetches singleflight.Group // one at a time, for all who wait
 }
 
 type ringKey struct {
@@ -95,23 +99,35 @@ func (k *keyRing) key(ctx context.Context, id string) (jose.JSONWebKey, error) {
 	if key, ok := k.trusted(id); ok {
 		return key, nil
 	}
-	k.fetching.Lock()
-	defer k.fetching.Unlock()
-	if key, ok := k.trusted(id); ok {
-		return key, nil // somebody else has just fetched it
+	fetched := k.fetches.DoChan("", func() (any, error) { return nil, k.refresh(ctx) })
+	select {
+	case result := <-fetched:
+		if result.Err != nil {
+			return jose.JSONWebKey{}, result.Err
+		}
+	case <-ctx.Done():
+		return jose.JSONWebKey{}, unavailableError{context.Cause(ctx)}
 	}
-	if !k.may.AllowN(k.now(), 1) {
-		return jose.JSONWebKey{}, errUnknownKey
-	}
-	published, err := k.fetch(ctx)
-	if err != nil {
-		return jose.JSONWebKey{}, unavailableError{fmt.Errorf("fetch Advocate's webhook keys: %w", err)}
-	}
-	k.remember(published)
 	if key, ok := k.trusted(id); ok {
 		return key, nil
 	}
 	return jose.JSONWebKey{}, errUnknownKey
+}
+
+// refresh fetches the keys, for everybody who waits for them: whoever asked first
+// may hang up, and must not take the fetch from the others.
+func (k *keyRing) refresh(ctx context.Context) error {
+	if !k.may.AllowN(k.now(), 1) {
+		return errUnknownKey
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	published, err := k.fetch(ctx)
+	if err != nil {
+		return unavailableError{fmt.Errorf("fetch Advocate's webhook keys: %w", err)}
+	}
+	k.remember(published)
+	return nil
 }
 
 func (k *keyRing) trusted(id string) (jose.JSONWebKey, bool) {

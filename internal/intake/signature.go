@@ -35,13 +35,24 @@ var (
 
 // verifier checks that requests come from the app's own HubSpot webhooks.
 type verifier struct {
-	secret    []byte
-	publicURL string // no trailing slash
+	secrets   [][]byte // any of them may have signed
+	publicURL string   // no trailing slash
 	now       func() time.Time
 }
 
-// verify returns nil if the request with this body was signed with our secret
-// and is fresh. The signed address is the configured public URL plus the path
+// usable are the secrets that are not empty: anybody can sign with an empty key.
+func usable(secrets ...string) [][]byte {
+	var keys [][]byte
+	for _, secret := range secrets {
+		if secret != "" {
+			keys = append(keys, []byte(secret))
+		}
+	}
+	return keys
+}
+
+// verify returns nil if the request with this body was signed with one of our
+// secrets and is fresh. The signed address is the configured public URL plus the path
 // and query exactly as received; what proxies say about themselves is
 // ignored, since anybody can send such headers.
 //
@@ -55,13 +66,12 @@ func (v *verifier) verify(r *http.Request, body []byte) error {
 	if err := v.fresh(timestamp); err != nil {
 		return err
 	}
-	if len(v.secret) == 0 {
-		return errBadSignature // anybody can sign with an empty key
-	}
 	uri := v.publicURL + r.RequestURI
 	for _, form := range []string{uri, decodeSelected(uri)} {
-		if hmac.Equal([]byte(received), []byte(sign(v.secret, r.Method, form, body, timestamp))) {
-			return nil
+		for _, secret := range v.secrets {
+			if hmac.Equal([]byte(received), []byte(sign(secret, r.Method, form, body, timestamp))) {
+				return nil
+			}
 		}
 	}
 	return errBadSignature

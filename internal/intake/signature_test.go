@@ -86,7 +86,7 @@ func (v vector) received(t *testing.T, headers map[string]string) (*http.Request
 func (v vector) verify(t *testing.T, now time.Time, headers map[string]string) error {
 	t.Helper()
 	r, publicURL := v.received(t, headers)
-	check := verifier{secret: []byte(v.Secret), publicURL: publicURL, now: func() time.Time { return now }}
+	check := verifier{secrets: usable(v.Secret), publicURL: publicURL, now: func() time.Time { return now }}
 	return check.verify(r, []byte(v.Body))
 }
 
@@ -211,7 +211,7 @@ func TestVerify_ignoresWhatProxiesSay(t *testing.T) {
 	}
 	r, _ := forged.received(t, headers)
 	r.Host = "other.example.test"
-	check := verifier{secret: []byte("s"), publicURL: "https://sync.example.test", now: func() time.Time { return now }}
+	check := verifier{secrets: usable("s"), publicURL: "https://sync.example.test", now: func() time.Time { return now }}
 	if err := check.verify(r, nil); err == nil {
 		t.Error("accepted a signature for another address")
 	}
@@ -223,5 +223,28 @@ func TestVerify_refusesEverythingWithoutASecret(t *testing.T) {
 	v.Signature = sign(nil, v.Method, v.URL, nil, v.Timestamp)
 	if err := v.verify(t, v.signedAt(t), v.v3Headers()); err == nil {
 		t.Error("accepted a signature with the empty key")
+	}
+}
+
+// While a secret is replaced, HubSpot signs with either.
+func TestHandler_takesTwoSecretsWhileOneReplacesTheOther(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		current, former string
+		want            int
+	}{
+		"the new one alone":                  {testSecret, "", http.StatusOK},
+		"HubSpot changed over first":         {testSecret, "before", http.StatusOK},
+		"we changed over first":              {"after", testSecret, http.StatusOK},
+		"the rotation is over":               {"after", "", http.StatusUnauthorized},
+		"neither":                            {"after", "before", http.StatusUnauthorized},
+		"no secret at all opens to nobody":   {"", "", http.StatusUnauthorized},
+		"an empty former secret is not used": {"after", "", http.StatusUnauthorized},
+	} {
+		in := newIntake()
+		in.verifier.secrets = usable(tt.current, tt.former)
+		if got := in.deliver(signed(array(creation), in.clock)).Code; got != tt.want {
+			t.Errorf("%s: status %d, want %d", name, got, tt.want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,22 +23,42 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
 )
 
 // Token is what the handlers of this package want to see.
 const Token = "a-token-for-tests-alone"
 
-// NewHandler returns the API's handler over an operator.
-func NewHandler(o *operator.Operator, log *slog.Logger) *api.Handler {
-	return api.NewHandler(api.Config{Operator: o, Token: Token, Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now})
+// NewHandler returns the API's handler over an operator and a store, either of
+// which may be nil for what does not reach it. Token opens it as an admin.
+func NewHandler(o *operator.Operator, s *store.Store, log *slog.Logger) *api.Handler {
+	return api.NewHandler(api.Config{
+		Operator: o, Access: operator.NewAccess(s, "", time.Now), Callers: fixed{Token: Admin},
+		Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now,
+	})
 }
 
-// NewClient returns a client of the API over an operator, in this process. What
-// it sends and gets has to be as documented.
-func NewClient(t testing.TB, o *operator.Operator) *api.Client {
+// Admin is the caller who shows Token.
+var Admin = bridge.Caller{Kind: bridge.CallerToken, Name: "tester", TokenID: "testertest", Role: bridge.RoleAdmin}
+
+// fixed knows callers by their tokens.
+type fixed map[string]bridge.Caller
+
+// Authenticate refuses unknown tokens as operator.Access does.
+func (f fixed) Authenticate(_ context.Context, token string) (bridge.Caller, error) {
+	if caller, known := f[token]; known {
+		return caller, nil
+	}
+	return bridge.Caller{}, &operator.Refusal{Kind: bridge.Unauthorized, Code: "unauthorized", Err: errors.New("a wrong token")}
+}
+
+// NewClient returns a client of the API over an operator and its store, in this
+// process. What it sends and gets has to be as documented.
+func NewClient(t testing.TB, o *operator.Operator, s *store.Store) *api.Client {
 	t.Helper()
-	handler := NewHandler(o, slog.New(slog.DiscardHandler))
+	handler := NewHandler(o, s, slog.New(slog.DiscardHandler))
 	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, Token, Checked(t, api.InProcess(handler)))
 }
 

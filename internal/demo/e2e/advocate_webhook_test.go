@@ -65,7 +65,7 @@ func TestAdvocateWebhooks_bringParticipantsForward(t *testing.T) {
 	id := s.createContact(t, map[string]string{"email": person(4)})
 	eventually(t, patience, "the contact is in step", func() bool { return s.inStep(id, person(4)) })
 	eventually(t, patience, "our own participant's webhooks have come", func() bool {
-		return strings.Contains(metric(t, s.StarterURL, "advocatesync_webhook_events_total"), `disposition="echo",vendor="advocate"} 2`)
+		return strings.Contains(metric(t, s.StarterMetricsURL, "advocatesync_webhook_events_total"), `disposition="echo",vendor="advocate"} 2`)
 	})
 	s.quiet(t)
 	s.wantNothingPersonal(t, []string{person(0), person(1), person(2), person(4)})

@@ -18,7 +18,7 @@ func (s *system) wantNothingPersonal(t *testing.T, personal []string) {
 		places[name] = name + text + payloads(text)
 	}
 	places["the logs"] = s.log.String()
-	places["the metrics"] = metric(t, s.StarterURL, "") + metric(t, s.WorkerURL, "")
+	places["the metrics"] = metric(t, s.StarterMetricsURL, "") + metric(t, s.WorkerURL, "")
 	for name, text := range places {
 		text = strings.ToLower(text)
 		for _, value := range personal {

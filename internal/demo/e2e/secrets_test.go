@@ -82,7 +82,7 @@ func TestSecrets_areNowhereInClear(t *testing.T) {
 	}
 	places["the logs"] = s.log.String()
 	places["what commands say"] = said.String()
-	places["the starter's metrics"] = visit(t, http.DefaultClient, http.MethodGet, s.StarterURL+"/metrics", nil)
+	places["the starter's metrics"] = visit(t, http.DefaultClient, http.MethodGet, s.StarterMetricsURL+"/metrics", nil)
 	places["the worker's metrics"] = visit(t, http.DefaultClient, http.MethodGet, s.WorkerURL+"/metrics", nil)
 	places["the database"] = s.dump(t)
 	for place, text := range places {

@@ -80,6 +80,8 @@ type Stack struct {
 
 	// Addresses to look at.
 	HubSpotURL, AdvocateURL, StarterURL, WorkerURL, TemporalUI string
+	// StarterMetricsURL serves what of the starter only operators see.
+	StarterMetricsURL string
 
 	ConnectionID string // of the connection that Start made
 	EnvFile      string // for a shell to source, so that starter's commands work in it
@@ -211,7 +213,11 @@ func (s *Stack) startVendors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.StarterURL, s.WorkerURL = "http://"+starter, "http://"+worker
+	metrics, err := s.reserve(ctx, 9464)
+	if err != nil {
+		return err
+	}
+	s.StarterURL, s.WorkerURL, s.StarterMetricsURL = "http://"+starter, "http://"+worker, "http://"+metrics
 	if s.opts.Apart {
 		return s.launchVendors(ctx)
 	}
@@ -311,6 +317,7 @@ func (s *Stack) configure(context.Context) error {
 		"ADMIN_TOKEN="+hex.EncodeToString(key[:16]),
 		"PUBLIC_URL="+s.StarterURL,
 		"LISTEN_ADDR="+s.StarterURL[len("http://"):],
+		"METRICS_LISTEN_ADDR="+s.StarterMetricsURL[len("http://"):],
 		"WORKER_LISTEN_ADDR="+s.WorkerURL[len("http://"):],
 		"HUBSPOT_BASE_URL="+s.HubSpotURL,
 		"HUBSPOT_AUTHORIZE_URL="+s.HubSpotURL+"/oauth/authorize",

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// So many wrong tokens may come at once, and then so often in the long run.
+const (
+	wrongAtOnce = 10
+	wrongEvery  = 6 * time.Second
+)
+
+// manyAttempts bounds the memory that wrong tokens can take: at most twice as
+// many kinds of attempts are remembered.
+const manyAttempts = 4096
+
+// attempt is what wrong tokens are counted by: where they come from, and which
+// token they try. A right token is never counted, so it gets in whatever others
+// behind the same address do.
+type attempt struct {
+	from    netip.Addr
+	tokenID string // empty: it does not look like a token
+}
+
+// anyToken is the token of attempts that are counted by address alone.
+const anyToken = "*"
+
+// throttle counts wrong tokens. It is safe for concurrent use.
+type throttle struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	// By generation: once the young are too many, the old are forgotten and the
+	// young grow old.
+	young, old map[attempt]*rate.Limiter
+}
+
+func newThrottle(now func() time.Time) *throttle {
+	return &throttle{now: now, young: map[attempt]*rate.Limiter{}}
+}
+
+// wrong counts a wrong token, and returns how long to wait before the next one;
+// 0: there is no need to.
+func (t *throttle) wrong(a attempt) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limiter := t.find(a)
+	if limiter.AllowN(t.now(), 1) {
+		return 0
+	}
+	lacking := 1 - limiter.TokensAt(t.now())
+	return time.Duration(lacking * float64(wrongEvery))
+}
+
+func (t *throttle) find(a attempt) *rate.Limiter {
+	limiter, known := t.young[a]
+	if known {
+		return limiter
+	}
+	if limiter, known = t.old[a]; !known {
+		limiter = rate.NewLimiter(rate.Every(wrongEvery), wrongAtOnce)
+	}
+	if len(t.young) >= manyAttempts {
+		t.young, t.old = map[attempt]*rate.Limiter{}, t.young
+	}
+	t.young[a] = limiter
+	return limiter
+}
