@@ -86,9 +86,9 @@ func onlyConnection(ctx context.Context, c *api.Client) (string, error) {
 	case err != nil:
 		return "", err
 	case len(all) == 0:
-		return "", errors.New("there is no connection yet: make one with \"starter connect\"")
+		return "", errors.New("there is no connection yet: create one with \"starter connect\"")
 	case len(all) > 1:
-		return "", errors.New("there are several connections: say which with --connection ID (see \"starter connection list\")")
+		return "", errors.New("there are several connections: choose one with --connection ID (see \"starter connection list\")")
 	}
 	return all[0].ConnectionID, nil
 }

@@ -22,7 +22,7 @@ func commandGroup(use, short string, members ...*cobra.Command) *cobra.Command {
 			if err := cmd.Help(); err != nil {
 				return err
 			}
-			return usageError{errors.New("say what to do with: " + use)}
+			return usageError{errors.New("name a subcommand of: " + use)}
 		},
 	}
 	cmd.AddCommand(members...)
@@ -49,7 +49,7 @@ func (a *app) printJSON(view any) error {
 // usage error: scripts say --yes.
 func (a *app) confirm(question string) error {
 	if !a.interactive {
-		return usageError{errors.New("there is nobody to ask: say --yes to go on without asking")}
+		return usageError{errors.New("there is no terminal to confirm on: pass --yes to confirm")}
 	}
 	fmt.Fprintf(a.log, "%s [y/N] ", question)
 	line, err := bufio.NewReader(a.in).ReadString('\n')

@@ -37,7 +37,7 @@ func (a *app) connectCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "connect",
-		Short: "Join a HubSpot portal to an Advocate tenant; may be run again safely",
+		Short: "Join a HubSpot portal to an Advocate tenant; safe to run again",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if again != "" {
@@ -81,11 +81,11 @@ func (a *app) consent(ctx context.Context, c *api.Client, wait bool, request fun
 	}
 	if !wait {
 		return a.print(link, func() {
-			fmt.Fprintf(a.out, "Open this link in a browser, as somebody who may install apps in the portal. It works until %s, and only once:\n%s\n",
+			fmt.Fprintf(a.out, "Open this link in a browser as a user who can install apps in the portal. It works once, until %s:\n%s\n",
 				stamp(link.ExpiresAt), link.URL)
 		})
 	}
-	fmt.Fprintf(a.log, "Open this link in a browser, as somebody who may install apps in the portal:\n%s\nWaiting until it has been used.\n", link.URL)
+	fmt.Fprintf(a.log, "Open this link in a browser as a user who can install apps in the portal:\n%s\nWaiting for the consent.\n", link.URL)
 	connection, err := a.awaitConsent(ctx, c, link.ID)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (a *app) awaitConsent(ctx context.Context, c *api.Client, intent string) (a
 	case err != nil:
 		return api.Connection{}, err
 	case state.ConnectionID == "":
-		return api.Connection{}, errors.New("nobody consented in time: ask for a new link")
+		return api.Connection{}, errors.New("nobody consented in time: request a new link")
 	}
 	return c.Connection(ctx, state.ConnectionID)
 }
@@ -124,7 +124,7 @@ func (a *app) connect(ctx context.Context, c *api.Client, in api.ConnectRequest)
 		return err
 	}
 	if connection.Program != in.Program {
-		fmt.Fprintf(a.log, "Program %s was connected before and stays: \"starter program switch %s\" changes it.\n", connection.Program, in.Program)
+		fmt.Fprintf(a.log, "Program %s stays connected: use \"starter program switch %s\" to change it.\n", connection.Program, in.Program)
 	}
 	return a.printConnected(connection)
 }
@@ -152,7 +152,7 @@ func (a *app) fill(flags []connectFlag) error {
 		}
 	}
 	if len(missing) > 0 {
-		return usageError{fmt.Errorf("connect needs more:\n%w", errors.Join(missing...))}
+		return usageError{fmt.Errorf("connect needs more settings:\n%w", errors.Join(missing...))}
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func portalID(text string) (int64, error) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		return 0, usageError{errors.New("--portal-id must be the portal's number, digits only")}
+		return 0, usageError{errors.New("--portal-id must be the portal's number, in digits")}
 	}
 	return id, nil
 }

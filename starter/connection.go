@@ -65,7 +65,7 @@ func (a *app) connectionPauseCommand() *cobra.Command {
 			return err
 		}
 		return a.print(connection, func() {
-			fmt.Fprintf(a.out, "Connection %s is paused. \"starter connection resume\" has its work go on.\n", connection.ConnectionID)
+			fmt.Fprintf(a.out, "Connection %s is paused. Run \"starter connection resume\" to continue its work.\n", connection.ConnectionID)
 		})
 	})
 }
@@ -77,7 +77,7 @@ func (a *app) connectionResumeCommand() *cobra.Command {
 			return err
 		}
 		return a.print(connection, func() {
-			fmt.Fprintf(a.out, "Connection %s goes on; what waits inside Temporal notices within a minute.\n", connection.ConnectionID)
+			fmt.Fprintf(a.out, "Connection %s is resumed; work that waits in Temporal continues within a minute.\n", connection.ConnectionID)
 		})
 	})
 }
@@ -114,12 +114,12 @@ HubSpot keeps its properties and their values, Advocate its participants.
 }
 
 func (a *app) printDisconnected(d api.Disconnection) {
-	fmt.Fprintf(a.out, "Connection %s has ended. %d mappings were removed, %d marks of erased people are kept.\n", d.ConnectionID, d.Mappings, d.TombstonesKept)
+	fmt.Fprintf(a.out, "Connection %s has ended. %d mappings were removed, %d tombstones of erased people are kept.\n", d.ConnectionID, d.Mappings, d.TombstonesKept)
 	switch {
 	case d.RevokeFailure != "":
-		fmt.Fprintf(a.out, "Its refresh token could not be ended at HubSpot (%s): uninstall the app there.\n", d.RevokeFailure)
+		fmt.Fprintf(a.out, "Its refresh token could not be revoked at HubSpot (%s): uninstall the app there.\n", d.RevokeFailure)
 	case d.TokenRevoked:
-		fmt.Fprintln(a.out, "Its refresh token was ended at HubSpot. The app is still installed there.")
+		fmt.Fprintln(a.out, "Its refresh token was revoked at HubSpot. The app is still installed there.")
 	}
 }
 
@@ -221,7 +221,7 @@ func reports(s api.ConnectionStatus) string {
 func (a *app) keysCommand() *cobra.Command {
 	rotate := &cobra.Command{
 		Use:   "rotate",
-		Short: "Seal anew what a key in ENCRYPTION_KEY_OLD has sealed",
+		Short: "Re-encrypt what a key in ENCRYPTION_KEY_OLD has encrypted",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {
@@ -230,7 +230,7 @@ func (a *app) keysCommand() *cobra.Command {
 					return err
 				}
 				return a.print(done, func() {
-					fmt.Fprintf(a.out, "%d texts were sealed anew. Nothing needs an older key any more.\n", done.Resealed)
+					fmt.Fprintf(a.out, "%d values were re-encrypted. No older key is needed any more.\n", done.Resealed)
 				})
 			})
 		},

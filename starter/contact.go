@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) contactCommand() *cobra.Command {
-	return commandGroup("contact", "Look at one contact, or have it looked at again",
+	return commandGroup("contact", "Show one contact, or sync it again",
 		a.contactShowCommand(), a.contactEventsCommand(), a.contactResyncCommand())
 }
 
@@ -22,7 +22,7 @@ func (a *app) contactShowCommand() *cobra.Command {
 	var reveal bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Tell where a contact stands and why; without personal data unless --reveal asks for it",
+		Short: "Show the state of a contact and why; personal data only with --reveal",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -50,7 +50,7 @@ func (a *app) contactEventsCommand() *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
 		Use:   "events ID",
-		Short: "List all that was heard of a contact in the last days",
+		Short: "List the recent events of a contact",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -75,7 +75,7 @@ func (a *app) contactResyncCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "resync ID",
-		Short: "Have a contact looked at again",
+		Short: "Sync a contact again",
 		Args:  contactID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -115,7 +115,7 @@ func awaitDecision(ctx context.Context, c *api.Client, desired api.Resync) (api.
 		// Without a reason the contact was mapped, but its look goes on.
 		func(c api.Contact) bool { return c.DecidedAt.After(desired.DecidedAt) && c.Reason != "" })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return contact, fmt.Errorf("contact %s was not decided about in time; its work goes on: see %s in Temporal, or \"starter contact show %[1]s\" later",
+		return contact, fmt.Errorf("contact %s was not decided in time; the work continues: see %s in Temporal, or \"starter contact show %[1]s\" later",
 			desired.ContactID, desired.WorkflowID)
 	}
 	return contact, err

@@ -33,18 +33,18 @@ func (a *app) writeContact(c api.Contact) {
 	}
 	fmt.Fprintf(w, "  participant\t%s\n", map[bool]string{true: "mapped", false: "none mapped"}[c.Mapped])
 	if c.Erased {
-		fmt.Fprintln(w, "  privacy\ta tombstone stands: nothing brings this person back")
+		fmt.Fprintln(w, "  privacy\terased: a tombstone keeps this person from being created again")
 	}
 	fmt.Fprintf(w, "  in Temporal\t%s\n", c.WorkflowID)
 	_ = w.Flush() // like Println: a closed terminal is no failure of the command
 	if len(c.Parked) > 0 {
-		fmt.Fprintln(a.out, "\nWaits for a person:")
+		fmt.Fprintln(a.out, "\nNeeds a person:")
 	}
 	for _, item := range c.Parked {
 		a.writeParked(item)
 	}
 	if len(c.Heard) > 0 {
-		fmt.Fprintln(a.out, "\nLately heard, the newest first:")
+		fmt.Fprintln(a.out, "\nRecent events, newest first:")
 	}
 	a.writeEvents(c.Heard)
 }
@@ -56,7 +56,7 @@ func (a *app) writeEvents(events []api.Event) {
 }
 
 func (a *app) writePerson(p api.Person) {
-	fmt.Fprintln(a.out, "\nAs both vendors show the person now (kept nowhere):")
+	fmt.Fprintln(a.out, "\nAs both vendors show the person now (stored nowhere):")
 	switch {
 	case !p.HubSpotShowsContact:
 		fmt.Fprintln(a.out, "  HubSpot does not show the contact.")
@@ -76,6 +76,6 @@ func (a *app) writePerson(p api.Person) {
 
 func (a *app) printResync(desired api.Resync) error {
 	return a.print(desired, func() {
-		fmt.Fprintf(a.out, "Contact %s will be looked at again: \"starter serve\" passes it on to %s.\n", desired.ContactID, desired.WorkflowID)
+		fmt.Fprintf(a.out, "Contact %s will be synced again by %s.\n", desired.ContactID, desired.WorkflowID)
 	})
 }

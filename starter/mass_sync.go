@@ -51,7 +51,7 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 	var run int64
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how far the latest mass sync is",
+		Short: "Show the progress of the latest mass sync",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -109,7 +109,7 @@ func (a *app) followMassSync(ctx context.Context, c *api.Client, started api.Mas
 	})
 	view.end()
 	if ctx.Err() != nil {
-		return fmt.Errorf("mass sync %d goes on: see \"starter mass-sync status\"", started.Run)
+		return fmt.Errorf("mass sync %d continues: see \"starter mass-sync status\"", started.Run)
 	}
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func (a *app) printMassSync(s api.MassSync) error {
 		fmt.Fprintf(a.out, "%s: %s\n\n", name, massSyncLine(s))
 		a.tabulateMassSync(s)
 		if s.Parked > 0 && !s.DryRun {
-			fmt.Fprintln(a.out, "\n\"starter parked list\" says what was parked, and why.")
+			fmt.Fprintln(a.out, "\n\"starter parked list\" shows what was parked, and why.")
 		}
 	})
 }

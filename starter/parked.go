@@ -21,7 +21,7 @@ func (a *app) parkedListCommand() *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List what waits for a person, with its cause and an advice",
+		Short: "List the work that needs a person, with its cause and advice",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -42,10 +42,10 @@ func (a *app) parkedRetryCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "retry ID... | --all",
-		Short: "Have parked work tried again, once what was in its way is put right",
+		Short: "Retry parked work, once its cause is corrected",
 		Args: func(_ *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return errors.New("name the items by their ids, or say --all")
+				return errors.New("name the items by id, or pass --all")
 			}
 			_, err := itemIDs(args)
 			return err
@@ -74,10 +74,10 @@ func (a *app) parkedDiscardCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "discard ID...",
-		Short: "Give parked work up; it asks first",
+		Short: "Discard parked work; asks first",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("name the items by their ids")
+				return errors.New("name the items by id")
 			}
 			_, err := itemIDs(args)
 			return err
@@ -113,7 +113,7 @@ func itemIDs(args []string) ([]int64, error) {
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil || id <= 0 {
-			wrong = append(wrong, fmt.Errorf("%q is no id of a parked item: that is a number, as \"starter parked list\" shows it", arg))
+			wrong = append(wrong, fmt.Errorf("%q is not the id of a parked item: ids are numbers, as \"starter parked list\" shows it", arg))
 		}
 		ids = append(ids, id)
 	}
@@ -125,7 +125,7 @@ func notOpen(ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return fmt.Errorf("not open, so nothing was done about them: %s (unknown, closed already, or of another connection)", join(ids))
+	return fmt.Errorf("not open, so nothing was done: %s (unknown, already closed, or of another connection)", join(ids))
 }
 
 func join(ids []int64) string {
@@ -169,7 +169,7 @@ func (a *app) writeParked(item api.ParkedItem) {
 func (a *app) printRetried(r api.Retried) error {
 	return a.print(r, func() {
 		if contacts := r.Contacts(); len(contacts) > 0 {
-			fmt.Fprintf(a.out, "Retried: %s. The contacts are looked at again within a second or so.\n", join(contacts))
+			fmt.Fprintf(a.out, "Retried: %s. The contacts are synced again within seconds.\n", join(contacts))
 		}
 		if len(r.Participants) > 0 {
 			fmt.Fprintf(a.out, "Retried: %s. The participants are read again by %s.\n", join(r.Participants), strings.Join(r.WorkflowIDs, ", "))

@@ -45,7 +45,7 @@ func (a *app) programSwitchCommand() *cobra.Command {
 	var wait bool
 	cmd := &cobra.Command{
 		Use:   "switch ID",
-		Short: "Connect another program: its codes and links replace those on the contacts",
+		Short: "Connect another program; its codes and links replace those on the contacts",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one program by its id, as \"starter program list\" shows it")
@@ -70,7 +70,7 @@ func (a *app) programStatusCommand() *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Tell how the latest program switch stands, and what became of each property",
+		Short: "Show the state of the latest program switch and of each property",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
@@ -112,11 +112,11 @@ func (a *app) switchProgram(ctx context.Context, c *api.Client, connection strin
 	sw, err := a.watchSwitch(patient, c, begun, toTheEnd)
 	switch {
 	case errors.Is(patient.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
-		return errors.New("no program is connected yet; the switch goes on: see \"starter program status\"")
+		return errors.New("the new program is not connected yet; the switch continues: see \"starter program status\"")
 	case err != nil:
 		return err
 	case sw.Stopped:
-		return errors.New("the switch stopped; ask for it again to take it up")
+		return errors.New("the switch stopped; run it again to resume it")
 	}
 	return errors.Join(a.printSwitch(sw), a.endOfSwitch(ctx, c, sw))
 }
@@ -151,7 +151,7 @@ func (a *app) endOfSwitch(ctx context.Context, c *api.Client, sw api.ProgramSwit
 	if !sw.Ended() {
 		return nil // nobody waits for more
 	}
-	cancelled := endError{errors.New("the refresh of the contacts was cancelled: \"starter mass-sync start\" makes up for it"), exitCancelled}
+	cancelled := endError{errors.New("the refresh of the contacts was cancelled: run \"starter mass-sync start\" to complete it"), exitCancelled}
 	if sw.RefreshRun == 0 {
 		return cancelled // before it began
 	}
@@ -183,7 +183,7 @@ func (a *app) tellPlan(plan api.SwitchPlan) {
 		plan.ConnectionID, plan.To.ProgramID, plan.To.Name, plan.From, plan.Contacts)
 	switch {
 	case plan.UnderWay:
-		fmt.Fprintln(a.log, "This switch is under way already; it is taken up.")
+		fmt.Fprintln(a.log, "This switch has already started; it resumes.")
 	case plan.InPlace:
 		fmt.Fprintf(a.log, "%d properties stay; their values are replaced.\n", len(plan.Properties))
 	default:

@@ -33,16 +33,16 @@ func (a *app) printSwitch(sw api.ProgramSwitch) error {
 			}
 		}
 		if sw.State == store.SwitchDone && sw.RefreshRun == 0 {
-			fmt.Fprintln(a.out, "The contacts were not refreshed: \"starter mass-sync start\" does it.")
+			fmt.Fprintln(a.out, "The contacts were not refreshed: run \"starter mass-sync start\".")
 		}
 		if sw.RefreshRun != 0 {
 			fmt.Fprintf(a.out, "The contacts get their values by mass sync %d: see \"starter mass-sync status\".\n", sw.RefreshRun)
 		}
 		if sw.Revisited > 0 {
-			fmt.Fprintf(a.out, "%d contacts were not reached and are looked at one by one.\n", sw.Revisited)
+			fmt.Fprintf(a.out, "%d contacts were not reached and are synced one by one.\n", sw.Revisited)
 		}
 		if sw.Stopped {
-			fmt.Fprintf(a.out, "Nobody works on it any more: \"starter program switch %s\", with the same flags, takes it up.\n", sw.ToProgram)
+			fmt.Fprintf(a.out, "The switch has stopped: run \"starter program switch %s\" with the same flags to resume it.\n", sw.ToProgram)
 		}
 		if sw.Advice != "" {
 			fmt.Fprintln(a.out, sw.Advice)

@@ -83,7 +83,7 @@ func (a *app) followReconcile(ctx context.Context, c *api.Client, started api.Re
 			return now.Ended()
 		})
 	if ctx.Err() != nil {
-		return fmt.Errorf("reconcile %d goes on: see \"starter reconcile status\"", started.Run)
+		return fmt.Errorf("reconcile %d continues: see \"starter reconcile status\"", started.Run)
 	}
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (a *app) rulesSetCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "set",
-		Short: "Change sharing rules; what is not named stays as it is",
+		Short: "Change sharing rules; rules not named keep their setting",
 		Args:  cobra.NoArgs,
 	}
 	connectionFlag(cmd, &id)

@@ -27,7 +27,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
-		Short: "Take webhooks, relay them to the workflows and keep the schedules",
+		Short: "Receive webhooks, signal the workflows and keep the schedules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.serve(cmd.Context())

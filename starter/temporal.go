@@ -25,7 +25,7 @@ func (a *app) temporalCommand() *cobra.Command {
 func (a *app) temporalSetupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "setup",
-		Short: "Register our search attributes with the namespace; may be run again safely",
+		Short: "Register the search attributes with the namespace; safe to run again",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withTemporal(cmd.Context(), func(ctx context.Context, c client.Client) error {
@@ -44,7 +44,7 @@ func (a *app) temporalVersionsCommand() *cobra.Command {
 	var deployment string
 	cmd := &cobra.Command{
 		Use:   "versions",
-		Short: "List the versions of the worker and what Temporal does with each",
+		Short: "List the versions of the worker and their state in Temporal",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRollout(cmd.Context(), deployment, func(ctx context.Context, r rollout.Rollout) error {
@@ -80,12 +80,12 @@ func (a *app) temporalPromoteCommand() *cobra.Command {
 	var percent float32
 	cmd := &cobra.Command{
 		Use:   "promote BUILD_ID",
-		Short: "Send new runs to a version of the worker; runs under way stay where they are",
+		Short: "Route new runs to a version of the worker; current runs stay on theirs",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ramp := cmd.Flags().Changed("ramp")
 			if ramp && (percent < 0 || percent > 100) {
-				return usageError{errors.New("--ramp is a share in percent, from 0 to 100")}
+				return usageError{errors.New("--ramp must be a percentage from 0 to 100")}
 			}
 			return a.withRollout(cmd.Context(), deployment, func(ctx context.Context, r rollout.Rollout) error {
 				promote := func() error { return r.Promote(ctx, args[0]) }
@@ -117,7 +117,7 @@ func (a *app) withRollout(ctx context.Context, deployment string, do func(contex
 		deployment = a.getenv("WORKER_DEPLOYMENT_NAME")
 	}
 	if deployment == "" {
-		return usageError{errors.New("which worker deployment? Say --deployment NAME, or set WORKER_DEPLOYMENT_NAME as for the worker")}
+		return usageError{errors.New("no worker deployment is named: pass --deployment NAME, or set WORKER_DEPLOYMENT_NAME as for the worker")}
 	}
 	return a.withTemporal(ctx, func(ctx context.Context, c client.Client) error {
 		namespace, err := startup.Namespace()

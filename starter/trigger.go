@@ -17,18 +17,18 @@ func (a *app) triggerCommand() *cobra.Command {
 	return commandGroup("trigger", "Turn changes in HubSpot into conversions or Advocate events",
 		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(), a.triggerEventsCommand(),
 		a.triggerSwitchCommand("enable", "Switch a trigger on", true),
-		a.triggerSwitchCommand("disable", "Switch a trigger off; what happens meanwhile is not made up for", false))
+		a.triggerSwitchCommand("disable", "Switch a trigger off; changes made meanwhile are not sent later", false))
 }
 
 func (a *app) triggerApplyCommand() *cobra.Command {
 	var connection, file string
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Check a definition against the portal and make it count",
+		Short: "Check a definition against the portal and put it into effect",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
-				return usageError{errors.New("say which definition: -f FILE, or -f - for the input")}
+				return usageError{errors.New("name the definition: -f FILE, or -f - for standard input")}
 			}
 			source, err := a.read(file)
 			if err != nil {
@@ -137,11 +137,11 @@ func (a *app) triggerTestCommand() *cobra.Command {
 	var connection, object string
 	cmd := &cobra.Command{
 		Use:   "test ID --object RECORD",
-		Short: "Show what a trigger makes of a record as it is now, and the exact request; sends nothing",
+		Short: "Show what a trigger would do with a record now, with the exact request; sends nothing",
 		Args:  triggerID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if object == "" {
-				return usageError{errors.New("say on which record to try it: --object ID")}
+				return usageError{errors.New("name the record to try it on: --object ID")}
 			}
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
 				trial, err := c.TestTrigger(ctx, connection, args[0], object)
@@ -163,7 +163,7 @@ func (a *app) triggerEventsCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "events [ID]",
-		Short: "List what became of the changes that triggers matched, the latest first",
+		Short: "List the events of triggers and their outcomes, newest first",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -199,7 +199,7 @@ func (a *app) triggerEventsCommand() *cobra.Command {
 func (a *app) webhooksCommand() *cobra.Command {
 	manifest := &cobra.Command{
 		Use:   "manifest",
-		Short: "Print the webhooks that the HubSpot app needs, as a file of its project",
+		Short: "Print the webhook subscriptions that the HubSpot app needs, as a file of its project",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {

@@ -73,7 +73,7 @@ func TestTriggerCommands_doWhatTheManualSays(t *testing.T) {
 		{"trigger disable deal-won", done, "Trigger deal-won is disabled."},
 		{"trigger enable deal-won --json", done, `"enabled": true`},
 		{"trigger enable nobody", failed, `there is no trigger "nobody"`},
-		{"trigger events deal-won", done, "No change that a trigger matched was tracked."},
+		{"trigger events deal-won", done, "No trigger has matched a change yet."},
 		{"trigger events --state lost", failed, "must be one of"},
 		{"webhooks manifest", done, `"propertyName": "dealstage"`},
 	} {

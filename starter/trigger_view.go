@@ -30,7 +30,7 @@ func what(t api.Trigger) string {
 func (a *app) printTriggers(all []api.Trigger) error {
 	return a.print(all, func() {
 		if len(all) == 0 {
-			fmt.Fprintln(a.out, "There are no triggers: make one with \"starter trigger apply -f FILE\".")
+			fmt.Fprintln(a.out, "There are no triggers: create one with \"starter trigger apply -f FILE\".")
 			return
 		}
 		table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
@@ -41,7 +41,7 @@ func (a *app) printTriggers(all []api.Trigger) error {
 		_ = table.Flush() // as any other word of ours
 		for _, t := range all {
 			if t.Problem != "" {
-				fmt.Fprintf(a.out, "\n%s decides nothing: %s\nApply it once more, corrected.\n", t.TriggerID, t.Problem)
+				fmt.Fprintf(a.out, "\n%s is not in effect: %s\nCorrect it and apply it again.\n", t.TriggerID, t.Problem)
 			}
 		}
 	})
@@ -56,7 +56,7 @@ func (a *app) printApplied(applied api.AppliedTrigger) error {
 		fmt.Fprintf(a.out, "Trigger %s %s: version %d, %s.\n", applied.TriggerID, verb, applied.Version, state(applied.Trigger))
 		fmt.Fprintf(a.out, "  %s\n", what(applied.Trigger))
 		if applied.Event != "form_submitted" {
-			fmt.Fprintln(a.out, "The HubSpot app has to be told about its webhooks: see \"starter webhooks manifest\".")
+			fmt.Fprintln(a.out, "The HubSpot app must subscribe to the webhooks that it needs: see \"starter webhooks manifest\".")
 		}
 		fmt.Fprintf(a.out, "Try it with \"starter trigger test %s --object ID\".\n", applied.TriggerID)
 	})
@@ -117,7 +117,7 @@ func (a *app) printTrial(t api.TriggerTrial) error {
 func (a *app) printEvents(events []api.TrackedEvent, more bool) error {
 	return a.print(events, func() {
 		if len(events) == 0 {
-			fmt.Fprintln(a.out, "No change that a trigger matched was tracked.")
+			fmt.Fprintln(a.out, "No trigger has matched a change yet.")
 			return
 		}
 		table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
@@ -135,7 +135,7 @@ func (a *app) printEvents(events []api.TrackedEvent, more bool) error {
 		}
 		_ = table.Flush() // as any other word of ours
 		if more {
-			fmt.Fprintln(a.out, "There are older ones: --all lists them too.")
+			fmt.Fprintln(a.out, "Older events are not shown: --all lists them.")
 		}
 	})
 }

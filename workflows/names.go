@@ -52,7 +52,7 @@ const (
 	// SignalChanges carries bridge.ObjectHints to a TrackEvent.
 	SignalChanges = "changes"
 	// SignalDesired tells a MassSync that the operator's desired has changed. It
-	// carries nothing: the desired is in the database.
+	// carries nothing: the desired state is in the database.
 	SignalDesired = "desired"
 	// SignalExportReady tells whoever waits for an export that Advocate says it
 	// is there. It carries nothing: Advocate is asked.

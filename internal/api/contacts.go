@@ -53,7 +53,7 @@ type PersonField struct {
 	Differs  bool   `json:"differs"` // both sides ought to agree, and do not
 }
 
-// Resync is the desired to have a contact looked at again.
+// Resync is a request to sync a contact again.
 type Resync struct {
 	ConnectionID string `json:"connection_id"`
 	ContactID    string `json:"contact_id"`

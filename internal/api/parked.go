@@ -35,7 +35,7 @@ type RetryRequest struct {
 	All bool    `json:"all,omitempty"`
 }
 
-// Retried says what became of the desired to retry.
+// Retried says what became of the request to retry.
 type Retried struct {
 	Retried      []int64  `json:"retried"`
 	Participants []int64  `json:"participants"` // those of them without a contact: workflows read them again

@@ -61,7 +61,7 @@ func newProblem(status int, code, detail string) *Problem {
 	}
 }
 
-// problemOf says in HTTP's words why a desired was not granted.
+// problemOf says in HTTP's words why a request was not granted.
 func problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p

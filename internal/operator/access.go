@@ -80,7 +80,7 @@ func (a *Access) Authenticate(ctx context.Context, token string) (bridge.Caller,
 	case err != nil:
 		return bridge.Caller{}, err
 	case !found.RevokedAt.IsZero():
-		return bridge.Caller{}, refuse(bridge.Unauthorized, "token_revoked", "this token was revoked: ask an admin for another one")
+		return bridge.Caller{}, refuse(bridge.Unauthorized, "token_revoked", "this token was revoked: ask an admin for a new one")
 	case !found.Live(a.now()):
 		return bridge.Caller{}, refuse(bridge.Unauthorized, "token_expired",
 			"this token expired on %s: ask an admin for another one", found.ExpiresAt.UTC().Format(time.DateOnly))
@@ -89,7 +89,7 @@ func (a *Access) Authenticate(ctx context.Context, token string) (bridge.Caller,
 }
 
 func errWrongToken() error {
-	return refuse(bridge.Unauthorized, "unauthorized", "show a token of the admin API in the header \"Authorization: Bearer ...\"")
+	return refuse(bridge.Unauthorized, "unauthorized", "pass an admin API token in the header \"Authorization: Bearer ...\"")
 }
 
 // authenticateBootstrap lets ADMIN_TOKEN in while nobody else could make a token.

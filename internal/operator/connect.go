@@ -106,5 +106,5 @@ func refusedInput(vendor, inputs string, err error) error {
 	if bridge.KindOf(err) == bridge.Unauthorized {
 		return refuse(bridge.Invalid, "credentials_refused", "%s refuses the credentials: check %s: %w", vendor, inputs, err)
 	}
-	return fmt.Errorf("%s could not be asked: %w", vendor, err)
+	return fmt.Errorf("cannot reach %s: %w", vendor, err)
 }

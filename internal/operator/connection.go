@@ -75,7 +75,7 @@ func (o *Operator) reportSchedule(ctx context.Context, connectionID string) (Rep
 		return ReportSchedule{Missing: true}, nil
 	}
 	if err != nil {
-		return ReportSchedule{}, fmt.Errorf("look at the report schedule of connection %s: %w", connectionID, err)
+		return ReportSchedule{}, fmt.Errorf("read the report schedule of connection %s: %w", connectionID, err)
 	}
 	s := ReportSchedule{Running: len(found.Info.RunningWorkflows) > 0}
 	if found.Schedule.State != nil {
@@ -106,7 +106,7 @@ func (o *Operator) PauseConnection(ctx context.Context, c bridge.Connection) err
 	}
 	err := o.schedule(ctx, c.ID).Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
-		return fmt.Errorf("the connection is paused, but its schedule could not be; reports start, and wait: %w", err)
+		return fmt.Errorf("the connection is paused, but its schedule is not; reports start, and wait: %w", err)
 	}
 	return o.pauseReconciles(ctx, c.ID)
 }
@@ -127,7 +127,7 @@ func (o *Operator) ResumeConnection(ctx context.Context, c bridge.Connection) er
 		err = schedule.Trigger(ctx, client.ScheduleTriggerOptions{})
 	}
 	if err != nil {
-		return fmt.Errorf("the connection is resumed, but its reports are not: resume it again: %w", err)
+		return fmt.Errorf("the connection is resumed, but its reports are not: run resume again: %w", err)
 	}
 	if err := o.resumeReconciles(ctx, c.ID); err != nil {
 		return err

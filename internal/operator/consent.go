@@ -67,7 +67,7 @@ func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.
 	hub := oauth.Granted(o.vendors.HubSpot, t.Access, vendorTimeout)
 	account, err := hub.AccountDetails(ctx)
 	if err != nil {
-		return bridge.Connection{}, fmt.Errorf("HubSpot could not be asked which portal consented: %w", err)
+		return bridge.Connection{}, fmt.Errorf("cannot ask HubSpot which portal consented: %w", err)
 	}
 	if in.PortalID != 0 && account.PortalID != in.PortalID {
 		return bridge.Connection{}, fmt.Errorf("portal %d consented, but %d is to be connected: choose that account on HubSpot's page", account.PortalID, in.PortalID)
@@ -87,7 +87,7 @@ func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.
 func (o *Operator) ConsentState(ctx context.Context, intentID string) (store.IntentState, error) {
 	state, err := o.store.IntentState(ctx, intentID)
 	if bridge.KindOf(err) == bridge.NotFound {
-		err = refuse(bridge.NotFound, "unknown_consent", "there is no such link: ask for a new one")
+		err = refuse(bridge.NotFound, "unknown_consent", "there is no such link: request a new one")
 	}
 	return state, err
 }

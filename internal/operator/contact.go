@@ -22,7 +22,7 @@ type contactRecords interface {
 const historyShown = 20
 
 // ErrNotContactID says that what was given cannot be a contact's id.
-var ErrNotContactID = errors.New("a contact's id is a number, as the address of its HubSpot page shows it")
+var ErrNotContactID = errors.New("a contact id is a number, as in the address of the contact's HubSpot page")
 
 // CheckContactID returns ErrNotContactID unless id has the form of a contact
 // id: digits only, at most 19 of them.
@@ -95,7 +95,7 @@ func (o *Operator) Heard(ctx context.Context, connectionID, contactID string, be
 	return o.store.ContactHistory(ctx, connectionID, contactID, before, limit)
 }
 
-// Resync is the desired to have a contact looked at again.
+// Resync is a request to sync a contact again.
 type Resync struct {
 	WorkflowID string
 	// DecidedAt is when the contact was last decided about: a later decision, with
@@ -104,7 +104,7 @@ type Resync struct {
 }
 
 // Resync has a contact looked at again, whatever is known of it. It returns
-// when the desired is durable; a relay passes it on within a second or so.
+// when the request is durable; a relay passes it on within a second or so.
 func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (Resync, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {

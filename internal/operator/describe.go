@@ -42,6 +42,7 @@ var reasonDescriptions = map[bridge.Reason]string{
 	bridge.ReasonShared:         "the contact was deleted, but another contact has its participant",
 	bridge.ReasonMerged:         "the contact took part in a merge",
 	bridge.ReasonPrivacy:        "the contact was deleted for privacy",
+	bridge.ReasonStillShown:     "a privacy deletion was heard, but HubSpot still shows the contact",
 	bridge.ReasonRestored:       "the contact was restored",
 	bridge.ReasonSuspended:      "the connection's work waits (see \"starter connection show\")",
 	bridge.ReasonDisconnected:   "the connection is gone",
@@ -73,7 +74,7 @@ var kindDescriptions = map[store.EventKind]string{
 	store.EventErased:   "deleted for privacy",
 	store.EventRestored: "restored",
 	store.EventMerged:   "merged",
-	store.EventResync:   "an operator, or a report, asked for another look",
+	store.EventResync:   "an operator or a report requested a resync",
 }
 
 // EventWords says what happened.

@@ -57,7 +57,7 @@ func contact(t *testing.T, s *wiringtest.System, id string) operator.ContactStat
 	return status
 }
 
-// isRefusal tells whether a desired was refused with a kind and a code.
+// isRefusal tells whether a request was refused with a kind and a code.
 func isRefusal(err error, kind bridge.Kind, code string) bool {
 	refusal, ok := errors.AsType[*operator.Refusal](err)
 	return ok && refusal.Kind == kind && refusal.Code == code

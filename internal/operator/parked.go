@@ -34,7 +34,7 @@ func (o *Operator) Parked(ctx context.Context, connectionID string, after int64,
 	return o.store.ParkedPage(ctx, connectionID, after, limit)
 }
 
-// Retried says what became of a desired to retry.
+// Retried says what became of a request to retry.
 type Retried struct {
 	Contacts     []int64  // items of contacts: these are looked at again
 	Participants []int64  // items of participants: these are read again

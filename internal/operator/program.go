@@ -56,9 +56,9 @@ func (o *Operator) Programs(ctx context.Context, c bridge.Connection) ([]Program
 // reconnect says which vendor refuses a connection's credentials.
 func reconnect(vendor string, err error) error {
 	if bridge.KindOf(err) == bridge.Unauthorized {
-		return refuse(bridge.Unauthorized, "credentials_refused", "%s refuses the connection's credentials: put them right with \"starter connect\": %w", vendor, err)
+		return refuse(bridge.Unauthorized, "credentials_refused", "%s refuses the connection's credentials: correct them with \"starter connect\": %w", vendor, err)
 	}
-	return fmt.Errorf("%s could not be asked: %w", vendor, err)
+	return fmt.Errorf("cannot reach %s: %w", vendor, err)
 }
 
 // SwitchInput says which program to connect, and how.
@@ -134,13 +134,13 @@ func (o *Operator) alone(ctx context.Context, plan *SwitchPlan, to string) error
 func notBegun(code, program string) error {
 	switch code {
 	case store.CodeConnected:
-		return refuse(bridge.Conflict, "program_connected", "program %s is connected already", program)
+		return refuse(bridge.Conflict, "program_connected", "program %s is already connected", program)
 	case store.CodeOtherSwitch:
 		return refuse(bridge.Conflict, "program_switch_under_way", "another program switch is under way: see \"starter program status\"")
 	case store.CodeMassSyncRunning:
 		return refuse(bridge.Conflict, "mass_sync_under_way", "a mass sync is under way: let it end, or cancel it with \"starter mass-sync cancel\"")
 	default:
-		return refuse(bridge.Conflict, code, "the switch did not begin (%s)", code)
+		return refuse(bridge.Conflict, code, "the switch did not start (%s)", code)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestPlanSwitch_refuses(t *testing.T) {
 		says   []string
 	}{
 		"the program that is connected": {
-			nil, operator.SwitchInput{Program: wiringtest.Program}, []string{"connected already"}},
+			nil, operator.SwitchInput{Program: wiringtest.Program}, []string{"already connected"}},
 		"a program that is not live": {
 			nil, operator.SwitchInput{Program: "46100"}, []string{"not live"}},
 		"a program that the tenant does not have, and lists those it has": {

@@ -6,10 +6,10 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Refusal says why a desired is not granted, in words for the person who has it.
+// Refusal says why a request is not granted, in words for the person who has it.
 // Any other error of an operator means that something failed.
 type Refusal struct { //nolint:errname // an answer, rather than a failure
-	// Kind is NotFound, Invalid (the desired itself is wrong), Conflict (it is not
+	// Kind is NotFound, Invalid (the request itself is wrong), Conflict (it is not
 	// the time for it) or Unauthorized (a vendor refuses our credentials).
 	Kind bridge.Kind
 	Code string // names the refusal for programs, for ever: "mass_sync_under_way"

@@ -72,7 +72,7 @@ func (o *Operator) awaitSwitch(ctx context.Context, plan SwitchPlan, run client.
 func outcome(ctx context.Context, run client.WorkflowRun, program string) error {
 	var result workflows.ProgramSwitchResult
 	if err := run.Get(ctx, &result); err != nil {
-		return fmt.Errorf("the switch stopped; ask for it again to take it up: %w", err)
+		return fmt.Errorf("the switch stopped; run it again to resume it: %w", err)
 	}
 	if result.NotBegun != "" {
 		return notBegun(result.NotBegun, program)
@@ -118,7 +118,7 @@ func (o *Operator) findSwitch(ctx context.Context, connectionID string, switchID
 	}
 	switch {
 	case bridge.KindOf(err) == bridge.NotFound && switchID == 0:
-		return sw, refuse(bridge.NotFound, "unknown_program_switch", "the program was never changed")
+		return sw, refuse(bridge.NotFound, "unknown_program_switch", "there was no program switch yet")
 	case bridge.KindOf(err) == bridge.NotFound, err == nil && sw.ConnectionID != connectionID:
 		return store.ProgramSwitch{}, refuse(bridge.NotFound, "unknown_program_switch", "there was no program switch %d", switchID)
 	}

@@ -41,7 +41,7 @@ type Request struct {
 // it is switched on or not. Nothing is sent.
 func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, objectID string) (TriggerTrial, error) {
 	if err := CheckContactID(objectID); err != nil { // records of all types have ids alike
-		return TriggerTrial{}, refuse(bridge.Invalid, "object_id", "%q is no record's id: it is a number, as the address of its HubSpot page shows it", objectID)
+		return TriggerTrial{}, refuse(bridge.Invalid, "object_id", "%q is not a record id: ids are numbers, as in the address of the record's HubSpot page", objectID)
 	}
 	kept, err := o.trigger(ctx, c.ID, id)
 	if err != nil {

@@ -67,7 +67,7 @@ func (o *Operator) checkTrigger(ctx context.Context, c bridge.Connection, source
 	}
 	t, err := trigger.Load(source, schema)
 	if err := trigger.WithMistakes(err, mistakes...); err != nil {
-		return nil, nil, refuse(bridge.Invalid, "trigger_mistakes", "the trigger is not applied:\n%w", err)
+		return nil, nil, refuse(bridge.Invalid, "trigger_mistakes", "the trigger was not applied:\n%w", err)
 	}
 	used := t.Only(schema)
 	return t, used, nil

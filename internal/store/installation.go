@@ -32,7 +32,7 @@ INSERT INTO installation (pepper) VALUES ($1) ON CONFLICT (only_row) DO NOTHING`
 	}
 	pepper, err := s.sealer.Open(sealed, pepperContext)
 	if errors.Is(err, seal.ErrUnknownKey) {
-		return nil, fmt.Errorf("store: this database was sealed under another ENCRYPTION_KEY; while a key is being replaced, the former one belongs into ENCRYPTION_KEY_OLD: %w", err)
+		return nil, fmt.Errorf("store: this database was sealed under another ENCRYPTION_KEY; while a key is being replaced, the former one belongs in ENCRYPTION_KEY_OLD: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: installation: %w", err)

@@ -43,7 +43,7 @@ func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]
 		agreed:      describe("agreed_timestamp_seconds", "When both sides were last known to agree, but for what waits for a person; absent before."),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
-		massTotal:   describe("mass_sync_participants", "Participants that the latest mass sync has to look at."),
+		massTotal:   describe("mass_sync_participants", "Participants in the latest mass sync."),
 	})
 }
 

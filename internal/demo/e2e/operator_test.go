@@ -220,7 +220,7 @@ func (o *operating) retries(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.refused(t, "parked retry", 2, "--all")
-	o.refused(t, fmt.Sprintf("parked retry 999999 %d", ofContact.ID), 1, "not open, so nothing was done about them: 999999")
+	o.refused(t, fmt.Sprintf("parked retry 999999 %d", ofContact.ID), 1, "not open, so nothing was done: 999999")
 	eventually(t, patience, "the contact is in step", func() bool { return o.inStep(contact, person(2)) })
 	o.quiet(t)
 	if items := answer[[]item](t, o, "parked list"); len(items) != 1 || items[0] != ofParticipant {

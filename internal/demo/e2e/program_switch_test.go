@@ -102,7 +102,7 @@ func (o *operating) listsPrograms(t *testing.T) {
 	o.refused(t, "program switch", 2, "name one program")
 	o.refused(t, "program switch 99999", 1, "choose one of")
 	o.refused(t, "program switch "+young, 1, "not live")
-	o.refused(t, "program switch "+stack.Program, 1, "connected already")
+	o.refused(t, "program switch "+stack.Program, 1, "already connected")
 }
 
 func (o *operating) refusesWhileInUse(t *testing.T) {
