@@ -66,9 +66,9 @@ func (c *contactSync) followedBefore(ctx context.Context) (bridge.State, error) 
 
 // orphaned reports a participant that Advocate has, but no other contact, and
 // that the survivor does not name either.
-func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) (*bridge.ParkedItem, error) {
+func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) ([]bridge.ParkedItem, error) {
 	if c.survivor.Identity() == id {
-		return nil, nil //nolint:nilnil // nothing to report
+		return nil, nil
 	}
 	owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, id)
 	if err != nil || slices.ContainsFunc(owners, func(owner string) bool { return owner != c.in.ContactID }) {
@@ -76,12 +76,12 @@ func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) (*bridge
 	}
 	_, err = c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
 	if bridge.KindOf(err) == bridge.NotFound {
-		return nil, nil //nolint:nilnil // nothing to report
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return parkedItem(bridge.CauseParticipantLeft, nil), nil
+	return []bridge.ParkedItem{*parkedItem(bridge.CauseParticipantLeft, nil)}, nil
 }
 
 // errErasing has a merge looked at again once the erasure of somebody it concerns,

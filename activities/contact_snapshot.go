@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
@@ -16,6 +17,10 @@ type contactSync struct {
 	contact  *bridge.Contact // as batches show it, or from the recycle bin
 	survivor *bridge.Contact // the contact it was merged into
 	known    store.Known
+
+	decision    bridge.ContactDecision
+	participant bridge.Participant // that the decision rests on, as Advocate has it
+	emailHolder *bridge.Contact    // another live contact that has the participant's email
 }
 
 // probeAfter is the number of fruitless looks after which a contact that
@@ -37,6 +42,7 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		Seen:         c.known.Seen(),
 		Mapping:      c.known.Mapping,
 		Former:       c.former(),
+		RemovedAt:    c.removedAt(),
 		Rules:        c.conn.Rules,
 		AwaitedAsNew: c.known.Ledger.State == bridge.StateAwaitingEmail && c.known.Ledger.AwaitedAsNew,
 		DoNotTrack:   c.refusedBefore() && c.sent(),
@@ -56,9 +62,13 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 			return s, err
 		}
 	}
-	if c.gone() && s.Mapping != nil {
-		s.Shared, err = c.shared(ctx)
+	if !c.gone() || s.Mapping == nil {
+		return s, nil
 	}
+	if s.Shared, err = c.shared(ctx); err != nil || s.Shared || !s.GraceElapsed {
+		return s, err
+	}
+	s.EmailShared, err = c.emailShared(ctx)
 	return s, err
 }
 
@@ -134,6 +144,17 @@ func (c *contactSync) former() *bridge.Mapping {
 	return nil
 }
 
+// removedAt is when we learned that Advocate's staff had deleted the contact's
+// participant; zero if they did not.
+func (c *contactSync) removedAt() time.Time {
+	for _, f := range c.known.Former {
+		if f.Ending == bridge.EndedRemoved {
+			return f.EndedAt
+		}
+	}
+	return time.Time{}
+}
+
 // shared asks whether another contact that may live is mapped to the participant.
 // One that was merged lives on under another id, which may not be mapped yet. One
 // that does not show may be new: only the recycle bin tells that it is gone, and
@@ -153,6 +174,30 @@ func (c *contactSync) shared(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// emailShared asks whether another live contact has the participant's email, or
+// the one by which this contact got the participant: then it is that person's, too.
+func (c *contactSync) emailShared(ctx context.Context) (bool, error) {
+	m := c.known.Mapping
+	p, err := c.conn.Advocate.Participant(ctx, m.AccountID, m.UserID, c.conn.Sharing.ID)
+	if missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	emails := []string{p.Email}
+	if c.contact != nil {
+		emails = append(emails, c.contact.Email())
+	}
+	found, err := c.conn.HubSpot.FindContacts(ctx, bridge.LaneLive, emails)
+	for _, other := range found {
+		if other.ID != c.in.ContactID {
+			c.emailHolder = &other
+		}
+	}
+	return c.emailHolder != nil, err
 }
 
 // erased asks for tombstones: under what identifies the person, and under the
@@ -195,10 +240,15 @@ func (c *contactSync) refusedBefore() bool {
 	return state == bridge.StateDoNotTrack || state == bridge.StateErased && c.known.Mapping == nil
 }
 
-// stale reports that the contact does not carry what HubSpot last took from us.
+// stale reports that the contact does not carry what HubSpot last took from us, but
+// for the ids: whom these name is decided apart.
 func (c *contactSync) stale() bool {
-	return c.contact != nil && c.known.Mapping != nil &&
-		!bytes.Equal(c.hash.Properties(c.contact.Shared()), c.known.Ledger.WrittenHash)
+	if c.contact == nil || c.known.Mapping == nil {
+		return false
+	}
+	carried, m := c.contact.Shared(), c.known.Mapping
+	carried[bridge.PropUserID], carried[bridge.PropAccountID] = m.UserID, m.AccountID
+	return !bytes.Equal(c.hash.Properties(carried), c.known.Ledger.WrittenHash)
 }
 
 // inputsHash stands for everything the contact, as it is now, has to tell the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"advocatesync/internal/bridge"
@@ -16,6 +17,7 @@ type liveContacts interface {
 	// Trace also finds contacts that were merged away or archived.
 	Trace(ctx context.Context, id string) (bridge.Contact, error)
 	UpdateContact(ctx context.Context, id string, props bridge.Properties) error
+	FindContacts(ctx context.Context, lane bridge.Lane, emails []string) (map[string]bridge.Contact, error)
 }
 
 // participants is the part of the Advocate client that a contact's life calls.
@@ -24,6 +26,7 @@ type participants interface {
 	Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error)
 	Upsert(ctx context.Context, change bridge.ParticipantChange, programID string) (bridge.Participant, error)
 	Delete(ctx context.Context, accountID, userID string, doNotTrack bool) error
+	SetContactID(ctx context.Context, id bridge.Identity, contactID string) error
 }
 
 // contactLedger is what the store remembers of one contact.
@@ -40,6 +43,7 @@ type contactLedger interface {
 	MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error)
 	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
 	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
+	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
 	RequestSync(ctx context.Context, connectionID string, requests ...store.SyncRequest) error
 	erasures
 }
@@ -125,7 +129,8 @@ func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncConta
 // worked tells which vendors a successful look has talked to.
 func worked(result SyncContactResult) []Vendor {
 	switch result.Action {
-	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.DeleteParticipant:
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.DeleteParticipant,
+		bridge.UnmapRemoved:
 		return []Vendor{VendorHubSpot, VendorAdvocate}
 	default:
 		return []Vendor{VendorHubSpot}
@@ -156,7 +161,7 @@ func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
 	return retryable(a.ledger.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
 		State:  bridge.StateParked,
 		Reason: bridge.Reason(in.Cause),
-		Parked: &bridge.ParkedItem{Cause: in.Cause, Advice: advice[in.Cause], Hints: hints},
+		Parked: []bridge.ParkedItem{{Cause: in.Cause, Advice: advice[in.Cause], Hints: hints}},
 	}))
 }
 
@@ -165,25 +170,58 @@ func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
 	if err != nil {
 		return SyncContactResult{}, err
 	}
-	decision := bridge.DecideContact(snapshot)
-	if c.conn.Switching && writesContact(decision.Action) {
+	if err := c.decide(ctx, &snapshot); err != nil {
+		return SyncContactResult{}, err
+	}
+	if c.conn.Switching && writesContact(c.decision.Action) {
 		return SyncContactResult{}, errSwitching()
 	}
-	state, err := c.act(ctx, snapshot, decision)
+	state, err := c.act(ctx, snapshot)
 	if err != nil {
 		return SyncContactResult{}, err
 	}
-	result := SyncContactResult{Action: decision.Action, Reason: decision.Reason, State: state}
-	result.Hold = snapshot.Hold(decision)
-	return result, nil
+	return SyncContactResult{
+		Action: c.decision.Action, Reason: c.decision.Reason, State: state, Hold: snapshot.Hold(c.decision),
+	}, nil
 }
 
-func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridge.ContactDecision) (bridge.State, error) {
-	switch d.Action {
+// decide asks Advocate for the participant that a decision rests on, and decides
+// anew where there is none.
+func (c *contactSync) decide(ctx context.Context, s *bridge.ContactSnapshot) error {
+	for {
+		c.decision = bridge.DecideContact(*s)
+		id, ask := s.Asks(c.decision)
+		if !ask {
+			return nil
+		}
+		p, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
+		switch {
+		case err == nil:
+			c.participant = p
+			return nil
+		case !missing(err):
+			return err
+		case c.decision.Action == bridge.MapByIDs:
+			s.NamedUnknown = true
+		default:
+			s.ParticipantGone = true
+		}
+	}
+}
+
+// missing tells that Advocate does not have a participant, or will not.
+func missing(err error) bool {
+	kind := bridge.KindOf(err)
+	return kind == bridge.NotFound || kind == bridge.DoNotTrack
+}
+
+func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot) (bridge.State, error) {
+	switch d := c.decision; d.Action {
 	case bridge.Nothing:
 		return c.settle(ctx, store.Settlement{
-			State: restingState(s, d), Reason: d.Reason,
-			KeepWarnings: d.Reason == bridge.ReasonInStep, // a second hint must not wipe what the first brought up
+			State: c.restingState(s), Reason: d.Reason,
+			// A second hint must not wipe what the first brought up.
+			KeepWarnings: d.Reason == bridge.ReasonInStep || d.Reason == bridge.ReasonNothingHeard,
 		})
 	case bridge.AwaitContact, bridge.HoldDeletion:
 		return bridge.StateMissing, nil // the workflow syncs again; nothing to remember yet
@@ -196,10 +234,8 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 			State: bridge.StateAwaitingEmail, Reason: d.Reason,
 			AwaitedAsNew: s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero(),
 		})
-	case bridge.ParkHalfPair:
-		return c.park(ctx, d.Reason, bridge.CauseHalfPair, nil)
-	case bridge.ParkErasedIDs:
-		return c.park(ctx, d.Reason, bridge.CauseParticipantErased, nil)
+	case bridge.ParkHalfPair, bridge.ParkUnknownPair, bridge.ParkErasedIDs:
+		return c.park(ctx, d.Reason, d.Park, nil)
 	case bridge.CreateParticipant:
 		return c.createOrMatch(ctx, d.Reason)
 	case bridge.MapByIDs:
@@ -208,12 +244,15 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 		return c.deleteParticipant(ctx)
 	case bridge.Unmap:
 		return c.unmap(ctx)
+	case bridge.UnmapRemoved:
+		return c.unmapRemoved(ctx)
 	case bridge.FollowMerge:
 		return c.followMerge(ctx)
 	case bridge.EraseParticipant:
 		return c.erase(ctx)
 	case bridge.WriteBack:
-		return c.refresh(ctx, d.Reason)
+		// Nothing about the contact is new, so Advocate is told nothing.
+		return c.writeBack(ctx, d.Reason, c.participant, nil)
 	case bridge.UpdateParticipant:
 		return c.upsertAndWriteBack(ctx, d.Reason, bridge.ParticipantUpdate(*c.contact, s.Mapping.Identity(), c.conn.SharePIIUpdates))
 	default:
@@ -224,7 +263,7 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot, d bridg
 // writesContact tells the actions that write values of the connected program.
 func writesContact(a bridge.Action) bool {
 	switch a {
-	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack:
+	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.UnmapRemoved:
 		return true
 	default:
 		return false
@@ -239,8 +278,10 @@ func errSwitching() error {
 }
 
 // restingState is where a contact stands when nothing has to be done.
-func restingState(s bridge.ContactSnapshot, d bridge.ContactDecision) bridge.State {
-	switch {
+func (c *contactSync) restingState(s bridge.ContactSnapshot) bridge.State {
+	switch d, was := c.decision, c.known.Ledger.State; {
+	case d.Reason == bridge.ReasonNothingHeard && was != bridge.StateNew:
+		return was
 	case d.Reason == bridge.ReasonErased:
 		return bridge.StateErased
 	case d.Reason == bridge.ReasonDeleted:
@@ -257,9 +298,23 @@ func restingState(s bridge.ContactSnapshot, d bridge.ContactDecision) bridge.Sta
 func (c *contactSync) settle(ctx context.Context, s store.Settlement) (bridge.State, error) {
 	if s.State != bridge.StateErased {
 		s.EmailHash = c.emailHash()
+		s = c.parkBeside(s)
 	}
 	if err := c.ledger.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
 		return "", err
 	}
 	return s.State, nil
+}
+
+// parkBeside adds what the decision puts before a person beside what it has done.
+func (c *contactSync) parkBeside(s store.Settlement) store.Settlement {
+	cause := c.decision.Park
+	if cause == "" || slices.ContainsFunc(s.Parked, func(item bridge.ParkedItem) bool { return item.Cause == cause }) {
+		return s
+	}
+	s.Parked = append(s.Parked, c.item(cause, nil))
+	if s.State == bridge.StateMapped {
+		s.State = bridge.StateParked
+	}
+	return s
 }

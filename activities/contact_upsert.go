@@ -18,55 +18,54 @@ func (c *contactSync) createOrMatch(ctx context.Context, why bridge.Reason) (bri
 	if err != nil {
 		return "", err
 	}
-	var match *bridge.Participant
-	switch {
-	case byID != nil:
-		match = byID
-	case len(byEmail) == 1:
-		match = &byEmail[0]
-	case len(byEmail) > 1:
-		return c.park(ctx, why, bridge.CauseAmbiguousEmail, nil)
-	default:
+	taken, err := c.taken(ctx, byID, byEmail)
+	if err != nil {
+		return "", err
+	}
+	switch match, p := bridge.MatchParticipant(byID, byEmail, taken); match {
+	case bridge.MatchNone:
 		return c.upsertAndWriteBack(ctx, why, bridge.NewParticipant(*c.contact))
+	case bridge.MatchFound:
+		return c.upsertAndWriteBack(ctx, why, bridge.ParticipantUpdate(*c.contact, p.Identity(), false))
+	case bridge.MatchTaken:
+		// The item names the participant: once it is free, the contact is synced again.
+		item := c.item(bridge.CauseTakenParticipant, nil)
+		item.AccountID, item.UserID = p.AccountID, p.UserID
+		return c.settle(ctx, store.Settlement{State: bridge.StateParked, Reason: why, Parked: []bridge.ParkedItem{item}})
+	default:
+		return c.park(ctx, why, bridge.CauseAmbiguousEmail, nil)
 	}
-	owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, match.Identity())
-	if err != nil {
-		return "", err
-	}
-	if len(owners) > 0 {
-		// Sharing a participant is allowed, but only a person may decide it.
-		return c.park(ctx, why, bridge.CauseTakenParticipant, nil)
-	}
-	return c.upsertAndWriteBack(ctx, why, bridge.ParticipantUpdate(*c.contact, match.Identity(), false))
 }
 
-// mapByIDs follows the ids that somebody wrote on the contact, if Advocate
-// knows them; if not, whatever mapping there is stays.
+// taken are those of the participants that contacts are mapped to: others, for
+// this one is not mapped.
+func (c *contactSync) taken(ctx context.Context, byID *bridge.Participant, byEmail []bridge.Participant) ([]bridge.Identity, error) {
+	found := byEmail
+	if byID != nil {
+		found = append(slices.Clone(byEmail), *byID)
+	}
+	var taken []bridge.Identity
+	for _, p := range found {
+		owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, p.Identity())
+		if err != nil {
+			return nil, err
+		}
+		if len(owners) > 0 {
+			taken = append(taken, p.Identity())
+		}
+	}
+	return taken, nil
+}
+
+// mapByIDs follows the ids that somebody wrote on the contact. The participant
+// that it had before does not keep the contact's id.
 func (c *contactSync) mapByIDs(ctx context.Context, why bridge.Reason) (bridge.State, error) {
-	named := c.contact.Identity()
-	p, err := c.conn.Advocate.Participant(ctx, named.AccountID, named.UserID, c.conn.Sharing.ID)
-	if bridge.KindOf(err) == bridge.NotFound {
-		return c.park(ctx, why, bridge.CauseUnknownPair, nil)
+	if m := c.known.Mapping; m != nil && m.Identity() != c.participant.Identity() {
+		if err := c.releaseParticipant(ctx, m.Identity()); err != nil {
+			return "", err
+		}
 	}
-	if err != nil {
-		return "", err
-	}
-	return c.upsertAndWriteBack(ctx, why, bridge.ParticipantUpdate(*c.contact, p.Identity(), c.conn.SharePIIUpdates))
-}
-
-// refresh gives the contact what its participant shares, without a word to
-// Advocate: nothing about the contact is new. What is left of a participant
-// that Advocate has no more is cleared.
-func (c *contactSync) refresh(ctx context.Context, why bridge.Reason) (bridge.State, error) {
-	id := c.known.Mapping.Identity()
-	p, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
-	if bridge.KindOf(err) == bridge.NotFound {
-		p, err = bridge.Participant{AccountID: id.AccountID, UserID: id.UserID}, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return c.writeBack(ctx, why, p, nil)
+	return c.upsertAndWriteBack(ctx, why, bridge.ParticipantUpdate(*c.contact, c.participant.Identity(), c.conn.SharePIIUpdates))
 }
 
 // upsertAndWriteBack sends the contact's inputs to Advocate and puts what comes back
@@ -141,14 +140,14 @@ func (c *contactSync) remember(ctx context.Context, p bridge.Participant) error 
 
 // send upserts the participant. A cookie or a code that Advocate refuses is
 // left out, once each, rather than keeping the person from being synced.
-func (c *contactSync) send(ctx context.Context, change bridge.ParticipantChange) (p bridge.Participant, dropped *bridge.ParkedItem, err error) {
+func (c *contactSync) send(ctx context.Context, change bridge.ParticipantChange) (p bridge.Participant, dropped []bridge.ParkedItem, err error) {
 	for range 3 {
 		p, err = c.conn.Advocate.Upsert(ctx, change, c.conn.Sharing.ID)
 		switch {
 		case bridge.KindOf(err) == bridge.BadCookie && change.Cookie != "":
-			change.Cookie, dropped = "", c.item(bridge.CauseCookieDropped, err)
+			change.Cookie, dropped = "", append(dropped, c.item(bridge.CauseCookieDropped, err))
 		case bridge.KindOf(err) == bridge.BadCode && change.ReferredByCode != "":
-			change.ReferredByCode, dropped = "", c.item(bridge.CauseCodeDropped, err)
+			change.ReferredByCode, dropped = "", append(dropped, c.item(bridge.CauseCodeDropped, err))
 		default:
 			return p, dropped, err
 		}
@@ -157,10 +156,16 @@ func (c *contactSync) send(ctx context.Context, change bridge.ParticipantChange)
 }
 
 // writeBack puts the participant's shared properties onto the contact, if any
-// of them differs.
-func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge.Participant, report *bridge.ParkedItem) (bridge.State, error) {
+// of them differs. Ids that a person has changed by half, or to nobody's, stay:
+// the person is told.
+func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge.Participant, dropped []bridge.ParkedItem) (bridge.State, error) {
 	want := bridge.SharedProperties(p, c.conn.Sharing)
-	if changes := c.contact.Properties.Changes(want); len(changes) > 0 {
+	changes := c.contact.Properties.Changes(want)
+	if c.decision.Park != "" {
+		delete(changes, bridge.PropUserID)
+		delete(changes, bridge.PropAccountID)
+	}
+	if len(changes) > 0 {
 		err := c.conn.HubSpot.UpdateContact(ctx, c.in.ContactID, changes)
 		switch bridge.KindOf(err) {
 		case bridge.NotFound:
@@ -176,8 +181,8 @@ func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge
 		State: bridge.StateMapped, Reason: why,
 		WrittenHash:  c.hash.Properties(want),
 		Program:      c.conn.Sharing.ID,
-		KeepWarnings: why == bridge.ReasonStale, // nothing was exchanged
-		Parked:       report,
+		KeepWarnings: c.decision.Action == bridge.WriteBack, // nothing was exchanged
+		Parked:       dropped,
 	})
 }
 
@@ -197,12 +202,12 @@ func (c *contactSync) refused(ctx context.Context, why bridge.Reason, refusal er
 }
 
 func (c *contactSync) park(ctx context.Context, why bridge.Reason, cause bridge.Cause, refusal error) (bridge.State, error) {
-	return c.settle(ctx, store.Settlement{State: bridge.StateParked, Reason: why, Parked: c.item(cause, refusal)})
+	return c.settle(ctx, store.Settlement{State: bridge.StateParked, Reason: why, Parked: []bridge.ParkedItem{c.item(cause, refusal)}})
 }
 
 // item describes what a person must look at, without the contact's own data.
-func (c *contactSync) item(cause bridge.Cause, refusal error) *bridge.ParkedItem {
-	item := parkedItem(cause, refusal, slices.Collect(maps.Values(c.contact.Properties))...)
+func (c *contactSync) item(cause bridge.Cause, refusal error) bridge.ParkedItem {
+	item := *parkedItem(cause, refusal, slices.Collect(maps.Values(c.contact.Properties))...)
 	item.Hints = c.in.Hints // a retry asks for the same
 	return item
 }

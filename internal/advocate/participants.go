@@ -72,6 +72,22 @@ func (c *Client) Upsert(ctx context.Context, change bridge.ParticipantChange, pr
 	return c.participant(ctx, op, http.MethodPut, change.AccountID, change.UserID, programID, in)
 }
 
+// SetContactID changes nothing of a participant but the HubSpot contact id that it
+// carries; an empty one is taken off. Advocate would make a participant that does
+// not exist, so the caller looks first.
+//
+// Source: SaaSquatch REST reference, PUT open/account/{a}/user/{u}: null removes a
+// custom field.
+func (c *Client) SetContactID(ctx context.Context, id bridge.Identity, contactID string) error {
+	var value *string
+	if contactID != "" {
+		value = &contactID
+	}
+	in := map[string]any{"id": id.UserID, "accountId": id.AccountID, "customFields": map[string]*string{c.field: value}}
+	_, err := c.participant(ctx, "advocate.set_contact_id", http.MethodPut, id.AccountID, id.UserID, "", in)
+	return err
+}
+
 // Participant looks a participant up by ids, in whatever form; it is not_found
 // if there is none.
 //

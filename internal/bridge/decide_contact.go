@@ -31,10 +31,12 @@ const (
 	WriteBack         Action = "write_back"         // give the contact what its participant shares, and send nothing
 	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
 	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
+	ParkUnknownPair   Action = "park_unknown_pair"  // the ids name no participant: keep the mapping, tell
 	ParkErasedIDs     Action = "park_erased_ids"    // the ids name an erased participant, the contact is somebody else: tell
 	HoldDeletion      Action = "hold_deletion"      // wait for what may belong to the deletion, then look again
 	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
 	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
+	UnmapRemoved      Action = "unmap_removed"      // Advocate's staff deleted the participant: clear the contact, tell
 	FollowMerge       Action = "follow_merge"       // the contact lives on under another id
 	HoldErasure       Action = "hold_erasure"       // a privacy deletion of a contact that HubSpot shows: sync it again later
 	DoubtErasure      Action = "doubt_erasure"      // HubSpot went on showing it: nothing is erased, a person is told
@@ -56,12 +58,16 @@ const (
 	ReasonInputsChanged  Reason = "inputs_changed"
 	ReasonFieldsMissing  Reason = "fields_missing"
 	ReasonStale          Reason = "values_stale"
+	ReasonResync         Reason = "resync_requested"
 	ReasonIDsEdited      Reason = "ids_edited"
 	ReasonIDsGiven       Reason = "ids_given"
 	ReasonHalfPair       Reason = "half_pair"
+	ReasonUnknownPair    Reason = "unknown_pair"
+	ReasonRemoved        Reason = "participant_removed" // by Advocate's staff
 	ReasonNothingHeard   Reason = "nothing_heard"
 	ReasonDeleted        Reason = "contact_deleted"
 	ReasonShared         Reason = "participant_shared"
+	ReasonEmailShared    Reason = "email_shared" // another live contact has the participant's email
 	ReasonMerged         Reason = "contact_merged"
 	ReasonPrivacy        Reason = "privacy_deletion"
 	ReasonStillShown     Reason = "contact_still_shown" // although a privacy deletion of it was heard
@@ -79,6 +85,7 @@ type ContactSnapshot struct {
 	Mapping      *Mapping // as we stored it; nil: unmapped
 	Former       *Mapping // the participant was deleted with this contact; nil: it was not
 	Shared       bool     // another live contact is mapped to the participant
+	EmailShared  bool     // another live contact has the participant's email
 	Tombstone    bool     // this person was erased
 	HalfErased   bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
 	Seen         bool     // we synced it before, so HubSpot showed it once
@@ -93,6 +100,9 @@ type ContactSnapshot struct {
 	// AwaitedAsNew: the contact was new when we began to wait for its email,
 	// so the rule for new contacts still is the one that counts.
 	AwaitedAsNew bool
+	// RemovedAt is when we learned that Advocate's staff had deleted the contact's
+	// participant: what was heard of the contact before does not make a new one.
+	RemovedAt time.Time
 	// DoNotTrack: Advocate refused this very person for good.
 	DoNotTrack bool
 	// Sent: the inputs that Advocate last accepted from this contact equal
@@ -101,12 +111,34 @@ type ContactSnapshot struct {
 	// Stale: mapped, and the contact carries something else than HubSpot last
 	// took from us, or nothing that it took counts any more.
 	Stale bool
+
+	// What only Advocate can tell, asked for where a decision needs it; see Asks.
+	ParticipantGone bool // Advocate has the mapped participant no more
+	NamedUnknown    bool // Advocate has no participant by the ids on the contact
 }
 
 // ContactDecision is an action with its reason.
 type ContactDecision struct {
 	Action Action
 	Reason Reason
+
+	// Park is what else a person must look at; empty: nothing. It keeps nothing
+	// from flowing under the mapping that there is.
+	Park Cause
+}
+
+// Asks returns the participant that must exist for a decision to be acted on, if
+// there is one. Where it does not, the snapshot is to say so, and is decided anew:
+// writing to a participant that is gone would make another one.
+func (s ContactSnapshot) Asks(d ContactDecision) (Identity, bool) {
+	switch d.Action {
+	case MapByIDs:
+		return s.Contact.Identity(), true
+	case UpdateParticipant, WriteBack:
+		return s.Mapping.Identity(), true
+	default:
+		return Identity{}, false
+	}
 }
 
 // initialValues is how long after a contact's creation a property change still
@@ -126,15 +158,16 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 	case s.Tombstone && !(gone && s.Mapping != nil):
 		// A contact that took an erased person's email while it was mapped to
 		// somebody else ends as any other does.
-		return ContactDecision{Nothing, ReasonErased}
+		return ContactDecision{Action: Nothing, Reason: ReasonErased}
 	case s.MergedInto != "":
-		return ContactDecision{FollowMerge, ReasonMerged}
+		return ContactDecision{Action: FollowMerge, Reason: ReasonMerged}
 	case gone:
 		return decideGone(s)
 	case s.ErasedIDs:
-		return ContactDecision{ParkErasedIDs, ReasonErased}
-	case s.DoNotTrack && !s.namesAnother():
-		return ContactDecision{Nothing, ReasonDoNotTrack}
+		return ContactDecision{ParkErasedIDs, ReasonErased, CauseParticipantErased}
+	case s.DoNotTrack && s.Hints.ResyncAt.IsZero() && !s.namesAnother():
+		// Whoever asks for a resync may know that Advocate tracks the person again.
+		return ContactDecision{Action: Nothing, Reason: ReasonDoNotTrack}
 	case s.Mapping != nil:
 		return decideMapped(s)
 	default:
@@ -169,13 +202,13 @@ func (s ContactSnapshot) gone() bool {
 func decideErasure(s ContactSnapshot) ContactDecision {
 	switch {
 	case !s.gone() && s.ErasureHeld >= erasurePatience:
-		return ContactDecision{DoubtErasure, ReasonStillShown}
+		return ContactDecision{Action: DoubtErasure, Reason: ReasonStillShown}
 	case !s.gone():
-		return ContactDecision{HoldErasure, ReasonStillShown}
+		return ContactDecision{Action: HoldErasure, Reason: ReasonStillShown}
 	case s.Contact == nil && !s.Seen && !s.HalfErased && s.ErasureHeld < s.Grace:
-		return ContactDecision{HoldErasure, ReasonNotReadable}
+		return ContactDecision{Action: HoldErasure, Reason: ReasonNotReadable}
 	default:
-		return ContactDecision{EraseParticipant, ReasonPrivacy}
+		return ContactDecision{Action: EraseParticipant, Reason: ReasonPrivacy}
 	}
 }
 
@@ -209,37 +242,66 @@ func decideGone(s ContactSnapshot) ContactDecision {
 	binned := s.Contact != nil && s.Contact.Archived
 	switch {
 	case s.Hints.DeletedAt.IsZero() && !binned:
-		return ContactDecision{AwaitContact, ReasonNotReadable}
+		return ContactDecision{Action: AwaitContact, Reason: ReasonNotReadable}
 	case !s.GraceElapsed:
-		return ContactDecision{HoldDeletion, ReasonDeleted}
+		return ContactDecision{Action: HoldDeletion, Reason: ReasonDeleted}
 	case s.Mapping == nil:
-		return ContactDecision{Nothing, ReasonDeleted}
+		return ContactDecision{Action: Nothing, Reason: ReasonDeleted}
 	case s.Shared:
-		return ContactDecision{Unmap, ReasonShared}
+		return ContactDecision{Action: Unmap, Reason: ReasonShared}
+	case s.EmailShared:
+		return ContactDecision{Action: Unmap, Reason: ReasonEmailShared}
 	default:
-		return ContactDecision{DeleteParticipant, ReasonDeleted}
+		return ContactDecision{Action: DeleteParticipant, Reason: ReasonDeleted}
 	}
 }
 
+// decideMapped answers for a mapped contact. Ids that a person has changed by half,
+// or to nobody's, are told about; everything else flows under the old mapping.
 func decideMapped(s ContactSnapshot) ContactDecision {
 	named, known := s.Contact.Identity(), s.Mapping.Identity()
+	edited := named != known && !named.Empty()
+	both := named.Complete() && named.AccountID != known.AccountID && named.UserID != known.UserID
 	switch {
-	case named == known && s.Sent && s.Stale:
-		// Somebody changed the values, or the program was changed.
-		return ContactDecision{WriteBack, ReasonStale}
-	case named == known && s.Sent:
-		return ContactDecision{Nothing, ReasonInStep}
-	case named == known:
-		return ContactDecision{UpdateParticipant, ReasonInputsChanged}
-	case named.Empty():
+	case edited && both && !s.NamedUnknown:
+		return ContactDecision{Action: MapByIDs, Reason: ReasonIDsEdited}
+	case s.ParticipantGone:
+		return ContactDecision{Action: UnmapRemoved, Reason: ReasonRemoved}
+	case edited && both:
+		return parkBeside(flow(s), ContactDecision{ParkUnknownPair, ReasonUnknownPair, CauseUnknownPair})
+	case edited:
+		return parkBeside(flow(s), ContactDecision{ParkHalfPair, ReasonHalfPair, CauseHalfPair})
+	default:
+		return flow(s)
+	}
+}
+
+// flow says what a mapping asks for, whatever the ids on the contact.
+func flow(s ContactSnapshot) ContactDecision {
+	switch {
+	case s.Contact.Identity().Empty():
 		// Our write-back never arrived, or somebody wiped it: the stored
 		// mapping holds and is put back.
-		return ContactDecision{UpdateParticipant, ReasonFieldsMissing}
-	case named.AccountID != known.AccountID && named.UserID != known.UserID && named.Complete():
-		return ContactDecision{MapByIDs, ReasonIDsEdited}
+		return ContactDecision{Action: UpdateParticipant, Reason: ReasonFieldsMissing}
+	case !s.Sent:
+		return ContactDecision{Action: UpdateParticipant, Reason: ReasonInputsChanged}
+	case s.Stale:
+		// Somebody changed the values, or the program was changed.
+		return ContactDecision{Action: WriteBack, Reason: ReasonStale}
+	case !s.Hints.ResyncAt.IsZero():
+		return ContactDecision{Action: WriteBack, Reason: ReasonResync}
 	default:
-		return ContactDecision{ParkHalfPair, ReasonHalfPair}
+		return ContactDecision{Action: Nothing, Reason: ReasonInStep}
 	}
+}
+
+// parkBeside parks beside what flows, or instead where nothing does.
+func parkBeside(flows, park ContactDecision) ContactDecision {
+	if flows.Action == Nothing {
+		return park
+	}
+	flows.Park = park.Park
+	return flows
 }
 
 func decideUnmapped(s ContactSnapshot) ContactDecision {
@@ -247,23 +309,25 @@ func decideUnmapped(s ContactSnapshot) ContactDecision {
 	restored := s.Former != nil && (named.Empty() || named == s.Former.Identity())
 	switch {
 	case restored && s.Contact.Email() == "":
-		return ContactDecision{AwaitEmail, ReasonNoEmail}
+		return ContactDecision{Action: AwaitEmail, Reason: ReasonNoEmail}
 	case restored:
 		// The ids it came back with name the participant that we deleted.
-		return ContactDecision{CreateParticipant, ReasonRestored}
+		return ContactDecision{Action: CreateParticipant, Reason: ReasonRestored}
+	case named.Complete() && s.NamedUnknown:
+		return ContactDecision{ParkUnknownPair, ReasonUnknownPair, CauseUnknownPair}
 	case named.Complete():
-		return ContactDecision{MapByIDs, ReasonIDsGiven}
+		return ContactDecision{Action: MapByIDs, Reason: ReasonIDsGiven}
 	case !named.Empty():
-		return ContactDecision{ParkHalfPair, ReasonHalfPair}
+		return ContactDecision{ParkHalfPair, ReasonHalfPair, CauseHalfPair}
 	}
 	reason, allowed := sharing(s)
 	switch {
 	case !allowed:
-		return ContactDecision{Nothing, reason}
+		return ContactDecision{Action: Nothing, Reason: reason}
 	case s.Contact.Email() == "":
-		return ContactDecision{AwaitEmail, ReasonNoEmail}
+		return ContactDecision{Action: AwaitEmail, Reason: ReasonNoEmail}
 	default:
-		return ContactDecision{CreateParticipant, reason}
+		return ContactDecision{Action: CreateParticipant, Reason: reason}
 	}
 }
 
@@ -271,10 +335,11 @@ func decideUnmapped(s ContactSnapshot) ContactDecision {
 // participant, and by which of the two it came.
 func sharing(s ContactSnapshot) (Reason, bool) {
 	initial := s.Contact.CreatedAt.Add(initialValues)
-	created := s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
-		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial)
+	created := s.RemovedAt.IsZero() && (s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
+		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial))
 	// A merge tells of no change, though the survivor may have gained an email.
-	updated := s.Hints.UpdatedAt.After(initial) || !s.Hints.ResyncAt.IsZero() || !s.Hints.RestoredAt.IsZero() || !s.Hints.MergedAt.IsZero()
+	updated := s.Hints.UpdatedAt.After(initial) && s.Hints.UpdatedAt.After(s.RemovedAt) || !s.Hints.ResyncAt.IsZero() ||
+		!s.Hints.RestoredAt.IsZero() || s.Hints.MergedAt.After(s.RemovedAt)
 	switch {
 	case created && s.Rules.ContactCreated:
 		return ReasonContactCreated, true

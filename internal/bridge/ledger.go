@@ -23,6 +23,7 @@ const (
 	EndedDeleted  Ending = "deleted"  // the participant was deleted with the contact
 	EndedUnmapped Ending = "unmapped" // the contact went, the participant stayed with others
 	EndedMerged   Ending = "merged"   // the contact lives on under another id
+	EndedRemoved  Ending = "removed"  // Advocate's staff deleted the participant
 )
 
 // Cause names why an item is parked; the words are shared by SQL, logs and CLI.
@@ -42,7 +43,8 @@ const (
 	CauseErasureDoubted    Cause = "erasure_doubted"     // HubSpot told of a privacy deletion, but goes on showing the contact
 	CauseNotReadable       Cause = "not_readable"        // HubSpot told of a contact it never showed
 	CauseParticipantErased Cause = "participant_erased"  // shared with a contact that was deleted for privacy
-	CauseParticipantLeft   Cause = "participant_left"    // a merge left this participant without a contact
+	CauseParticipantLeft   Cause = "participant_left"    // a merge or a deletion left this participant without a contact
+	CauseParticipantGone   Cause = "participant_removed" // Advocate's staff deleted the participant of this contact
 
 	// Found by a reconcile.
 	CauseVanishedContact  Cause = "vanished_contact"  // gone without a trace: likely deleted for privacy
@@ -57,7 +59,7 @@ const (
 
 // Warnings are the causes that hold nothing up: the contact was synced, and a
 // person is told what was left out.
-func Warnings() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped} }
+func Warnings() []Cause { return []Cause{CauseCodeDropped, CauseCookieDropped, CauseParticipantGone} }
 
 // ParkedItem is work that cannot succeed without a person. Its subject is a
 // contact, a participant that has no contact yet, or what a trigger made of a

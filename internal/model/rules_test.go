@@ -145,8 +145,12 @@ func (w *world) checkLive(contact string, known store.Known) {
 	switch {
 	case !exists && !w.ref.removed[m]:
 		w.breaks("a live contact is mapped to a participant that the product deleted", contact)
-	case exists && known.Ledger.State == bridge.StateMapped && !w.maybeErased(contact, m) && !w.ref.maybeEmails[bridge.NormalEmail(user.Email)]:
-		if differing := w.differing(contact, user); len(differing) > 0 {
+	case exists && (known.Ledger.State == bridge.StateMapped || w.pairEdited(contact)) && !w.maybeErased(contact, m) && !w.ref.maybeEmails[bridge.NormalEmail(user.Email)]:
+		differing := w.differing(contact, user)
+		if w.pairEdited(contact) { // the person is told; everything else flows
+			differing = slices.DeleteFunc(differing, func(name string) bool { return name == bridge.PropUserID || name == bridge.PropAccountID })
+		}
+		if len(differing) > 0 {
 			w.breaks("a mapped contact is not in step", contact, differing)
 		}
 	}
@@ -161,6 +165,14 @@ func (w *world) checkLive(contact string, known store.Known) {
 	default:
 		w.breaks("a mapped contact is in another state", contact, known.Ledger.State)
 	}
+}
+
+// pairEdited: a person has changed the ids on the contact by half, or to nobody's.
+func (w *world) pairEdited(contact string) bool {
+	items := w.parked(contact)
+	return len(items) > 0 && !slices.ContainsFunc(items, func(item bridge.ParkedItem) bool {
+		return item.Cause != bridge.CauseHalfPair && item.Cause != bridge.CauseUnknownPair
+	})
 }
 
 // differing names what a contact does not have as its participant shares it.
@@ -246,6 +258,10 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 		if mapped[id] {
 			delete(w.ref.doomed, id) // another contact has it
 		}
+		if w.emailLives(e) { // whoever has the email may take it over, or has another one
+			delete(w.ref.doomed, id)
+			w.ref.release(id)
+		}
 		if contact := w.ref.doomed[id]; contact != "" && !w.alive(contact) {
 			w.breaks("the participant of a deleted contact is left", contact)
 		}
@@ -260,6 +276,13 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 			w.breaks("a participant has no contact, for no good reason", id.UserID, e)
 		}
 	}
+}
+
+// emailLives: a live contact has the email.
+func (w *world) emailLives(email string) bool {
+	return email != "" && slices.ContainsFunc(w.contacts, func(contact string) bool {
+		return w.alive(contact) && bridge.NormalEmail(w.properties(contact)[bridge.PropEmail]) == email
+	})
 }
 
 // end brings the world to rest, has all that is parked tried again, and then
@@ -353,7 +376,11 @@ func (w *world) trueCause(item bridge.ParkedItem) bool {
 	case bridge.CauseUnknownPair:
 		_, exists := w.tenant.User(named.AccountID, named.UserID)
 		return named.Complete() && !exists
-	case bridge.CauseAmbiguousEmail, bridge.CauseTakenParticipant:
+	case bridge.CauseTakenParticipant: // by another contact, to this moment
+		return slices.ContainsFunc(w.contacts, func(contact string) bool {
+			return contact != item.ContactID && w.mapping(contact) == bridge.Identity{AccountID: item.AccountID, UserID: item.UserID}
+		})
+	case bridge.CauseAmbiguousEmail:
 		return slices.ContainsFunc(w.tenant.Users(0, 0), func(u advocatetest.User) bool {
 			return bridge.NormalEmail(u.Email) == e || u.ID == w.tenant.StoredID(e)
 		})

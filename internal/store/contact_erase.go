@@ -182,6 +182,7 @@ func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) 
 	var batch pgx.Batch
 	batch.Queue(settleForgotten, e.ConnectionID, e.ContactIDs, bridge.ReasonPrivacy)
 	batch.Queue(settleOrphans, e.ConnectionID, orphaned, bridge.CauseParticipantErased)
+	batch.Queue(resyncTaken, e.ConnectionID, accounts, users)
 	batch.Queue(forgetParked, e.ConnectionID, e.ContactIDs, accounts, users)
 	batch.Queue(blankParked, e.ConnectionID, accounts, users)
 	batch.Queue(forgetTracked, e.ConnectionID, e.ContactIDs, bridge.ReasonErased)

@@ -149,7 +149,7 @@ func TestErase_isTheLastState(t *testing.T) {
 	// Somebody who looked at the contact before comes late.
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{
 		State: bridge.StateMapped, Reason: bridge.ReasonPrivacy, SentHash: []byte("s"), WrittenHash: []byte("w"), EmailHash: email,
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseUnreachable, Advice: "Retry.", VendorMessage: "no ann", AccountID: "a-ann", UserID: "u-ann"},
+		Parked: []bridge.ParkedItem{{Cause: bridge.CauseUnreachable, Advice: "Retry.", VendorMessage: "no ann", AccountID: "a-ann", UserID: "u-ann"}},
 	}))
 	check("a late settlement")
 	items, err := d.OpenParked(t.Context(), d.conn.ID, "101")
@@ -167,7 +167,7 @@ func TestSettle_canPutOffAnErasure(t *testing.T) {
 	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), EmailHash: []byte("e")}))
 	// The tombstone stands, but Advocate is away.
 	must(t, d.AddTombstone(t.Context(), d.conn.ID, d.Hasher().ContactID("101")))
-	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, Parked: &bridge.ParkedItem{Cause: bridge.CauseUnreachable}}))
+	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, Parked: []bridge.ParkedItem{{Cause: bridge.CauseUnreachable}}}))
 	k := d.known(t, "101")
 	if k.Ledger.State != bridge.StateParked || k.Mapping == nil || string(k.EmailHash) != "e" {
 		t.Errorf("what the erasure needs is gone: %+v", k)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,21 +88,20 @@ type Settlement struct {
 	State        bridge.State
 	Reason       bridge.Reason
 	AwaitedAsNew bool
-	SentHash     []byte             // what Advocate accepted; nil: nothing new
-	WrittenHash  []byte             // what HubSpot took; nil: nothing new
-	Program      string             // with WrittenHash: the program whose values HubSpot took
-	EmailHash    []byte             // of the contact's email; nil: nothing new
-	Parked       *bridge.ParkedItem // nil: nothing is in the way any more
-	KeepWarnings bool               // nothing was exchanged, so what was reported of the last exchange stays
+	SentHash     []byte              // what Advocate accepted; nil: nothing new
+	WrittenHash  []byte              // what HubSpot took; nil: nothing new
+	Program      string              // with WrittenHash: the program whose values HubSpot took
+	EmailHash    []byte              // of the contact's email; nil: nothing new
+	Parked       []bridge.ParkedItem // none: nothing is in the way any more
+	KeepWarnings bool                // nothing was exchanged, so what was reported of the last exchange stays
 }
 
 // withoutPerson is what may be recorded of somebody who was erased.
 func (out Settlement) withoutPerson() Settlement {
 	out.SentHash, out.WrittenHash, out.EmailHash = nil, nil, nil
-	if out.Parked != nil {
-		item := *out.Parked
-		item.AccountID, item.UserID, item.VendorMessage = "", "", ""
-		out.Parked = &item
+	out.Parked = slices.Clone(out.Parked)
+	for i := range out.Parked {
+		out.Parked[i].AccountID, out.Parked[i].UserID, out.Parked[i].VendorMessage = "", "", ""
 	}
 	return out
 }
@@ -146,6 +146,10 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	if erased {
 		out = out.withoutPerson()
 	}
+	free, err := lockTaken(ctx, tx, connectionID, out.Parked)
+	if err != nil {
+		return err
+	}
 	var batch pgx.Batch
 	batch.Queue(upsertSettlement, connectionID, contactID,
 		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased, out.Program)
@@ -156,13 +160,43 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	if out.KeepWarnings {
 		still = append(still, bridge.Warnings()...)
 	}
-	if out.Parked != nil {
-		item := *out.Parked
+	for _, item := range out.Parked {
 		item.ConnectionID, item.ContactID = connectionID, contactID
 		still = append(still, item.Cause)
 		statement, args := parking(item)
 		batch.Queue(statement, args...)
 	}
+	if free {
+		batch.Queue(resyncContacts, connectionID, []string{contactID})
+	}
 	batch.Queue(resolveOthers, connectionID, contactID, still)
 	return tx.SendBatch(ctx, &batch).Close()
 }
+
+const lockOwner = `
+SELECT contact_id FROM mapping WHERE connection_id = $1 AND account_id = $2 AND user_id = $3 ORDER BY contact_id FOR KEY SHARE`
+
+// lockTaken reports that a participant which an item says is taken is free by now.
+// One that is taken stays so until the transaction ends: whoever frees it then
+// finds the item.
+func lockTaken(ctx context.Context, tx pgx.Tx, connectionID string, items []bridge.ParkedItem) (free bool, err error) {
+	for _, item := range items {
+		if item.Cause != bridge.CauseTakenParticipant || item.UserID == "" {
+			continue
+		}
+		owners, err := contactIDs(ctx, tx, lockOwner, connectionID, item.AccountID, item.UserID)
+		if err != nil || len(owners) == 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// resyncTaken has the contacts synced that wait for a participant which no contact
+// is mapped to any more.
+var resyncTaken = resyncOf(`
+SELECT p.connection_id, p.contact_id
+  FROM parked_item p
+  JOIN unnest($2::text[], $3::text[]) AS freed (account_id, user_id) USING (account_id, user_id)
+ WHERE p.connection_id = $1 AND p.cause = 'taken_participant' AND p.closed_at IS NULL AND p.contact_id <> ''
+   AND NOT EXISTS (SELECT FROM mapping m WHERE m.connection_id = $1 AND m.account_id = p.account_id AND m.user_id = p.user_id)`)

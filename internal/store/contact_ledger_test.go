@@ -212,18 +212,18 @@ func TestSettle_keepsHashesItWasNotGiven(t *testing.T) {
 func TestSettle_speaksForTheWholeContact(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	settle := func(contact string, parked *bridge.ParkedItem) {
+	settle := func(contact string, parked []bridge.ParkedItem) {
 		t.Helper()
 		must(t, d.Settle(t.Context(), d.conn.ID, contact, store.Settlement{State: bridge.StateParked, Parked: parked}))
 	}
 	steps := []struct {
 		contact string
-		parked  *bridge.ParkedItem
+		parked  []bridge.ParkedItem
 		want    map[string]bridge.Cause
 	}{
-		{"101", &bridge.ParkedItem{Cause: bridge.CauseHalfPair}, map[string]bridge.Cause{"101": bridge.CauseHalfPair}},
-		{"102", &bridge.ParkedItem{Cause: bridge.CauseHalfPair}, map[string]bridge.Cause{"101": bridge.CauseHalfPair, "102": bridge.CauseHalfPair}},
-		{"101", &bridge.ParkedItem{Cause: bridge.CauseUnknownPair}, map[string]bridge.Cause{"101": bridge.CauseUnknownPair, "102": bridge.CauseHalfPair}},
+		{"101", []bridge.ParkedItem{{Cause: bridge.CauseHalfPair}}, map[string]bridge.Cause{"101": bridge.CauseHalfPair}},
+		{"102", []bridge.ParkedItem{{Cause: bridge.CauseHalfPair}}, map[string]bridge.Cause{"101": bridge.CauseHalfPair, "102": bridge.CauseHalfPair}},
+		{"101", []bridge.ParkedItem{{Cause: bridge.CauseUnknownPair}}, map[string]bridge.Cause{"101": bridge.CauseUnknownPair, "102": bridge.CauseHalfPair}},
 		{"101", nil, map[string]bridge.Cause{"102": bridge.CauseHalfPair}},
 		{"101", nil, map[string]bridge.Cause{"102": bridge.CauseHalfPair}},
 	}

@@ -85,6 +85,7 @@ func (s *Store) Link(ctx context.Context, l Linking) error {
 		batch.Queue(forgetFormer, m.ConnectionID, m.ContactID, m.AccountID, m.UserID)
 		batch.Queue(upsertLinked, m.ConnectionID, m.ContactID, l.SentHash, l.EmailHash)
 		batch.Queue(resolveParticipant, m.ConnectionID, m.AccountID, m.UserID)
+		batch.Queue(resyncTaken, m.ConnectionID, []string{l.Replaces.AccountID}, []string{l.Replaces.UserID})
 		return tx.SendBatch(ctx, &batch).Close()
 	})
 	return wrap(err, "link contact %s/%s", m.ConnectionID, m.ContactID)

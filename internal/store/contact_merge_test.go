@@ -54,7 +54,7 @@ func TestErase_forgetsWhoWasMergedIn(t *testing.T) {
 	d := newDatabase(t)
 	d.link(t, "501", "zoe")
 	must(t, d.EndMapping(t.Context(), d.conn.ID, "501", bridge.EndedMerged, store.Settlement{State: bridge.StateMergedAway,
-		EmailHash: []byte("e"), Parked: &bridge.ParkedItem{Cause: bridge.CauseParticipantLeft}}))
+		EmailHash: []byte("e"), Parked: []bridge.ParkedItem{{Cause: bridge.CauseParticipantLeft}}}))
 	d.link(t, "700", "ann")
 	d.link(t, "900", "zoe") // shares what the merge left
 

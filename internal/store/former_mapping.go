@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,7 +50,8 @@ WITH ended AS (
 INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash, ending)
 SELECT connection_id, contact_id, account_id, user_id, by_email, email_hash, $3 FROM ended
 ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
-   SET by_email = excluded.by_email, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash), ending = excluded.ending, ended_at = excluded.ended_at`
+   SET by_email = excluded.by_email, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash), ending = excluded.ending, ended_at = excluded.ended_at
+RETURNING account_id, user_id`
 
 // Without a mapping there is nothing that either side has from us.
 const clearHashes = `
@@ -74,13 +76,39 @@ func (s *Store) EndMapping(ctx context.Context, connectionID, contactID string, 
 
 // unmap turns a contact's mapping into a former one, if there is one.
 func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, ending bridge.Ending) error {
-	tag, err := tx.Exec(ctx, endMapping, connectionID, contactID, ending)
-	if err != nil || tag.RowsAffected() == 0 {
+	others, err := contactIDs(ctx, tx, lockSharing, connectionID, contactID)
+	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, clearHashes, connectionID, contactID)
-	return err
+	var id bridge.Identity
+	err = tx.QueryRow(ctx, endMapping, connectionID, contactID, ending).Scan(&id.AccountID, &id.UserID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if ending == bridge.EndedRemoved { // the others that had it find out, too
+		others = slices.DeleteFunc(others, func(id string) bool { return id == contactID })
+		if err := requestResync(ctx, tx, connectionID, others); err != nil {
+			return err
+		}
+	}
+	var batch pgx.Batch
+	batch.Queue(clearHashes, connectionID, contactID)
+	batch.Queue(resyncTaken, connectionID, []string{id.AccountID}, []string{id.UserID})
+	return tx.SendBatch(ctx, &batch).Close()
 }
+
+// lockSharing locks the mappings of a contact's participant, in an order, so that
+// two contacts that let go of it at once know of each other.
+const lockSharing = `
+SELECT other.contact_id
+  FROM mapping m
+  JOIN mapping other ON other.connection_id = m.connection_id AND other.account_id = m.account_id AND other.user_id = m.user_id
+ WHERE m.connection_id = $1 AND m.contact_id = $2
+ ORDER BY other.contact_id
+   FOR UPDATE OF other`
 
 const selectMapping = "SELECT account_id, user_id FROM mapping WHERE connection_id = $1 AND contact_id = $2"
 
@@ -135,7 +163,10 @@ func (s *Store) MoveMapping(ctx context.Context, connectionID, fromContactID, to
 			s.hasher.Identity(id), s.hasher.ContactID(fromContactID), s.hasher.ContactID(toContactID)); err != nil {
 			return err
 		}
-		moved, err = moveMapping(ctx, tx, connectionID, fromContactID, toContactID)
+		if moved, err = moveMapping(ctx, tx, connectionID, fromContactID, toContactID); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, resyncTaken, connectionID, []string{id.AccountID}, []string{id.UserID})
 		return err
 	})
 	if err != nil {

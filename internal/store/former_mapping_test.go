@@ -34,7 +34,7 @@ func TestEndMapping_remembersForARestore(t *testing.T) {
 	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), ByEmail: true, SentHash: []byte("s"), EmailHash: []byte("e"),
 		ParticipantEmailHash: []byte("their e")}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, WrittenHash: []byte("w"),
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair}}))
+		Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair}}}))
 	d.link(t, "102", "ann")
 	for range 2 { // running twice is harmless
 		d.end(t, "101", bridge.EndedDeleted)
@@ -69,9 +69,9 @@ func TestEndMapping_withoutOneOnlySettles(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateDoNotTrack, SentHash: []byte("refused"),
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair}}))
+		Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair}}}))
 	must(t, d.EndMapping(t.Context(), d.conn.ID, "101", bridge.EndedMerged, store.Settlement{State: bridge.StateMergedAway, EmailHash: []byte("e"),
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseParticipantLeft}}))
+		Parked: []bridge.ParkedItem{{Cause: bridge.CauseParticipantLeft}}}))
 	k := d.known(t, "101")
 	if k.Former != nil || k.Ledger.State != bridge.StateMergedAway || string(k.Ledger.SentHash) != "refused" || string(k.EmailHash) != "e" {
 		t.Errorf("known %+v", k)

@@ -96,11 +96,11 @@ func TestErase_isSeenByWhoeverWritesAboutPeople(t *testing.T) {
 			return err
 		}, bridge.DoNotTrack},
 		"the live path parks": {func(ctx context.Context, f fixture) error {
-			return f.Settle(ctx, f.conn.ID, "101", store.Settlement{Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair, VendorMessage: "zoe"}})
+			return f.Settle(ctx, f.conn.ID, "101", store.Settlement{Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair, VendorMessage: "zoe"}}})
 		}, ""},
 		"a contact's mapping ends": {func(ctx context.Context, f fixture) error {
 			return f.EndMapping(ctx, f.conn.ID, "101", bridge.EndedDeleted, store.Settlement{
-				Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair, VendorMessage: "zoe"}})
+				Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair, VendorMessage: "zoe"}}})
 		}, ""},
 		"a page is begun": {func(ctx context.Context, f fixture) error {
 			return f.MarkSending(ctx, f.run.ID, 1)

@@ -137,7 +137,7 @@ func TestFinishPage_updatedContactKeepsItsState(t *testing.T) {
 	d := newDatabase(t)
 	must(t, d.Link(t.Context(), store.Linking{Mapping: d.mapping("101", "ann"), SentHash: []byte("s1")}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateParked, Reason: bridge.ReasonHalfPair,
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseHalfPair}}))
+		Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair}}}))
 	must(t, d.Settle(t.Context(), d.conn.ID, "102", store.Settlement{State: bridge.StateNotShared}))
 	run := d.planned(t, person("ann"), person("bob"))
 	for page, result := range []store.RowResult{
