@@ -14,7 +14,7 @@ import (
 // Advocate already has the person. Advocate's upsert cannot tell the two apart
 // in its answer, and a match must not touch name and email, so it looks first.
 func (c *contactSync) createOrMatch(ctx context.Context, why bridge.Reason) (bridge.State, error) {
-	byID, byEmail, err := c.conn.Advocate.Find(ctx, c.contact.Email(), c.conn.Sharing.ID)
+	byID, byEmail, err := c.conn.Advocate.Find(ctx, c.contact.Properties[bridge.PropEmail], c.conn.Sharing.ID)
 	if err != nil {
 		return "", err
 	}

@@ -168,28 +168,32 @@ func (w *pageApplier) find(ctx context.Context, rows map[string]store.StagedRow)
 	}
 	emails := make([]string, 0, len(rows))
 	for _, row := range rows {
-		emails = append(emails, bridge.NormalEmail(row.Participant.Email))
+		emails = append(emails, row.Participant.Email)
 	}
 	slices.Sort(emails)
 	found, err := w.conn.HubSpot.FindContacts(ctx, bridge.LaneBulk, slices.Compact(emails))
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, 0, len(found))
-	for _, contact := range found {
+	return found, w.learnOwners(ctx, found)
+}
+
+// learnOwners asks whom we know contacts to belong to.
+func (w *pageApplier) learnOwners(ctx context.Context, contacts map[string]bridge.Contact) error {
+	ids := make([]string, 0, len(contacts))
+	for _, contact := range contacts {
 		ids = append(ids, contact.ID)
 	}
 	owners, err := w.pages.MappedTo(ctx, w.conn.ID, ids)
 	maps.Copy(w.owners, owners)
-	return found, err
+	return err
 }
 
 // match prepares the write that maps an existing contact, or parks the row if
 // the contact names another participant: ids on a contact are a person's word.
 func (w *pageApplier) match(key string, row store.StagedRow, contact bridge.Contact) (portal.Write, bool) {
-	id, named := row.Participant.Identity(), contact.Identity()
-	owner, owned := w.owners[contact.ID]
-	if owned && owner != id || !named.Empty() && named != id {
+	id := row.Participant.Identity()
+	if bridge.MatchContact(id, &contact, w.owners[contact.ID]) == bridge.MatchTaken {
 		w.park(key, bridge.CauseTakenContact, nil)
 		return portal.Write{}, false
 	}
@@ -224,12 +228,12 @@ func (w *pageApplier) create(ctx context.Context, creates []portal.Write) ([]por
 	if err != nil {
 		return nil, err
 	}
-	late := map[string]store.StagedRow{}
+	holders := map[string]string{}
 	for _, c := range creates {
 		result := results[c.Key]
 		switch bridge.KindOf(result.Err) {
 		case bridge.Conflict:
-			late[c.Key] = w.rows[c.Key]
+			holders[c.Key] = result.ContactID
 		case bridge.Invalid:
 			if err := w.missingProperty(result.Err); err != nil {
 				return nil, err
@@ -242,17 +246,37 @@ func (w *pageApplier) create(ctx context.Context, creates []portal.Write) ([]por
 			w.settle(c.Key, store.ResultCreated, result.ContactID, &bridge.Contact{ID: result.ContactID, Properties: c.Properties})
 		}
 	}
-	return w.rematch(ctx, late)
+	return w.rematch(ctx, holders)
 }
 
-func (w *pageApplier) rematch(ctx context.Context, late map[string]store.StagedRow) ([]portal.Write, error) {
+// rematch finds the contacts of rows whose creation HubSpot refused because
+// somebody has their email. holders are the ids that HubSpot named, by row key: its
+// answer to a read need not tell by which email it found a contact.
+func (w *pageApplier) rematch(ctx context.Context, holders map[string]string) ([]portal.Write, error) {
+	late, ids := map[string]store.StagedRow{}, []string{}
+	for key, id := range holders {
+		late[key] = w.rows[key]
+		if id != "" {
+			ids = append(ids, id)
+		}
+	}
 	found, err := w.find(ctx, late)
+	if err != nil {
+		return nil, err
+	}
+	named, err := w.conn.HubSpot.ReadContacts(ctx, bridge.LaneBulk, ids)
+	if err == nil {
+		err = w.learnOwners(ctx, named)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var writes []portal.Write
 	for key, row := range late {
 		contact, exists := found[bridge.NormalEmail(row.Participant.Email)]
+		if !exists {
+			contact, exists = named[holders[key]]
+		}
 		if !exists {
 			// HubSpot says the email is taken but shows nobody who has it.
 			w.park(key, bridge.CauseRefusedByHubSpot, nil)

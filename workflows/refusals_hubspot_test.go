@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -138,5 +140,42 @@ func TestReportSync_parksAContactThatThePortalsRulesForbid(t *testing.T) {
 	}
 	if got := s.Portal.Count("contacts"); got != 0 {
 		t.Errorf("%d contacts, want none", got)
+	}
+}
+
+// HubSpot finds a contact by an additional email, but need not show that email.
+func TestReportSync_joinsTheContactThatARefusalNames(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		people int // on the same page, each with a contact like that
+	}{"one on the page": {1}, "several on the page": {3}}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.HubSpot.Inject(hubspottest.Fault{Route: "POST /crm/objects/2026-09/contacts/batch/read", Times: -1,
+				Answer: fault.Answer{Alter: []fault.Edit{fault.Remove("results.*.properties.hs_additional_emails")}}})
+			contacts, people := map[string]string{}, map[string]advocatetest.User{}
+			for i := range tt.people {
+				email := fmt.Sprintf("ann%d@shop.example", i)
+				id := s.CreateContact(t, map[string]string{"email": fmt.Sprintf("ann%d@work.example", i)})
+				if err := s.Portal.Person(1).AddEmail(id, email); err != nil {
+					t.Fatal(err)
+				}
+				contacts[email], people[email] = id, s.Join(t, email, "Ann", "Archer")
+			}
+
+			result := report(t, s)
+
+			if result.Counts.Matched != int64(tt.people) || result.Counts.Parked != 0 {
+				t.Errorf("the report tells of %+v, want %d matches", result.Counts, tt.people)
+			}
+			for email, id := range contacts {
+				s.InStep(t, id, people[email].AccountID, people[email].ID)
+			}
+			if got := s.Portal.Count("contacts"); got != tt.people {
+				t.Errorf("%d contacts, want the %d that were there", got, tt.people)
+			}
+		})
 	}
 }

@@ -3,7 +3,9 @@ package advocate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -100,15 +102,25 @@ query Find($id: String!, $filter: UserFilterInput!, $program: ID!) {
 // Find looks for the participant of an email in one call: byID is the one whose
 // ids are the email, nil if there is none; byEmail are up to 20 whose email it
 // is, byID among them as a rule. Advocate's email field is not unique, and how
-// it compares case is not documented, so the email is asked for as given and in
-// lower case.
+// it compares them is not documented, so the email, which must not be empty, is
+// asked for as given and under every spelling that Advocate may keep.
 //
 // Source: SaaSquatch GraphQL schema, user and users.
 func (c *Client) Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error) {
-	given, normal := strings.TrimSpace(email), bridge.NormalEmail(email)
-	filter := map[string]any{"email_eq": normal}
-	if given != normal {
-		filter = map[string]any{"OR": []any{filter, map[string]any{"email_eq": given}}}
+	spellings := bridge.EmailSpellings(email)
+	if len(spellings) == 0 {
+		return nil, nil, &bridge.Error{Kind: bridge.Invalid, Op: "advocate.find_participant", Err: errors.New("an email is needed")}
+	}
+	if given := strings.TrimSpace(email); !slices.Contains(spellings, given) {
+		spellings = append(spellings, given)
+	}
+	filter := map[string]any{"email_eq": spellings[0]}
+	if len(spellings) > 1 {
+		either := make([]any, len(spellings))
+		for i, spelling := range spellings {
+			either[i] = map[string]any{"email_eq": spelling}
+		}
+		filter = map[string]any{"OR": either}
 	}
 	var out struct {
 		ByID    *graphUser `json:"byID"`
@@ -116,7 +128,7 @@ func (c *Client) Find(ctx context.Context, email, programID string) (byID *bridg
 			Data []*graphUser `json:"data"` // items may be null
 		} `json:"byEmail"`
 	}
-	vars := map[string]any{"id": normal, "filter": filter, "program": programID}
+	vars := map[string]any{"id": spellings[0], "filter": filter, "program": programID}
 	if err := c.graphQL(ctx, "advocate.find_participant", findQuery, vars, &out); err != nil {
 		return nil, nil, err
 	}

@@ -118,7 +118,7 @@ func TestImportArrowsPointInward(t *testing.T) {
 		foreign []string // trees it may import besides the standard library
 	}{
 		// The vocabulary and the rules depend on nobody, so that everybody can depend on them.
-		{"internal/bridge", nil, nil},
+		{"internal/bridge", nil, []string{"golang.org/x/text/unicode/norm"}},
 		{"internal/config", nil, nil},
 		{"internal/seal", []string{"internal/bridge"}, nil},
 		{"internal/trigger", []string{"internal/bridge"}, []string{"cel.dev/cel-go", "go.yaml.in/yaml/v3"}},

@@ -78,10 +78,6 @@ func (c Contact) HasInputs() bool {
 // Email returns the normalised email, empty if the contact has none.
 func (c Contact) Email() string { return NormalEmail(c.Properties[PropEmail]) }
 
-// NormalEmail is the form in which emails are compared, hashed and used as
-// participant ids: trimmed and lower-case.
-func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
-
 // PropertyDefinition describes one contact property that we create.
 type PropertyDefinition struct {
 	Name        string

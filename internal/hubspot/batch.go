@@ -83,7 +83,7 @@ func (c *Client) BatchReadContactsByEmail(ctx context.Context, emails, props []s
 	const op = "hubspot.batch_read_contacts_by_email"
 	keys := make([]string, len(emails))
 	for i, e := range emails {
-		keys[i] = strings.ToLower(strings.TrimSpace(e))
+		keys[i] = strings.ToLower(strings.TrimSpace(e)) // as HubSpot keeps it
 	}
 	// Both are needed to tell which of the emails a contact was found by.
 	props = append(slices.Clone(props), "email", "hs_additional_emails")
@@ -95,14 +95,21 @@ func (c *Client) BatchReadContactsByEmail(ctx context.Context, emails, props []s
 	nameless := false
 	for _, one := range contacts {
 		nameless = nameless || one.Err != nil && one.Properties["email"] == ""
-		byEmail[strings.ToLower(one.Properties["email"])] = one
+		byEmail[bridge.NormalEmail(one.Properties["email"])] = one
 		for also := range strings.SplitSeq(one.Properties["hs_additional_emails"], ";") {
 			if also != "" {
-				byEmail[strings.ToLower(also)] = one
+				byEmail[bridge.NormalEmail(also)] = one
 			}
 		}
 	}
-	found, missing = pick(op, keys, byEmail, nameless)
+	// HubSpot may keep another spelling of an email than the one it was asked for.
+	asked := make(map[string]Contact, len(keys))
+	for _, key := range keys {
+		if one, ok := byEmail[bridge.NormalEmail(key)]; ok {
+			asked[key] = one
+		}
+	}
+	found, missing = pick(op, keys, asked, nameless)
 	return found, missing, nil
 }
 
@@ -235,7 +242,7 @@ func join(op string, in []ContactInput, out batchJSON) []ContactResult {
 		}
 		contact.Err = nil // it has been written, however it is shown
 		result := ContactResult{Contact: &contact}
-		for _, key := range []string{"trace:" + one.TraceID.String(), "id:" + contact.ID, "email:" + strings.ToLower(contact.Properties["email"])} {
+		for _, key := range []string{"trace:" + one.TraceID.String(), "id:" + contact.ID, "email:" + bridge.NormalEmail(contact.Properties["email"])} {
 			by[key] = result
 		}
 	}
@@ -259,7 +266,7 @@ func outcome(op string, in ContactInput, by map[string]ContactResult) ContactRes
 	if in.ID != "" {
 		keys = append(keys, "id:"+in.ID)
 	} else if email := in.Properties["email"]; email != "" {
-		keys = append(keys, "email:"+strings.ToLower(email))
+		keys = append(keys, "email:"+bridge.NormalEmail(email))
 	}
 	for _, key := range keys {
 		if result, ok := by[key]; ok {

@@ -36,8 +36,8 @@ func (p *Portal) ReadContacts(ctx context.Context, lane bridge.Lane, ids []strin
 }
 
 // FindContacts looks contacts up by email, a hundred a call, one call after
-// the other. The answer is keyed by the emails asked for, normalised; emails
-// of nobody are absent, and so are those that HubSpot refuses as malformed.
+// the other. Each is looked for under every spelling that HubSpot may keep (see
+// bridge.EmailSpellings). The answer is keyed by the normal form; emails of nobody are absent, and so are those that HubSpot refuses as malformed.
 // With an error, the answer holds what was found before it.
 //
 // HubSpot also finds a contact by its additional emails and does not say which
@@ -48,13 +48,15 @@ func (p *Portal) ReadContacts(ctx context.Context, lane bridge.Lane, ids []strin
 func (p *Portal) FindContacts(ctx context.Context, lane bridge.Lane, emails []string) (map[string]bridge.Contact, error) {
 	asked := make([]string, 0, len(emails))
 	for _, email := range emails {
-		if email = bridge.NormalEmail(email); email != "" {
-			asked = append(asked, email)
-		}
+		asked = append(asked, bridge.EmailSpellings(email)...)
 	}
 	// A refused email is nobody's: there is no contact to find by it, and
 	// creating one will say what is wrong with it.
-	found, _, err := p.lookUp(ctx, lane, opFind, p.client.BatchReadContactsByEmail, asked)
+	spelled, _, err := p.lookUp(ctx, lane, opFind, p.client.BatchReadContactsByEmail, asked)
+	found := make(map[string]bridge.Contact, len(spelled))
+	for spelling, contact := range spelled {
+		found[bridge.NormalEmail(spelling)] = contact
+	}
 	return found, err
 }
 

@@ -69,6 +69,7 @@ func TestHasher_staysTheSameAcrossReleases(t *testing.T) {
 		want string
 	}{
 		"email":      {h.Email("ann@example.com"), "122111645d1b9632"},
+		"normalised": {h.Email(bridge.NormalEmail(" Ann@Example.com ")), "122111645d1b9632"},
 		"identity":   {h.Identity(bridge.Identity{AccountID: "a", UserID: "u"}), "08091a2abeb19135"},
 		"contact id": {h.ContactID("101"), "4ddc0a5f7707cdff"},
 		"properties": {h.Properties(bridge.Properties{"c": "d", "a": "b"}), "789b1abcb108c736"},
