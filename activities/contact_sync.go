@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 	"advocatesync/internal/store"
 )
 
@@ -111,7 +112,9 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 		return SyncContactResult{}, retryable(err)
 	}
 	sync := contactSync{Contacts: a, conn: conn, in: in}
-	result, err := sync.run(ctx)
+	// It makes several calls to Advocate. Those of one contact end before the next
+	// contact's begin, or a slow vendor would let nobody through.
+	result, err := sync.run(outbound.InTurn(ctx))
 	a.connections.Observe(ctx, conn.Connection, err, worked(result)...)
 	if errors.Is(err, bridge.ErrSuspended) { // since the look began
 		return a.postpone(ctx, in)

@@ -4,6 +4,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -23,8 +24,8 @@ const (
 
 // Limiter is a transport that bounds how many calls are under way at once, and
 // learns the bound: each answer lets it grow a little, each 429, 503 or timeout
-// halves it. Calls beyond it wait in order until their context ends. Share one
-// limiter among all clients of a tenant.
+// halves it. Calls beyond it wait in the order of their places, see InTurn, until
+// their context ends. Share one limiter among all clients of a tenant.
 type Limiter struct {
 	next http.RoundTripper
 	most float64
@@ -33,7 +34,13 @@ type Limiter struct {
 	limit    float64
 	inFlight int
 	cuts     int
-	waiting  []chan struct{} // closed to let the call go, oldest first
+	waiting  []waiter // by their place: the first goes next
+}
+
+// waiter is a call that waits. Its turn is closed to let it go.
+type waiter struct {
+	place uint64
+	turn  chan struct{}
 }
 
 // LimiterOption changes a new limiter.
@@ -113,26 +120,29 @@ func (l *Limiter) acquire(ctx context.Context) (int, error) {
 		defer l.mu.Unlock()
 		return l.cuts, nil
 	}
-	turn := make(chan struct{})
-	l.waiting = append(l.waiting, turn)
+	w := waiter{placeOf(ctx), make(chan struct{})}
+	at, _ := slices.BinarySearchFunc(l.waiting, w, func(a, b waiter) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), -1) // behind those of the same place
+	})
+	l.waiting = slices.Insert(l.waiting, at, w)
 	l.mu.Unlock()
 
 	select {
-	case <-turn:
+	case <-w.turn:
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.cuts, nil
 	case <-ctx.Done():
-		l.abandon(turn)
+		l.abandon(w)
 		return 0, ctx.Err()
 	}
 }
 
 // abandon gives up a place in the queue, or the turn that came at the same time.
-func (l *Limiter) abandon(turn chan struct{}) {
+func (l *Limiter) abandon(w waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := slices.Index(l.waiting, turn); i >= 0 {
+	if i := slices.Index(l.waiting, w); i >= 0 {
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		return
 	}
@@ -160,7 +170,7 @@ func (l *Limiter) release(cuts int, v loadSignal) {
 func (l *Limiter) admit() {
 	for len(l.waiting) > 0 && l.inFlight < int(l.limit) {
 		l.inFlight++
-		close(l.waiting[0])
+		close(l.waiting[0].turn)
 		l.waiting = l.waiting[1:]
 	}
 }

@@ -299,6 +299,7 @@ const wakeWaiting = `
 WITH woken AS (
      UPDATE tracked_event e SET woken_at = now()
       WHERE connection_id = $1 AND state IN ('waiting', 'pending') AND (woken_at IS NULL OR woken_at < now() - interval '10 minutes')
+        AND EXISTS (SELECT FROM connection c WHERE c.id = $1 AND` + mayWork + `)
         AND CASE state WHEN 'pending' THEN recorded_at < now() - interval '25 hours'
                  ELSE wait_until <= now()
                       OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates)) END
@@ -309,7 +310,8 @@ SELECT $1, object_type, object_id, 'recheck', '', now(), 'woken/' || max(id) || 
 
 // WakeWaiting has the records looked at again one of whose contacts is mapped
 // by now, that have waited long enough, or whose request nobody sends. It returns
-// how many.
+// how many. A suspended connection wakes nothing: nobody would look, and the inbox
+// would fill.
 func (s *Store) WakeWaiting(ctx context.Context, connectionID string) (int64, error) {
 	tag, err := s.pool.Exec(ctx, wakeWaiting, connectionID)
 	return tag.RowsAffected(), wrap(err, "wake_waiting of %s", connectionID)

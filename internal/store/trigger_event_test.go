@@ -215,6 +215,35 @@ func TestWakeWaiting_whoseContactIsMappedWhoseTimeIsOverOrWhoHasNoRun(t *testing
 	}
 }
 
+func TestWakeWaiting_leavesASuspendedConnectionAlone(t *testing.T) {
+	t.Parallel()
+	suspended := map[string]func(t *testing.T, d database){
+		"paused": func(t *testing.T, d database) {
+			t.Helper()
+			must(t, d.SetPaused(t.Context(), d.conn.ID, true))
+		},
+		"a vendor refuses the credentials": func(t *testing.T, d database) {
+			t.Helper()
+			must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "hubspot.x: unauthorized"))
+		},
+	}
+	for name, suspend := range suspended {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			waiting := d.tracking("o1", "", store.TrackedWaiting)
+			waiting.ObjectID, waiting.WaitUntil = "1", time.Now().Add(-time.Second)
+			d.track(t, waiting)
+			suspend(t, d)
+			n, err := d.WakeWaiting(t.Context(), d.conn.ID)
+			must(t, err)
+			if rows := d.count(t, "SELECT count(*) FROM object_inbox"); n != 0 || rows != 0 {
+				t.Errorf("woke %d, and %d rows fill the inbox", n, rows)
+			}
+		})
+	}
+}
+
 func TestTrackedEvents_areFilteredLatestFirst(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
