@@ -173,6 +173,8 @@ func (c ContactComparison) mapped() (Finding, bool) {
 	switch {
 	case c.Names == NamesHalf, c.Names == NamesOther:
 		return Finding{ClassIDsEdited, RepairHintUpdated}, true
+	case !c.ParticipantExists && c.State == StateDoNotTrack:
+		return Finding{}, false // Advocate's staff erased the person, and the contact says so already
 	case !c.ParticipantExists:
 		return Finding{ClassParticipantGone, RepairHintResync}, true
 	case c.Unsent:

@@ -55,6 +55,9 @@ func TestCompareContact(t *testing.T) {
 			bridge.Finding{Class: bridge.ClassIDsEdited, Repair: bridge.RepairHintUpdated}},
 		"its participant is gone": {inStep(func(c *bridge.ContactComparison) { c.ParticipantExists, c.SameValues = false, false }),
 			bridge.Finding{Class: bridge.ClassParticipantGone, Repair: bridge.RepairHintResync}},
+		"its participant is gone for good, and it is marked": {inStep(func(c *bridge.ContactComparison) {
+			c.ParticipantExists, c.SameValues, c.State = false, false, bridge.StateDoNotTrack
+		}), nothing},
 		"mapped, and in the recycle bin": {inStep(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceArchived }),
 			bridge.Finding{Class: bridge.ClassDeletedContact, Repair: bridge.RepairHintDeleted}},
 		"unmapped, and in the recycle bin": {unmapped(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceArchived }), nothing},

@@ -29,8 +29,9 @@ import (
 	"advocatesync/workflows"
 )
 
-// program is the connected referral program.
-const program = "47255"
+// programs are the tenant's live referral programs; the first one is connected
+// at the start.
+var programs = []string{"47255", "48001"}
 
 // lab is what many sequences use one after the other: a database, and both
 // stand-ins, which are emptied in between.
@@ -71,13 +72,14 @@ func (l *lab) world(t reporter, p plan) *world {
 	crm := l.crm.AddPortal(hubspottest.PortalConfig{ID: hubspottest.DefaultPortalID, Token: hubspottest.DefaultToken})
 	crm.Tune(func(k *hubspottest.Knobs) { k.Limits, k.ReadLagReads = hubspottest.Unlimited(), p.lag })
 	w := &world{
-		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii,
-		mail: map[string][]bridge.Hints{}, living: map[string]bool{}, said: map[string]string{}, ref: newReference(),
+		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii, lag: p.lag,
+		program: programs[0],
+		mail:    map[string][]bridge.Hints{}, living: map[string]bool{}, said: map[string]string{}, ref: newReference(),
 	}
 	w.define()
 	var err error
 	w.connection, err = l.store.SaveConnection(ctx, bridge.Connection{
-		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: program, Rules: bridge.DefaultRules,
+		PortalID: crm.ID(), Tenant: advocatetest.DefaultAlias, Program: w.program, Rules: bridge.DefaultRules,
 	}, store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey})
 	if err != nil {
 		t.Fatalf("connect: %v", err)
@@ -126,7 +128,6 @@ func (w *world) open(x *wire) activities.Connections {
 	base := func(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
 	token := func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }
 	return &connections{store: w.lab.store, link: activities.ConnectionClients{
-		Sharing: w.program(),
 		HubSpot: portal.New(w.portal.ID(), hubspot.New(base(crmHost), token, client), plenty{}, portal.WithoutGaps()),
 		Advocate: advocate.New(advocate.Config{
 			BaseURL: base(referralsHost), Tenant: advocatetest.DefaultAlias, Key: advocatetest.DefaultKey,
@@ -134,7 +135,8 @@ func (w *world) open(x *wire) activities.Connections {
 	}}
 }
 
-func (*world) program() bridge.Program {
+// sharing is a program as participants are shared under it.
+func sharing(program string) bridge.Program {
 	return bridge.Program{ID: program, Tenant: advocatetest.DefaultAlias, BaseURL: "http://" + referralsHost}
 }
 
@@ -142,7 +144,7 @@ func (*world) program() bridge.Program {
 func (l *connections) Open(ctx context.Context, connectionID string) (activities.ConnectionClients, error) {
 	connection, err := l.store.Connection(ctx, connectionID)
 	link := l.link
-	link.Connection = connection
+	link.Connection, link.Sharing = connection, sharing(connection.Program)
 	return link, err
 }
 
@@ -170,6 +172,7 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	connections := w.open(x)
 	for _, a := range []any{
 		activities.NewContacts(connections, s, s.Hasher(), hold, time.Now), activities.NewExports(connections, s), activities.NewPages(connections, s, s.Hasher()),
+		activities.NewPrograms(connections, s), activities.NewReconciles(connections, s, bridge.InferredErase),
 	} {
 		env.RegisterActivity(a)
 	}

@@ -48,6 +48,10 @@ func (w *world) person(s step, nested bool) {
 	switch s.do {
 	case setEmail:
 		w.edit(id, map[string]string{bridge.PropEmail: email(s.b)})
+	case addEmail:
+		if w.properties(id)[bridge.PropEmail] != "" { // HubSpot makes the first one the primary
+			w.did(id, user.AddEmail(id, email(s.b)))
+		}
 	case setCode:
 		w.edit(id, map[string]string{bridge.PropReferredByCode: w.code(s.b)})
 	case setCookie:
@@ -70,6 +74,15 @@ func (w *world) person(s step, nested bool) {
 		w.did(id, user.Restore("contacts", id))
 	case erase:
 		w.eraseContact(id)
+	case forgeErasure:
+		if w.lag > 0 {
+			return // what HubSpot does not show yet cannot be told from what is gone
+		}
+		if err := w.portal.Forge("contacts", id, "privacyDeletion"); err != nil {
+			w.t.Fatalf("forge: %v", err)
+		}
+		w.ref.forged[id] = true
+		w.ref.doubt(w, id)
 	case mergeContacts:
 		w.merge(id, w.contact(s.b))
 	}
@@ -83,6 +96,7 @@ func (w *world) did(id string, refusal error) bool {
 	w.tick++
 	w.ref.changed[id] = w.tick
 	w.ref.note(id, w.properties(id))
+	w.ref.doubt(w, id)
 	return true
 }
 
@@ -263,7 +277,7 @@ func (w *world) code(n int) string {
 	case n%4 == 1 || !ok:
 		return "NOSUCHCODE"
 	default:
-		return user.ReferralCodes[program]
+		return user.ReferralCodes[w.program]
 	}
 }
 
@@ -275,7 +289,7 @@ func (w *world) cookie(n int) string {
 	case n%4 == 1 || !ok:
 		return "not a cookie!"
 	default:
-		return w.tenant.Cookie(program, user.ReferralCodes[program])
+		return w.tenant.Cookie(w.program, user.ReferralCodes[w.program])
 	}
 }
 
@@ -297,7 +311,7 @@ func (w *world) inAdvocate(s step) {
 		_, _ = w.tenant.Edit(user.AccountID, user.ID, func(u *advocatetest.User) { u.Email = email(s.b) })
 		w.ref.addressed(w, id, email(s.b))
 	case newCode:
-		_, _ = w.tenant.ChangeCode(user.AccountID, user.ID, program, fmt.Sprintf("CODE%d", w.tick))
+		_, _ = w.tenant.ChangeCode(user.AccountID, user.ID, w.program, fmt.Sprintf("CODE%d", w.tick))
 	case removeByStaff:
 		w.tenant.Delete(user.AccountID, user.ID, s.b == 7)
 		w.ref.removed[id] = true

@@ -21,11 +21,13 @@ const (
 	setCode
 	setCookie
 	setName
+	addEmail // to those that a contact has
 	wipeIDs
 	remap
 	archive
 	restore
 	erase
+	forgeErasure // which did not happen
 	mergeContacts
 	join
 	rename
@@ -41,15 +43,20 @@ const (
 	report
 	quiet
 	redeliver // some of what was told before, as new events
+	loseNews  // for good: nobody ever tells
+	reconcile
 	massSync
+	pauseMass // which is under way; it goes on after some hours
+	cancelMass
+	switchProgram
 	setRules
 )
 
 var verbNames = map[verb]string{
-	create: "create", form: "form", setEmail: "setEmail", setCode: "setCode", setCookie: "setCookie", setName: "setName",
-	wipeIDs: "wipeIDs", remap: "remap", archive: "archive", restore: "restore", erase: "erase", mergeContacts: "mergeContacts",
+	create: "create", form: "form", setEmail: "setEmail", setCode: "setCode", setCookie: "setCookie", setName: "setName", addEmail: "addEmail",
+	wipeIDs: "wipeIDs", remap: "remap", archive: "archive", restore: "restore", erase: "erase", forgeErasure: "forgeErasure", mergeContacts: "mergeContacts",
 	join: "join", rename: "rename", readdress: "readdress", newCode: "newCode", removeByStaff: "removeByStaff",
-	loseAnswer: "loseAnswer", failCall: "failCall", refuseCall: "refuseCall", redeliver: "redeliver", massSync: "massSync", setRules: "setRules",
+	loseAnswer: "loseAnswer", failCall: "failCall", refuseCall: "refuseCall", redeliver: "redeliver", loseNews: "loseNews", reconcile: "reconcile", massSync: "massSync", pauseMass: "pauseMass", cancelMass: "cancelMass", switchProgram: "switchProgram", setRules: "setRules",
 	ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
 }
 
@@ -58,10 +65,10 @@ var verbNames = map[verb]string{
 type step struct {
 	do      verb
 	a, b, c int
-	during  []interruption // live, report and massSync only
+	during  []interruption // live and the runs only
 }
 
-// interruption is something that happens while a life or a report is under way.
+// interruption is something that happens while a life or a run is under way.
 type interruption struct {
 	call int // before its n-th call to a vendor, from 1; 0: while it waits for time to pass
 	step step
@@ -109,10 +116,10 @@ func often(n int, v ...verb) []verb {
 
 var (
 	byPeople = append(append(often(4, create, remap), often(2, archive, restore, erase, mergeContacts, setEmail, join, newCode)...),
-		form, setCode, setCookie, setName, wipeIDs, rename, readdress, removeByStaff, ninetyDays, setRules)
+		form, setCode, setCookie, setName, addEmail, wipeIDs, forgeErasure, rename, readdress, removeByStaff, ninetyDays, setRules)
 	// What may interrupt; a life may also be lived while another one waits.
-	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall, refuseCall, report)...)
-	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), append(often(3, report, quiet), redeliver, massSync)...)
+	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall, refuseCall, report, pauseMass, cancelMass)...)
+	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), append(often(3, report, quiet), redeliver, massSync, switchProgram, loseNews, reconcile)...)
 )
 
 // mostSteps is how long a sequence is at most, without what interrupts it.
@@ -125,7 +132,7 @@ func drawPlan(seed uint64, number int) plan {
 	p := plan{rules: bridge.DefaultRules, steps: make([]step, 2+d.IntN(mostSteps-1))}
 	for i := range p.steps {
 		p.steps[i] = d.step(anything)
-		if interrupted && slices.Contains([]verb{live, report, massSync}, p.steps[i].do) {
+		if interrupted && slices.Contains([]verb{live, report, massSync, switchProgram, reconcile}, p.steps[i].do) {
 			p.steps[i].during = d.interruptions()
 		}
 	}

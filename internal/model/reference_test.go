@@ -1,10 +1,13 @@
 package model
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
 )
 
 // reference is what must be true, kept beside the product from what people do
@@ -13,6 +16,10 @@ type reference struct {
 	// What people want.
 	wanted map[string]bridge.Identity // contact → the participant that a person mapped it to by its ids
 	erased map[string]bool            // contacts erased for privacy
+	forged map[string]bool            // contacts whose erasure somebody only claims
+	// Contacts erased of which nobody tells, and that were mapped to nobody: no
+	// record of either side leads to them.
+	untold map[string]bool
 
 	// What belongs to erased people for sure: ids they were mapped to when they
 	// were erased, and emails that they had in a quiet moment before. buried
@@ -46,7 +53,7 @@ type reference struct {
 
 func newReference() *reference {
 	return &reference{
-		wanted: map[string]bridge.Identity{}, erased: map[string]bool{},
+		wanted: map[string]bridge.Identity{}, erased: map[string]bool{}, forged: map[string]bool{}, untold: map[string]bool{},
 		erasedIDs: map[bridge.Identity]bool{}, erasedEmails: map[string]bool{},
 		maybeIDs: map[bridge.Identity]bool{}, maybeEmails: map[string]bool{},
 		seen: map[string]sighting{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
@@ -66,8 +73,10 @@ type sighting struct {
 // email that led nowhere is its own only for as long as it has it.
 func (r *reference) note(contact string, props bridge.Properties) {
 	e := bridge.NormalEmail(props[bridge.PropEmail])
-	if e != "" && !slices.Contains(r.hadEmails[contact], e) {
-		r.hadEmails[contact] = append(r.hadEmails[contact], e)
+	for _, one := range addresses(props) {
+		if !slices.Contains(r.hadEmails[contact], one) {
+			r.hadEmails[contact] = append(r.hadEmails[contact], one)
+		}
 	}
 	if was := r.seen[contact]; was.email != e && !was.led {
 		delete(r.seen, contact)
@@ -76,6 +85,17 @@ func (r *reference) note(contact string, props bridge.Properties) {
 	if id.Complete() && !slices.Contains(r.hadIDs[contact], id) {
 		r.hadIDs[contact] = append(r.hadIDs[contact], id)
 	}
+}
+
+// addresses are all emails that a contact has, the primary one first.
+func addresses(props bridge.Properties) []string {
+	var all []string
+	for _, one := range append([]string{props[bridge.PropEmail]}, strings.Split(props["hs_additional_emails"], ";")...) {
+		if e := bridge.NormalEmail(one); e != "" {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (r *reference) addressed(w *world, id bridge.Identity, email string) {
@@ -121,6 +141,7 @@ func (r *reference) merged(primary, other, survivor string, mappings []bridge.Id
 		r.hadEmails[survivor] = append(r.hadEmails[survivor], r.hadEmails[from]...)
 		r.hadIDs[survivor] = append(r.hadIDs[survivor], r.hadIDs[from]...)
 		delete(r.wanted, from)
+		r.forged[survivor] = r.forged[survivor] || r.forged[from]
 		r.ancestors[survivor] = append(r.ancestors[survivor], append(r.ancestors[from], from)...)
 	}
 }
@@ -153,6 +174,11 @@ func (r *reference) erase(w *world, contact string, m bridge.Identity) {
 			ids = append(ids, id)
 		}
 	}
+	r.maybeAll(w, contact, ids)
+}
+
+// maybeAll: everything that a contact ever had may belong to somebody erased.
+func (r *reference) maybeAll(w *world, contact string, ids []bridge.Identity) {
 	for _, e := range r.hadEmails[contact] {
 		r.maybe(w, e)
 	}
@@ -164,6 +190,34 @@ func (r *reference) erase(w *world, contact string, m bridge.Identity) {
 		for _, e := range r.addresses[id] {
 			r.maybe(w, e)
 		}
+	}
+}
+
+// doubt: a claimed erasure counts once HubSpot does not show the contact any
+// more, or shows it in the recycle bin only.
+func (r *reference) doubt(w *world, contact string) {
+	if !r.forged[contact] || w.alive(contact) {
+		return
+	}
+	ids := slices.Concat(r.hadIDs[contact], r.left[contact])
+	for _, who := range append(r.ancestors[contact], contact) {
+		if m := w.mapping(who); !m.Empty() {
+			ids = append(ids, m)
+		}
+	}
+	r.maybeAll(w, contact, ids)
+}
+
+// unheard: nobody tells of what happened. Of a contact that was mapped, a
+// reconcile finds out; of one that was not, nobody can know that it was erased.
+func (r *reference) unheard(w *world, e hubspottest.Event) {
+	contact := fmt.Sprint(e.ObjectID)
+	if !r.erased[contact] || !w.mapping(contact).Empty() {
+		return
+	}
+	r.untold[contact] = true
+	for _, email := range r.hadEmails[contact] {
+		delete(r.erasedEmails, email)
 	}
 }
 

@@ -110,6 +110,9 @@ func (w *world) sighting(contact string, known store.Known) sighting {
 
 func (w *world) checkErased(contact string, known store.Known) {
 	givenUp := func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseUnreachable }
+	if w.ref.untold[contact] {
+		return
+	}
 	if !w.retried && slices.ContainsFunc(w.parked(contact), givenUp) {
 		return // it met a report that stood still for a day; an operator completes it
 	}
@@ -179,8 +182,8 @@ func (w *world) pairEdited(contact string) bool {
 func (w *world) differing(contact string, user advocatetest.User) []string {
 	want := bridge.SharedProperties(bridge.Participant{
 		AccountID: user.AccountID, UserID: user.ID,
-		ReferralCode: user.ReferralCodes[program], ShareLink: user.ShareLinks[program],
-	}, w.program())
+		ReferralCode: user.ReferralCodes[w.program], ShareLink: user.ShareLinks[w.program],
+	}, sharing(w.program))
 	return slices.Sorted(maps.Keys(w.properties(contact).Changes(want)))
 }
 
@@ -198,8 +201,8 @@ func (w *world) checkUnmapped(contact string, known store.Known) {
 		excused = w.tenant.Erased(e, e)
 	case bridge.StateParked:
 		excused = len(w.parked(contact)) > 0
-	case bridge.StateNew: // we made it, unheard, and do not see it
-		excused = w.waits(w.named(contact))
+	case bridge.StateNew: // we made it, unheard, and do not see it; or nobody told, and there is no email yet
+		excused = w.waits(w.named(contact)) || e == ""
 	case bridge.StateNotShared:
 		excused = w.narrow
 	}
@@ -301,6 +304,10 @@ func (w *world) end() {
 	}
 	w.checkQuiet()
 	w.checkParked()
+	if w.broken != "" {
+		return
+	}
+	w.agree()
 	if w.broken != "" {
 		return
 	}

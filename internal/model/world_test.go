@@ -34,10 +34,12 @@ type world struct {
 	ctx context.Context
 	lab *lab
 	pii bool
+	lag int // how many reads do not show a new contact yet
 	// narrow: some rule is off, or was, so that not everybody has a counterpart.
 	narrow  bool
 	retried bool // an operator had everything tried again that is parked
 
+	program    string // the connected one
 	portal     *hubspottest.Portal
 	tenant     *advocatetest.Tenant
 	form       string
@@ -49,8 +51,10 @@ type world struct {
 	renamings   int                       // of events that are told again
 	mail        map[string][]bridge.Hints // relayed to a contact's life, not yet seen by it
 	living      map[string]bool
+	deaf        bool // some news were lost, and nobody has reconciled since
 	reporting   bool
-	syncing     bool // a mass sync is under way
+	switching   bool     // of the program, during which nobody else writes
+	mass        *massRun // the mass sync that is under way
 
 	armed      []interruption // of the life or report that is under way
 	calls      int            // to vendors, since it began
@@ -109,22 +113,39 @@ func (w *world) exec(s step, nested bool) {
 		w.fail = true
 	case refuseCall:
 		w.refuse = refusals[s.a%len(refusals)]
+	case loseNews:
+		w.loseNews(s.a, s.b)
+	case reconcile:
+		if !nested {
+			w.reconcile(s.during)
+		}
 	case redeliver:
 		w.redeliver(s.a, 1+s.b)
 	case setRules:
 		w.setRules(rulesOf(s.a + s.b%2*8))
+	case pauseMass:
+		w.mass.steer(w, store.DesiredPaused)
+	case cancelMass:
+		w.mass.steer(w, store.DesiredCancelled)
 	case live:
+		if w.switching {
+			return // it would wait for the switch to end
+		}
 		w.relay()
 		if id := w.pending(s.a); id != "" {
 			w.live(id, s.during, nested)
 		}
 	case report:
-		if !w.reporting {
+		if !w.reporting && !w.switching {
 			w.report(s.during, nested)
 		}
 	case massSync:
-		if !w.syncing {
+		if w.mass == nil && !w.switching {
 			w.massSync(s.during, nested)
+		}
+	case switchProgram:
+		if !nested {
+			w.switchProgram(s)
 		}
 	case quiet:
 		if !nested {
@@ -142,7 +163,9 @@ func (w *world) listen() {
 	known := len(w.contacts)
 	for _, e := range w.lab.crm.Webhooks().Take() {
 		w.undelivered = append(w.undelivered, e)
-		w.raised = append(w.raised, e)
+		if claimed := e.SubscriptionType == "contact.privacyDeletion" && !w.ref.erased[fmt.Sprint(e.ObjectID)]; !claimed {
+			w.raised = append(w.raised, e) // what is only claimed may be true when it is told again
+		}
 		for _, id := range []int64{e.ObjectID, e.NewObjectID} {
 			if name := fmt.Sprint(id); id != 0 && !slices.Contains(w.contacts, name) {
 				w.contacts = append(w.contacts, name)
@@ -174,6 +197,21 @@ func (w *world) deliver(seed, share int) {
 	rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
 	w.undelivered = later
 	w.post(now)
+}
+
+// loseNews loses some of the waiting events for good. seed chooses which; share
+// is how many of eight are lost.
+func (w *world) loseNews(seed, share int) {
+	rng := rand.New(rand.NewPCG(uint64(seed), uint64(len(w.undelivered))))
+	w.undelivered = slices.DeleteFunc(w.undelivered, func(e hubspottest.Event) bool {
+		lost := rng.IntN(8) < share
+		if lost {
+			w.deaf = true
+			w.ref.unheard(w, e)
+			w.raised = slices.DeleteFunc(w.raised, func(r hubspottest.Event) bool { return r.EventID == e.EventID })
+		}
+		return lost
+	})
 }
 
 // redeliver tells some of what was told before again. It has another id by then:
@@ -300,22 +338,6 @@ func (w *world) report(during []interruption, nested bool) {
 	}
 }
 
-// massSync starts a mass sync, and runs it to its end.
-func (w *world) massSync(during []interruption, nested bool) {
-	run, _, err := w.lab.store.BeginMass(w.ctx, w.connection.ID, false)
-	if err != nil {
-		w.t.Fatalf("begin a mass sync: %v", err)
-	}
-	env := w.environment(nested)
-	w.arm(during, nested)
-	w.syncing, w.unreported = true, true // a report overlaps with it
-	w.execute(env, nested, workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: w.connection.ID, RunID: run.ID})
-	w.syncing = false
-	if err := env.GetWorkflowError(); err != nil {
-		w.breaks("a mass sync fails", err)
-	}
-}
-
 // setRules changes the sharing rules for what is decided from now on.
 func (w *world) setRules(rules bridge.Rules) {
 	w.narrow = w.narrow || rules != bridge.DefaultRules
@@ -377,6 +399,10 @@ func (w *world) interlude(d interruption) {
 func (w *world) settle() {
 	for range 20 {
 		w.drain()
+		if w.deaf {
+			w.reconcile(nil)
+			continue
+		}
 		if !w.unreported {
 			return
 		}
