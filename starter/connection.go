@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -163,6 +164,21 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 		line("Mass sync", "%s", s.MassSync)
 	}
 	_ = w.Flush() // like Println: a closed terminal is no failure of the command
+	for _, stuck := range s.Stuck {
+		a.printStuck(stuck)
+	}
+}
+
+func (a *app) printStuck(s api.StuckWork) {
+	what := strings.ReplaceAll(string(s.Work), "_", " ")
+	if s.Count > 1 {
+		what = fmt.Sprintf("%d %s", s.Count, what)
+	}
+	fmt.Fprintf(a.out, "\nStuck: %s, since %s. Waits for %s.\n", what, stamp(s.Since), s.WaitsFor)
+	if s.LastFailure != "" {
+		fmt.Fprintf(a.out, "  Last failure: %s\n", s.LastFailure)
+	}
+	fmt.Fprintf(a.out, "  %s\n", s.Advice)
 }
 
 // agreement says in a line whether both sides agree.
@@ -196,7 +212,7 @@ func pausedFor(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return ", which wants to be left alone for " + (time.Duration(seconds) * time.Second).String()
+	return ", which accepts no calls for another " + (time.Duration(seconds) * time.Second).String()
 }
 
 func reports(s api.ConnectionStatus) string {

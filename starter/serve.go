@@ -64,7 +64,6 @@ func (a *app) serve(ctx context.Context) error {
 	}
 
 	metrics := tell.Registry
-	telemetry.ConnectionMetrics(metrics, s.ConnectionMetrics, cfg.HubSpot.RatePer10s, log)
 	relays := relay.NewMetrics(metrics)
 	contacts := relay.New(relay.Contacts(s, temporal, relays, log))
 	objects := relay.New(relay.Objects(s, temporal, relays, log))
@@ -75,6 +74,7 @@ func (a *app) serve(ctx context.Context) error {
 		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, WakeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
 	operators := newOperator(s, temporal, cfg.Common)
+	telemetry.ConnectionMetrics(metrics, telemetry.ConnectionSource{Metrics: s.ConnectionMetrics, Stuck: operators.StuckWork}, cfg.HubSpot.RatePer10s, log)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
 	access := operator.NewAccess(s, string(cfg.AdminToken), time.Now)
 	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{

@@ -5,6 +5,7 @@ package workflows
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -64,6 +65,13 @@ const (
 // ContactLifecycleID is the workflow id of one contact's life.
 func ContactLifecycleID(connectionID, contactID string) string {
 	return "contact/" + connectionID + "/" + contactID
+}
+
+// ConnectionOfContact is the connection that the id of a contact's life names.
+func ConnectionOfContact(workflowID string) (connectionID string, is bool) {
+	rest, is := strings.CutPrefix(workflowID, "contact/")
+	connectionID, _, more := strings.Cut(rest, "/")
+	return connectionID, is && more
 }
 
 // ReportSyncID is the id of a connection's report schedule and the prefix of

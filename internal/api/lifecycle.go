@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
 )
@@ -22,10 +23,22 @@ type ConnectionStatus struct {
 	WaitingSeconds      int64          `json:"waiting_seconds"`
 	HubSpotCalls        int            `json:"hubspot_calls_10s"` // in the last ten seconds
 	HubSpotCallLimit    int            `json:"hubspot_call_limit_10s"`
-	HubSpotPauseSeconds int64          `json:"hubspot_pause_seconds"` // for so long HubSpot wants to be left alone
+	HubSpotPauseSeconds int64          `json:"hubspot_pause_seconds"` // for so long HubSpot accepts no calls
 	MassSync            string         `json:"mass_sync,omitempty"`   // the state of the latest; empty: there was none
 	Agreement           *Agreement     `json:"agreement,omitempty"`   // the last; left out: there was none yet
 	Drift               []Drift        `json:"drift"`                 // what the latest reconcile left
+	Stuck               []StuckWork    `json:"stuck"`
+}
+
+// StuckWork is work that has not moved for longer than it should take.
+type StuckWork struct {
+	Work        bridge.Work `json:"work"`
+	Step        bridge.Step `json:"step,omitempty"` // what it is at
+	Count       int64       `json:"count"`          // events, contacts or runs
+	Since       time.Time   `json:"since"`          // when it last moved
+	WaitsFor    string      `json:"waits_for"`
+	LastFailure string      `json:"last_failure,omitempty"`
+	Advice      string      `json:"advice"`
 }
 
 // ReportSchedule is how a connection's reports are planned in Temporal.
@@ -85,6 +98,12 @@ func statusOf(s operator.ConnectionStatus, now time.Time) ConnectionStatus {
 		view.Agreement = new(agreementOf(*s.Agreement))
 	}
 	view.Drift = collect(s.Drift, func(d store.DriftCount) Drift { return Drift{d.Class, d.Outcome, d.N} })
+	view.Stuck = collect(s.Stuck, func(w bridge.StuckWork) StuckWork {
+		return StuckWork{
+			Work: w.Work, Step: w.Step, Count: w.Count, Since: utc(now.Add(-w.Idle)).Truncate(time.Second),
+			WaitsFor: w.Blocker, LastFailure: w.Reason, Advice: w.Advice,
+		}
+	})
 	if s.MassSync != nil {
 		view.MassSync = string(s.MassSync.State)
 	}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,7 @@ const (
 	WorkContacts      Work = "contacts"       // contacts whose workflow has not ended
 	WorkReport        Work = "report"
 	WorkMassSync      Work = "mass_sync"
+	WorkReconcile     Work = "reconcile"
 	WorkParkedRetry   Work = "parked_retry"
 	WorkProgramSwitch Work = "program_switch"
 	WorkConversions   Work = "conversions" // matched by a trigger, not taken by the vendor yet
@@ -65,7 +67,9 @@ func (w OpenWork) patience(around Surroundings) time.Duration {
 	case w.Step == StepOperator:
 		return time.Hour // somebody knows; nobody should forget
 	case w.Work == WorkReport:
-		return around.ReportInterval + usualPatience
+		return around.ReportInterval + UsualPatience
+	case w.Work == WorkReconcile && w.Step != StepPages:
+		return 6 * time.Hour // it reads every contact with what live work leaves of the budget
 	case w.Work == WorkMassSync && w.Step == StepExport:
 		return 30 * time.Minute // Advocate writes everybody into a file
 	case w.Work == WorkVerdicts:
@@ -73,11 +77,12 @@ func (w OpenWork) patience(around Surroundings) time.Duration {
 	case w.Work == WorkHubSpotEvents, w.Work == WorkTriggerEvents:
 		return time.Minute
 	default:
-		return usualPatience
+		return UsualPatience
 	}
 }
 
-const usualPatience = 10 * time.Minute
+// UsualPatience is how long most work may stand still.
+const UsualPatience = 10 * time.Minute
 
 // Stuck names the work of a connection that does not move, by what, and what to
 // do. The order stays.
@@ -127,7 +132,8 @@ func (w OpenWork) ownBlocker() (blocker, advice string) {
 	case StepPages:
 		return "pages to be written to HubSpot", "The pages are retried. Check that a worker runs; " + lookInTemporal
 	case StepOperator:
-		return "the operator who paused it", `Run "starter mass-sync resume" or "starter mass-sync cancel".`
+		command := `"starter ` + strings.ReplaceAll(string(w.Work), "_", "-")
+		return "the operator who paused it", "Run " + command + ` resume" or ` + command + ` cancel".`
 	}
 	switch w.Work {
 	case WorkHubSpotEvents, WorkTriggerEvents:

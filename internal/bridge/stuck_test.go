@@ -26,6 +26,8 @@ func TestStuck_namesWhatStandsStillForTooLong(t *testing.T) {
 		"a file with everybody in it":           {bridge.OpenWork{Work: bridge.WorkMassSync, Step: bridge.StepExport, Count: 1, Idle: time.Hour / 3}, false},
 		"a mass sync paused for lunch":          {bridge.OpenWork{Work: bridge.WorkMassSync, Step: bridge.StepOperator, Count: 1, Idle: time.Hour / 2}, false},
 		"a mass sync paused since yesterday":    {bridge.OpenWork{Work: bridge.WorkMassSync, Step: bridge.StepOperator, Count: 1, Idle: 24 * time.Hour}, true},
+		"a reconcile that reads everybody":      {bridge.OpenWork{Work: bridge.WorkReconcile, Step: bridge.StepExport, Count: 1, Idle: time.Hour}, false},
+		"a reconcile that does not repair":      {bridge.OpenWork{Work: bridge.WorkReconcile, Step: bridge.StepPages, Count: 1, Idle: time.Hour}, true},
 		"a contact that a vendor keeps waiting": {bridge.OpenWork{Work: bridge.WorkContacts, Count: 1, Idle: time.Hour}, true},
 		"a switch that does not go on":          {bridge.OpenWork{Work: bridge.WorkProgramSwitch, Step: "archiving", Count: 1, Idle: time.Hour}, true},
 		"a conversion that nobody sends":        {bridge.OpenWork{Work: bridge.WorkConversions, Count: 1, Idle: time.Hour}, true},

@@ -7,23 +7,12 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
 )
-
-// lifecycle is the part of the store that a connection's life is steered by.
-type lifecycle interface {
-	ConnectionHealth(ctx context.Context, connectionID string) (store.ConnectionHealth, error)
-	SetPaused(ctx context.Context, id string, paused bool) error
-	SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error
-	WouldForget(ctx context.Context, connectionID string) (store.Forgotten, error)
-	Disconnect(ctx context.Context, connectionID string) (store.Forgotten, error)
-	Reseal(ctx context.Context) (int, error)
-}
 
 // ReportSchedule is how a connection's reports are planned, as Temporal has it.
 type ReportSchedule struct {
@@ -44,15 +33,19 @@ type ConnectionStatus struct {
 	MassSync  *MassSyncStatus    // the latest; nil: there was none
 	Agreement *store.Agreement   // the last; nil: there was none yet
 	Drift     []store.DriftCount // what the latest reconcile left
+	Stuck     []bridge.StuckWork
 }
 
 // ConnectionStatus tells how a connection is doing.
 func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (ConnectionStatus, error) {
-	standing, err := o.store.ConnectionHealth(ctx, c.ID)
+	health, err := o.store.ConnectionHealth(ctx, c.ID)
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
-	status := ConnectionStatus{Connection: c, ConnectionHealth: standing, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
+	status := ConnectionStatus{Connection: c, ConnectionHealth: health, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
+	if status.Stuck, err = o.stuckWork(ctx, c, health.PortalPause); err != nil {
+		return ConnectionStatus{}, err
+	}
 	if status.Schedule, err = o.reportSchedule(ctx, c.ID); err != nil {
 		return ConnectionStatus{}, err
 	}
@@ -149,7 +142,7 @@ func (o *Operator) PlanDisconnect(ctx context.Context, c bridge.Connection) (Dis
 	if err != nil {
 		return Disconnection{}, err
 	}
-	running, err := o.running(ctx, c.ID)
+	running, err := o.list(ctx, runningQuery(c.ID, ""))
 	return Disconnection{Forgotten: forgotten, Workflows: len(running)}, err
 }
 
@@ -194,7 +187,7 @@ func (o *Operator) revoke(ctx context.Context, connectionID string) (bool, error
 // endWorkflows ends what runs for a connection. What it misses, because it began
 // just now, finds the connection gone and ends by itself.
 func (o *Operator) endWorkflows(ctx context.Context, connectionID string) (int, error) {
-	running, err := o.running(ctx, connectionID)
+	running, err := o.list(ctx, runningQuery(connectionID, ""))
 	if err != nil {
 		return 0, err
 	}
@@ -215,25 +208,3 @@ func (o *Operator) endWorkflows(ctx context.Context, connectionID string) (int, 
 // RotateKeys seals anew what an older encryption key has sealed, and returns how
 // many texts that were. Afterwards that key is not needed any more.
 func (o *Operator) RotateKeys(ctx context.Context) (int, error) { return o.store.Reseal(ctx) }
-
-type execution struct{ workflowID, runID string }
-
-// running lists the open workflows of a connection.
-func (o *Operator) running(ctx context.Context, connectionID string) ([]execution, error) {
-	// Ids of connections are ours, and need no quoting.
-	query := fmt.Sprintf("%s = '%s' AND ExecutionStatus = 'Running'", workflows.SearchConnectionID.GetName(), connectionID)
-	var found []execution
-	var page []byte
-	for {
-		list, err := o.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, NextPageToken: page})
-		if err != nil {
-			return nil, fmt.Errorf("list the workflows of connection %s: %w", connectionID, err)
-		}
-		for _, w := range list.GetExecutions() {
-			found = append(found, execution{w.GetExecution().GetWorkflowId(), w.GetExecution().GetRunId()})
-		}
-		if page = list.GetNextPageToken(); len(page) == 0 {
-			return found, nil
-		}
-	}
-}

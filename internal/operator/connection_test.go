@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,40 @@ func TestConnectionStatus_showsHowAConnectionIsDoing(t *testing.T) {
 	}
 	if status.Schedule.Missing || status.Schedule.Paused {
 		t.Errorf("schedule %+v", status.Schedule)
+	}
+}
+
+func TestConnectionStatus_namesWhatIsStuck(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	if stuck := connectionStatus(t, s).Stuck; len(stuck) != 0 {
+		t.Errorf("of a connection that is new: %+v", stuck)
+	}
+	run := startMass(t, s, false)
+	s.Exec(t, "UPDATE sync_run SET created_at = now() - interval '2 hours', export_id = 'e1', as_of = now() - interval '1 hour'")
+	s.Exec(t, "UPDATE connection SET created_at = now() - interval '2 hours'")
+	hourAgo := time.Now().Add(-time.Hour)
+	s.Temporal.Stall(workflows.ContactLifecycleID(s.Connection.ID, "101"), workflows.ContactLifecycleName, "hubspot.read_contacts: 500", hourAgo)
+	s.Temporal.Stall(workflows.ContactLifecycleID("cother", "101"), workflows.ContactLifecycleName, "hubspot.read_contacts: 500", hourAgo)
+	s.Temporal.Stall(workflows.MassSyncID(s.Connection.ID, run), workflows.MassSyncName, "", hourAgo)
+
+	got := map[bridge.Work]bridge.StuckWork{}
+	for _, w := range connectionStatus(t, s).Stuck {
+		got[w.Work] = w
+	}
+	contacts := got[bridge.WorkContacts]
+	if contacts.Count != 1 || contacts.Idle < time.Hour || !strings.Contains(contacts.Reason, "hubspot.read_contacts: 500") {
+		t.Errorf("contacts: %+v", contacts)
+	}
+	if mass := got[bridge.WorkMassSync]; mass.Step != bridge.StepExport || !strings.Contains(mass.Blocker, "export") || mass.Idle > 90*time.Minute {
+		t.Errorf("mass sync: %+v", mass)
+	}
+	if report := got[bridge.WorkReport]; report.Step != bridge.StepStart || len(got) != 3 {
+		t.Errorf("report: %+v of %+v", report, got)
+	}
+	all, err := s.Operator.StuckWork(t.Context())
+	if err != nil || len(all) != 3 {
+		t.Errorf("of all connections: %+v, %v", all, err)
 	}
 }
 

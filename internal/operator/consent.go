@@ -11,13 +11,6 @@ import (
 	"advocatesync/internal/store"
 )
 
-// intents is the part of the store that consents are asked for with.
-type intents interface {
-	SaveIntent(ctx context.Context, in store.Intent, link string, life time.Duration) (store.Intent, error)
-	FinishIntent(ctx context.Context, id, connectionID string) error
-	IntentState(ctx context.Context, id string) (store.IntentState, error)
-}
-
 // consentLife is how long the link to HubSpot's page works.
 const consentLife = 15 * time.Minute
 

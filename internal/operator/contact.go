@@ -10,14 +10,6 @@ import (
 	"advocatesync/workflows"
 )
 
-// contactRecords is what is known and heard of contacts.
-type contactRecords interface {
-	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
-	OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error)
-	ContactHistory(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]store.HeardEvent, error)
-	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
-}
-
 // historyShown is how many of the latest events a contact's status tells.
 const historyShown = 20
 

@@ -14,15 +14,6 @@ import (
 	"advocatesync/workflows"
 )
 
-// massRecords is the part of the store that mass syncs are steered by.
-type massRecords interface {
-	BeginMass(ctx context.Context, connectionID string, dryRun bool) (run store.Run, begun bool, err error)
-	MassProgress(ctx context.Context, connectionID string, runID int64) (store.Progress, error)
-	Prediction(ctx context.Context, run store.Run) (p store.Progress, found bool, err error)
-	SetDesired(ctx context.Context, runID int64, desired store.Desired) error
-	CancelRun(ctx context.Context, runID int64) error
-}
-
 // massPriority puts the work of a mass sync behind everything else that waits
 // in the same queue: 5 is Temporal's last.
 const massPriority = 5

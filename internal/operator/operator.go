@@ -22,32 +22,6 @@ import (
 // vendorTimeout bounds one call to a vendor while a person waits.
 const vendorTimeout = 20 * time.Second
 
-// records is the part of the store that operators act on.
-type records interface {
-	connections
-	intents
-	lifecycle
-	oauth.Store
-	contactRecords
-	parkedRecords
-	switchRecords
-	massRecords
-	reconcileRecords
-	trackedRecords
-	triggerRecords
-	subscriptions
-}
-
-// connections is who is joined to whom.
-type connections interface {
-	SaveConnection(ctx context.Context, c bridge.Connection, credentials store.Credentials) (bridge.Connection, error)
-	SaveConsented(ctx context.Context, c bridge.Connection, credentials store.Credentials, t bridge.Tokens) (bridge.Connection, error)
-	Connection(ctx context.Context, id string) (bridge.Connection, error)
-	Connections(ctx context.Context) ([]bridge.Connection, error)
-	Credentials(ctx context.Context, connectionID string) (store.Credentials, int, error)
-	ChangeRules(ctx context.Context, id string, changes bridge.RuleChanges) (bridge.Connection, error)
-}
-
 // temporalClient is the part of Temporal's client that operators act on.
 type temporalClient interface {
 	ScheduleClient() client.ScheduleClient
@@ -56,11 +30,12 @@ type temporalClient interface {
 	ListWorkflow(ctx context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 	TerminateWorkflow(ctx context.Context, workflowID, runID, reason string, details ...any) error
 	DescribeWorkflow(ctx context.Context, workflowID, runID string) (*client.WorkflowExecutionDescription, error)
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
 // Operator carries out what a person asks for.
 type Operator struct {
-	store    records
+	store    *store.Store
 	temporal temporalClient
 	vendors  Vendors
 	tokens   *oauth.Tokens
@@ -86,7 +61,7 @@ type Vendors struct {
 
 // New returns an operator. Reports of the connections it makes run every
 // interval.
-func New(s records, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
+func New(s *store.Store, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
 	o := &Operator{
 		store: s, temporal: temporal, vendors: vendors, tokens: oauth.NewTokens(s, vendors.oauth(), now),
 		interval: interval, now: now, reconcileEvery: reconcileEvery,

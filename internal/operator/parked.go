@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -12,17 +11,6 @@ import (
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
 )
-
-// parkedRecords is the work that waits for a person.
-type parkedRecords interface {
-	ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error)
-	ParkedPage(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error)
-	ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, error)
-	CloseParked(ctx context.Context, id int64, outcome store.Outcome) error
-	RetryContacts(ctx context.Context, connectionID string, itemIDs []int64, at time.Time) (retried []int64, err error)
-	RetryTracked(ctx context.Context, connectionID string, itemIDs []int64) (retried []int64, err error)
-	BeginRetry(ctx context.Context, connectionID string, itemIDs []int64) (store.Run, error)
-}
 
 // retryAtOnce is how many participants one retry reads again: small enough to
 // be done in a minute, so that one among thousands that fails delays few.

@@ -13,14 +13,6 @@ import (
 	"advocatesync/internal/store"
 )
 
-// switchRecords is what is kept of program switches.
-type switchRecords interface {
-	LatestSwitch(ctx context.Context, connectionID string) (store.ProgramSwitch, error)
-	Switch(ctx context.Context, id int64) (store.ProgramSwitch, error)
-	MappedContacts(ctx context.Context, connectionID string) (int64, error)
-	UnfinishedMass(ctx context.Context, connectionID string) (bool, error)
-}
-
 // Program is a referral program of a connection's tenant.
 type Program struct {
 	ID        string

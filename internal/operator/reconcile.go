@@ -17,14 +17,6 @@ import (
 	"advocatesync/workflows"
 )
 
-// reconcileRecords is the part of the store that reconciles are steered by.
-type reconcileRecords interface {
-	BeginReconcile(ctx context.Context, connectionID string, dryRun bool) (run store.Run, begun bool, err error)
-	ReconcileProgress(ctx context.Context, connectionID string, runID int64) (store.ReconcileProgress, error)
-	Agreement(ctx context.Context, connectionID string) (store.Agreement, error)
-	DriftLeft(ctx context.Context, connectionID string) ([]store.DriftCount, error)
-}
-
 func (o *Operator) reconciles() steered {
 	return steered{
 		name: "reconcile", code: "reconcile", command: "reconcile",

@@ -10,14 +10,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/store"
 )
-
-// subscriptions is where Advocate was told to send webhooks.
-type subscriptions interface {
-	AdvocateSubscription(ctx context.Context, connectionID string) (store.Subscription, error)
-	NoteSubscription(ctx context.Context, connectionID, endpointURL, reason string) error
-}
 
 const (
 	// refusedAgain is how soon a refused subscription is tried again.

@@ -6,11 +6,6 @@ import (
 	"advocatesync/internal/store"
 )
 
-// trackedRecords is what became of changes that triggers matched.
-type trackedRecords interface {
-	TrackedEvents(ctx context.Context, connectionID string, f store.TrackedFilter) ([]store.TrackedEvent, error)
-}
-
 // TrackedEvents lists what became of the changes that triggers matched, the
 // latest first: their state, the vendor's verdict, and the reason. Nothing in it
 // is personal.

@@ -22,19 +22,11 @@ import (
 // roundTimeout ends a round that is stuck; the next one starts over.
 const roundTimeout = 30 * time.Minute
 
-// roundRecords is the part of the store that says which connections need
-// rounds.
-type roundRecords interface {
-	Connections(ctx context.Context) ([]bridge.Connection, error)
-	Triggers(ctx context.Context, connectionID string) ([]store.Trigger, error)
-	OpenTracked(ctx context.Context, connectionID string) (bool, error)
-}
-
 // TriggerPolling keeps one schedule for each connection whose triggers have something
 // to look after, and none for the others. It goes by what the database says, so
 // it follows whoever enables or disables a trigger; any number may run.
 type TriggerPolling struct {
-	store     roundRecords
+	store     *store.Store
 	schedules client.ScheduleClient
 	interval  time.Duration
 	log       *slog.Logger
@@ -42,7 +34,7 @@ type TriggerPolling struct {
 }
 
 // NewTriggerPolling returns rounds that run every interval.
-func NewTriggerPolling(s roundRecords, schedules client.ScheduleClient, interval time.Duration, log *slog.Logger) *TriggerPolling {
+func NewTriggerPolling(s *store.Store, schedules client.ScheduleClient, interval time.Duration, log *slog.Logger) *TriggerPolling {
 	return &TriggerPolling{store: s, schedules: schedules, interval: interval, log: log, running: map[string]bool{}}
 }
 

@@ -13,16 +13,6 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// triggerRecords is where triggers are kept.
-type triggerRecords interface {
-	ApplyTrigger(ctx context.Context, t store.Trigger, enabled *bool) (applied store.Trigger, changed bool, err error)
-	Triggers(ctx context.Context, connectionID string) ([]store.Trigger, error)
-	Trigger(ctx context.Context, connectionID, id string) (store.Trigger, error)
-	TriggerVersions(ctx context.Context, connectionID, id string) ([]store.Trigger, error)
-	EnableTrigger(ctx context.Context, connectionID, id string, enabled bool) error
-	TrackedOf(ctx context.Context, connectionID string, t bridge.ObjectType, objectID string) ([]store.TrackedEvent, error)
-}
-
 // TriggerStatus is a trigger as it stands.
 type TriggerStatus struct {
 	store.Trigger

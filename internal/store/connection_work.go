@@ -29,7 +29,7 @@ SELECT c.id, w.work, w.step, w.n, greatest(clock_timestamp() - w.moved_at, inter
                          WHERE r.connection_id = c.id AND r.kind = 'report' AND r.finished_at IS NOT NULL
                          ORDER BY r.id DESC LIMIT 1), '')
         UNION ALL
-       SELECT CASE r.kind WHEN 'mass' THEN 'mass_sync' ELSE 'parked_retry' END,
+       SELECT CASE r.kind WHEN 'mass' THEN 'mass_sync' WHEN 'retry' THEN 'parked_retry' ELSE r.kind END,
               CASE WHEN m.wish = 'pause' THEN 'operator' ELSE ` + runStep + ` END, 1,
               greatest(r.created_at, r.as_of, r.rate_at), ''
          FROM sync_run r LEFT JOIN mass_wish m ON m.run_id = r.id

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/intake"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/relay"
@@ -74,7 +75,10 @@ func ours() catalogue {
 	relay.NewAdvocate(relay.AdvocateConfig{Metrics: c, Log: log, Now: time.Now})
 	portal.NewMetrics(c)
 	telemetry.ContactLag(c)
-	telemetry.ConnectionMetrics(c, func(context.Context) ([]store.ConnectionMetrics, error) { return nil, nil }, 110, log)
+	telemetry.ConnectionMetrics(c, telemetry.ConnectionSource{
+		Metrics: func(context.Context) ([]store.ConnectionMetrics, error) { return nil, nil },
+		Stuck:   func(context.Context) ([]bridge.StuckWork, error) { return nil, nil },
+	}, 110, log)
 	return c
 }
 
@@ -105,7 +109,7 @@ func TestCatalogue_documentsEveryMetricAndItsLabels(t *testing.T) {
 
 func TestCatalogue_hasNoLabelsThatCouldNamePeopleOrGrowWithoutBound(t *testing.T) {
 	t.Parallel()
-	bounded := []string{"connection", "vendor", "disposition", "status", "outcome", "effect", "inbox", "lane", "op", "cause", "class", "result", "state"}
+	bounded := []string{"connection", "vendor", "disposition", "status", "outcome", "effect", "inbox", "lane", "op", "cause", "class", "result", "state", "work"}
 	for name, line := range ours() {
 		if !strings.HasPrefix(name, "advocatesync_") {
 			t.Errorf("%s does not begin with our name", name)

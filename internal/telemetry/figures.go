@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 )
 
@@ -16,22 +17,29 @@ const figuresTimeout = 5 * time.Second
 
 // figures shows how every connection stands whenever Prometheus asks.
 type figures struct {
-	read  func(context.Context) ([]store.ConnectionMetrics, error)
+	from  ConnectionSource
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
-	active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, massActive, massRows, massTotal *prometheus.Desc
+	stuck, active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, massActive, massRows, massTotal *prometheus.Desc
 }
 
-// ConnectionMetrics registers a connection's standing with reg, as read tells it at each
-// scrape. Every process that registers it shows the same numbers, so queries take
-// the maximum. limit is how many calls a HubSpot portal grants in 10 s.
-func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]store.ConnectionMetrics, error), limit int, log *slog.Logger) {
+// ConnectionSource is asked at each scrape.
+type ConnectionSource struct {
+	Metrics func(context.Context) ([]store.ConnectionMetrics, error)
+	Stuck   func(context.Context) ([]bridge.StuckWork, error) // of all connections
+}
+
+// ConnectionMetrics registers with reg how the connections are doing. Every
+// process that registers it shows the same numbers, so queries take the maximum.
+// limit is how many calls a HubSpot portal grants in 10 s.
+func ConnectionMetrics(reg prometheus.Registerer, from ConnectionSource, limit int, log *slog.Logger) {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("advocatesync_"+name, help, append([]string{"connection"}, labels...), nil)
 	}
 	reg.MustRegister(&figures{
-		read: read, limit: limit, log: log,
+		from: from, limit: limit, log: log,
+		stuck:       describe("stuck_work_seconds", "How long work has not moved that should have, by kind; left out: it moves.", "work"),
 		active:      describe("connection_active", "1 while the connection's work may go on; 0 while it is paused or a vendor refuses its credentials."),
 		waiting:     describe("inbox_waiting_events", "HubSpot events that wait to be relayed."),
 		sinceReport: describe("report_lag_seconds", "Advocate to HubSpot: age of the moment up to which all changes in Advocate were handled."),
@@ -49,7 +57,7 @@ func ConnectionMetrics(reg prometheus.Registerer, read func(context.Context) ([]
 
 // Describe implements prometheus.Collector.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.massActive, f.massRows, f.massTotal} {
+	for _, d := range []*prometheus.Desc{f.stuck, f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.massActive, f.massRows, f.massTotal} {
 		ch <- d
 	}
 }
@@ -59,7 +67,8 @@ func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), figuresTimeout)
 	defer cancel()
-	all, err := f.read(ctx)
+	f.collectStuck(ctx, ch)
+	all, err := f.from.Metrics(ctx)
 	if err != nil {
 		f.log.WarnContext(ctx, "the connections' figures are not known", "error", err)
 		return
@@ -94,6 +103,25 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 		} {
 			show(f.massRows, float64(n), result)
 		}
+	}
+}
+
+// collectStuck shows the longest wait of each kind of work. Without Temporal it
+// is not known, and the other metrics still are.
+func (f *figures) collectStuck(ctx context.Context, ch chan<- prometheus.Metric) {
+	stuck, err := f.from.Stuck(ctx)
+	if err != nil {
+		f.log.WarnContext(ctx, "which work is stuck is not known", "error", err)
+		return
+	}
+	type key struct{ connection, work string }
+	longest := map[key]time.Duration{}
+	for _, s := range stuck {
+		k := key{s.ConnectionID, string(s.Work)}
+		longest[k] = max(longest[k], s.Idle)
+	}
+	for k, idle := range longest {
+		ch <- prometheus.MustNewConstMetric(f.stuck, prometheus.GaugeValue, idle.Seconds(), k.connection, k.work)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
 )
@@ -101,11 +102,16 @@ func TestStart_sendsEverythingToTheCollectorThatTheEnvironmentNames(t *testing.T
 func TestFigures_showEveryConnectionByItsIDAlone(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	telemetry.ConnectionMetrics(registry, func(context.Context) ([]store.ConnectionMetrics, error) {
-		return []store.ConnectionMetrics{{
-			ConnectionID: "c1", Active: true, WaitingEvents: 3, SinceReport: time.Minute, CallsInWindow: 55,
-			Parked: map[string]int64{"half_pair": 2}, MassSync: true, MassSyncRows: store.Counts{Total: 10, Updated: 4},
-		}}, nil
+	telemetry.ConnectionMetrics(registry, telemetry.ConnectionSource{
+		Metrics: func(context.Context) ([]store.ConnectionMetrics, error) {
+			return []store.ConnectionMetrics{{
+				ConnectionID: "c1", Active: true, WaitingEvents: 3, SinceReport: time.Minute, CallsInWindow: 55,
+				Parked: map[string]int64{"half_pair": 2}, MassSync: true, MassSyncRows: store.Counts{Total: 10, Updated: 4},
+			}}, nil
+		},
+		Stuck: func(context.Context) ([]bridge.StuckWork, error) {
+			return []bridge.StuckWork{stuckFor(time.Hour), stuckFor(2 * time.Hour), stuckFor(time.Minute)}, nil
+		},
 	}, 110, slog.New(slog.DiscardHandler))
 	want := `
 # HELP advocatesync_hubspot_budget_used_ratio HubSpot calls of the last 10 seconds, as a share of what the portal grants.
@@ -117,17 +123,43 @@ advocatesync_parked_items{cause="half_pair",connection="c1"} 2
 # HELP advocatesync_report_lag_seconds Advocate to HubSpot: age of the moment up to which all changes in Advocate were handled.
 # TYPE advocatesync_report_lag_seconds gauge
 advocatesync_report_lag_seconds{connection="c1"} 60
+# HELP advocatesync_stuck_work_seconds How long work has not moved that should have, by kind; left out: it moves.
+# TYPE advocatesync_stuck_work_seconds gauge
+advocatesync_stuck_work_seconds{connection="c1",work="parked_retry"} 7200
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
-		"advocatesync_hubspot_budget_used_ratio", "advocatesync_parked_items", "advocatesync_report_lag_seconds"); err != nil {
+		"advocatesync_hubspot_budget_used_ratio", "advocatesync_parked_items", "advocatesync_report_lag_seconds", "advocatesync_stuck_work_seconds"); err != nil {
 		t.Error(err)
+	}
+}
+
+// stuckFor is one of several retries.
+func stuckFor(d time.Duration) bridge.StuckWork {
+	return bridge.StuckWork{OpenWork: bridge.OpenWork{ConnectionID: "c1", Work: bridge.WorkParkedRetry, Count: 1, Idle: d}}
+}
+
+// Temporal's absence must not take the alerts about the rest with it.
+func TestFigures_doNotNeedTemporal(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	telemetry.ConnectionMetrics(registry, telemetry.ConnectionSource{
+		Metrics: func(context.Context) ([]store.ConnectionMetrics, error) {
+			return []store.ConnectionMetrics{{ConnectionID: "c1"}}, nil
+		},
+		Stuck: func(context.Context) ([]bridge.StuckWork, error) { return nil, errors.New("away") },
+	}, 110, slog.New(slog.DiscardHandler))
+	if n, err := testutil.GatherAndCount(registry, "advocatesync_connection_active"); err != nil || n != 1 {
+		t.Errorf("%d connections are shown, %v", n, err)
 	}
 }
 
 func TestFigures_areMissingNotZeroWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	telemetry.ConnectionMetrics(registry, func(context.Context) ([]store.ConnectionMetrics, error) { return nil, errors.New("away") }, 110, slog.New(slog.DiscardHandler))
+	telemetry.ConnectionMetrics(registry, telemetry.ConnectionSource{
+		Metrics: func(context.Context) ([]store.ConnectionMetrics, error) { return nil, errors.New("away") },
+		Stuck:   func(context.Context) ([]bridge.StuckWork, error) { return nil, errors.New("away") },
+	}, 110, slog.New(slog.DiscardHandler))
 	if families, err := registry.Gather(); err != nil || len(families) != 0 {
 		t.Errorf("%v, %v", families, err)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/jackc/pgx/v5"
+
 	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
@@ -50,6 +52,7 @@ type System struct {
 	Inferred bridge.InferredErasure
 
 	hubspotURL *url.URL
+	dsn        string
 }
 
 // New sets a system up; it goes with the test.
@@ -61,10 +64,11 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 	t.Cleanup(server.Close)
 	// Tests skip time; exports and verdicts, on the vendor's clock, must not take any.
 	referrals := advocatetest.New(t, advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay, k.VerdictDelay = 0, 0 }))
+	database, dsn := storetest.NewWithDSN(t)
 	s := &System{
 		HubSpot: crm, Portal: crm.DefaultPortal(),
 		Advocate: referrals, Tenant: referrals.Tenant(""),
-		Store: storetest.New(t), Temporal: &Temporal{},
+		Store: database, Temporal: &Temporal{}, dsn: dsn,
 	}
 	s.connect(t, address(t, server.URL), address(t, referrals.URL))
 	return s
@@ -84,6 +88,19 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	s.Connections = wiring.NewConnections(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app, Impact: referrals, ImpactConcurrency: 4}, s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Connections.Close)
+}
+
+// Exec changes the database behind the store's back: so that time has passed, say.
+func (s *System) Exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Reconnect does what "connect" does, once more: it makes our HubSpot properties

@@ -2,16 +2,21 @@ package wiringtest
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	enumspb "go.temporal.io/api/enums/v1"
 )
@@ -21,9 +26,17 @@ import (
 type Temporal struct {
 	mu      sync.Mutex
 	started []Started
-	open    map[string]int // by workflow id: signals it got
+	open    map[string]*openRun // by workflow id
 
 	schedules map[string]*keptSchedule
+}
+
+// openRun is a workflow that has not ended.
+type openRun struct {
+	workflowType string
+	signals      int
+	startedAt    time.Time
+	failure      string // of the activity that it waits for
 }
 
 // Started is one workflow that was asked for.
@@ -51,7 +64,20 @@ func (w *Temporal) End(workflowID string) {
 func (w *Temporal) Signals(workflowID string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.open[workflowID]
+	if run := w.open[workflowID]; run != nil {
+		return run.signals
+	}
+	return 0
+}
+
+// Stall has a workflow run since a time, with an activity that failed.
+func (w *Temporal) Stall(workflowID, workflowType, failure string, since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open == nil {
+		w.open = map[string]*openRun{}
+	}
+	w.open[workflowID] = &openRun{workflowType: workflowType, startedAt: since, failure: failure}
 }
 
 // SignalWorkflow counts the signal if the workflow is open.
@@ -61,7 +87,7 @@ func (w *Temporal) SignalWorkflow(_ context.Context, workflowID, _, _ string, _ 
 	if _, open := w.open[workflowID]; !open {
 		return serviceerror.NewNotFound("no such workflow")
 	}
-	w.open[workflowID]++
+	w.open[workflowID].signals++
 	return nil
 }
 
@@ -73,9 +99,9 @@ func (w *Temporal) ExecuteWorkflow(_ context.Context, options client.StartWorkfl
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "")
 	}
 	if w.open == nil {
-		w.open = map[string]int{}
+		w.open = map[string]*openRun{}
 	}
-	w.open[options.ID] = 0
+	w.open[options.ID] = &openRun{workflowType: fmt.Sprint(workflow), startedAt: time.Now()}
 	w.started = append(w.started, Started{Options: options, Workflow: workflow, Args: args})
 	return noRun{}, nil
 }
@@ -83,15 +109,43 @@ func (w *Temporal) ExecuteWorkflow(_ context.Context, options client.StartWorkfl
 // noRun is a run that does not end while somebody waits.
 type noRun struct{ client.WorkflowRun }
 
-// ListWorkflow lists the workflows that are open, whatever the query says.
-func (w *Temporal) ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+// ofType is the part of a query that names a type of workflow.
+var ofType = regexp.MustCompile(`WorkflowType = '(\w+)'`)
+
+// ListWorkflow lists the workflows that are open, of the type that the query
+// names; it leaves the rest of the query alone.
+func (w *Temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	wanted := ofType.FindStringSubmatch(in.GetQuery())
 	var list workflowservice.ListWorkflowExecutionsResponse
 	for _, id := range slices.Sorted(maps.Keys(w.open)) {
-		list.Executions = append(list.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
+		run := w.open[id]
+		if wanted != nil && wanted[1] != run.workflowType {
+			continue
+		}
+		list.Executions = append(list.Executions, &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: id}, StartTime: timestamppb.New(run.startedAt),
+		})
 	}
 	return &list, nil
+}
+
+// DescribeWorkflowExecution tells of the activity that an open workflow waits for.
+func (w *Temporal) DescribeWorkflowExecution(_ context.Context, workflowID, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	run := w.open[workflowID]
+	if run == nil {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	var is workflowservice.DescribeWorkflowExecutionResponse
+	if run.failure != "" {
+		is.PendingActivities = []*workflowpb.PendingActivityInfo{{
+			ActivityType: &commonpb.ActivityType{Name: "SyncContact"}, Attempt: 7, LastFailure: &failurepb.Failure{Message: run.failure},
+		}}
+	}
+	return &is, nil
 }
 
 func (noRun) Get(ctx context.Context, _ any) error {
