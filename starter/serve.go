@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"advocatesync/internal/api"
@@ -19,7 +18,6 @@ import (
 	"advocatesync/internal/operator"
 	"advocatesync/internal/relay"
 	"advocatesync/internal/startup"
-	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
 	"advocatesync/internal/wiring"
 )
@@ -59,7 +57,8 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	defer temporal.Close()
-	if err := ensureSchedules(ctx, s, temporal.ScheduleClient(), cfg); err != nil {
+	schedules := operator.NewSchedules(temporal.ScheduleClient(), s, cfg.ReportSyncInterval, cfg.ReconcileInterval)
+	if err := schedules.EnsureAll(ctx); err != nil {
 		return err
 	}
 
@@ -67,7 +66,7 @@ func (a *app) serve(ctx context.Context) error {
 	relays := relay.NewMetrics(metrics)
 	contacts := relay.New(relay.Contacts(s, temporal, relays, log))
 	objects := relay.New(relay.Objects(s, temporal, relays, log))
-	rounds := operator.NewTriggerPolling(s, temporal.ScheduleClient(), cfg.TrackInterval, log)
+	polling := operator.NewTriggerPolling(s, schedules, cfg.TrackInterval, log)
 	mux := http.NewServeMux()
 	mux.Handle(intake.Path, intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), FormerSecret: string(cfg.HubSpot.FormerSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
@@ -96,7 +95,7 @@ func (a *app) serve(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(ctx context.Context) { operators.Watch(ctx, log) }
-	for _, run := range []func(context.Context){contacts.Run, objects.Run, early.Run, subscriber.run, watch, rounds.Run} {
+	for _, run := range []func(context.Context){contacts.Run, objects.Run, early.Run, subscriber.run, watch, polling.Run} {
 		group.Go(func() error { run(ctx); return nil })
 	}
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
@@ -121,28 +120,4 @@ func serveMetrics(ctx context.Context, cfg config.Starter, probes *health.Probes
 	probes.Private(mux, metrics)
 	log.InfoContext(ctx, "serving metrics", "address", listener.Addr().String())
 	return health.ServeOn(ctx, listener, mux)
-}
-
-// ensureSchedules repairs what was lost with a Temporal namespace and follows
-// a changed interval.
-func ensureSchedules(ctx context.Context, s *store.Store, schedules client.ScheduleClient, cfg config.Starter) error {
-	if err := operator.EnsureHousekeepingSchedule(ctx, schedules); err != nil {
-		return err
-	}
-	connections, err := s.Connections(ctx)
-	if err != nil {
-		return err
-	}
-	for _, c := range connections {
-		if !c.PausedAt.IsZero() {
-			continue // made again when it is resumed
-		}
-		if err := operator.EnsureReportSchedule(ctx, schedules, c.ID, cfg.ReportSyncInterval); err != nil {
-			return err
-		}
-		if err := operator.EnsureReconcileSchedule(ctx, schedules, c.ID, cfg.ReconcileInterval); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/store"
+	"advocatesync/workflows"
 )
 
 // ConnectInput is what it takes to join a portal to a tenant.
@@ -50,9 +51,23 @@ func (o *Operator) join(ctx context.Context, hub *hubspot.Client, in ConnectInpu
 	if err != nil {
 		return bridge.Connection{}, err
 	}
-	schedules := o.temporal.ScheduleClient()
-	return connection, errors.Join(EnsureReportSchedule(ctx, schedules, connection.ID, o.interval),
-		EnsureReconcileSchedule(ctx, schedules, connection.ID, o.reconcileEvery))
+	if connection, err = o.restorePause(ctx, connection); err != nil {
+		return bridge.Connection{}, err
+	}
+	return connection, o.schedules.EnsureFor(ctx, connection)
+}
+
+// restorePause pauses a connection that was paused when it was disconnected: only
+// the operator knows whether the reason is gone.
+func (o *Operator) restorePause(ctx context.Context, c bridge.Connection) (bridge.Connection, error) {
+	pause, err := o.store.SchedulePause(ctx, workflows.ReportSyncID(c.ID))
+	if err != nil || !pause.Paused || pause.Note != pausedNote {
+		return c, err
+	}
+	if err := o.store.SetPaused(ctx, c.ID, true); err != nil {
+		return c, err
+	}
+	return o.store.Connection(ctx, c.ID)
 }
 
 // checkPortal finds out which portal the token opens.

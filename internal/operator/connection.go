@@ -87,9 +87,6 @@ func (o *Operator) schedule(ctx context.Context, connectionID string) client.Sch
 	return o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReportSyncID(connectionID))
 }
 
-// pausedNote is why a paused connection's schedule is paused.
-const pausedNote = "the connection is paused"
-
 // PauseConnection has all work of a connection wait: webhooks are still taken in
 // and kept, reports are not started, a mass sync pauses. Calls that are under way
 // finish. A connection that waits already stays as it is.
@@ -97,11 +94,10 @@ func (o *Operator) PauseConnection(ctx context.Context, c bridge.Connection) err
 	if err := o.store.SetPaused(ctx, c.ID, true); err != nil {
 		return err
 	}
-	err := o.schedule(ctx, c.ID).Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
-	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
-		return fmt.Errorf("the connection is paused, but its schedule is not; reports start, and wait: %w", err)
+	if err := o.schedules.pause(ctx, c.ID); err != nil {
+		return fmt.Errorf("the connection is paused, but not all of its schedules are; what they start waits: %w", err)
 	}
-	return o.pauseReconciles(ctx, c.ID)
+	return nil
 }
 
 // ResumeConnection has the work of a connection go on: what was heard meanwhile
@@ -111,21 +107,11 @@ func (o *Operator) ResumeConnection(ctx context.Context, c bridge.Connection) er
 	if err := o.store.SetPaused(ctx, c.ID, false); err != nil {
 		return err
 	}
-	if err := EnsureReportSchedule(ctx, o.temporal.ScheduleClient(), c.ID, o.interval); err != nil {
-		return err
+	c.PausedAt = time.Time{}
+	if err := o.schedules.resume(ctx, c); err != nil {
+		return fmt.Errorf("the connection is resumed, but not all of its schedules are: run resume again: %w", err)
 	}
-	schedule := o.schedule(ctx, c.ID)
-	err := schedule.Unpause(ctx, client.ScheduleUnpauseOptions{Note: "the connection was resumed"})
-	if err == nil {
-		err = schedule.Trigger(ctx, client.ScheduleTriggerOptions{})
-	}
-	if err != nil {
-		return fmt.Errorf("the connection is resumed, but its reports are not: run resume again: %w", err)
-	}
-	if err := o.resumeReconciles(ctx, c.ID); err != nil {
-		return err
-	}
-	return o.wake(ctx, o.massSyncs(), c.ID)
+	return errors.Join(o.wake(ctx, o.massSyncs(), c.ID), o.wake(ctx, o.reconciles(), c.ID))
 }
 
 // Disconnection is what the end of a connection changed, or would change.
@@ -149,16 +135,15 @@ func (o *Operator) PlanDisconnect(ctx context.Context, c bridge.Connection) (Dis
 // DisconnectConnection ends a connection: its schedule and running workflows, its
 // credentials, and everything we know of its people but the tombstones, which
 // count again if the portal is connected again. HubSpot and Advocate keep
-// everything that was written to them. Interrupted, it can be asked for again.
+// everything that was written to them. An operator's pause is kept, too.
+// Interrupted, it can be asked for again.
 func (o *Operator) DisconnectConnection(ctx context.Context, c bridge.Connection) (Disconnection, error) {
 	var d Disconnection
 	if err := o.store.SetPaused(ctx, c.ID, true); err != nil { // nothing new begins
 		return d, err
 	}
-	for _, id := range []string{workflows.ReportSyncID(c.ID), workflows.ReconcileScheduleID(c.ID), workflows.TrackRoundID(c.ID)} {
-		if err := deleteSchedule(ctx, o.temporal.ScheduleClient(), id); err != nil {
-			return d, fmt.Errorf("delete the schedules of connection %s: %w", c.ID, err)
-		}
+	if err := o.schedules.removeAll(ctx, c.ID); err != nil {
+		return d, err
 	}
 	var err error
 	if d.Workflows, err = o.endWorkflows(ctx, c.ID); err != nil {

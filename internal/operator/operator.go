@@ -40,9 +40,9 @@ type Operator struct {
 	vendors  Vendors
 	tokens   *oauth.Tokens
 	interval time.Duration // of the report schedules
-	now      func() time.Time
 
-	reconcileEvery time.Duration
+	schedules *Schedules
+	now       func() time.Time
 }
 
 // Vendors says where the vendors are reached, and as which HubSpot app.
@@ -64,7 +64,7 @@ type Vendors struct {
 func New(s *store.Store, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
 	o := &Operator{
 		store: s, temporal: temporal, vendors: vendors, tokens: oauth.NewTokens(s, vendors.oauth(), now),
-		interval: interval, now: now, reconcileEvery: reconcileEvery,
+		interval: interval, schedules: NewSchedules(temporal.ScheduleClient(), s, interval, reconcileEvery), now: now,
 	}
 	for _, opt := range opts {
 		opt(o)
@@ -80,7 +80,9 @@ const reconcileEvery = 24 * time.Hour
 
 // ReconcileEvery sets how often the connections that it makes are reconciled; a
 // day by default.
-func ReconcileEvery(d time.Duration) Option { return func(o *Operator) { o.reconcileEvery = d } }
+func ReconcileEvery(d time.Duration) Option {
+	return func(o *Operator) { o.schedules.reconcileEvery = d }
+}
 
 // hubspot calls a portal with a token that is not kept yet.
 func (v Vendors) hubspot(token string) *hubspot.Client {

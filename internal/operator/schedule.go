@@ -5,183 +5,327 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"reflect"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
 	"advocatesync/workflows"
 
 	enumspb "go.temporal.io/api/enums/v1"
 )
 
+// recurring is a workflow that Temporal starts at intervals, one run at a time.
+type recurring struct {
+	id           string // of the schedule; its runs add their time
+	connectionID string // empty: the work is the installation's
+	workflow     string
+	input        any // nil: none
+	summary      string
+	priority     int // 0: the server's default
+
+	every, offset time.Duration
+	timeout       time.Duration // of a run: one that is stuck must not block all later ones; 0: none
+	catchUp       time.Duration // how late a missed run still starts
+}
+
 const (
-	// catchUp is how far back a missed report still starts: one run covers
-	// any gap, because the watermark does not move without it.
+	// catchUp suits work that makes up for what earlier runs missed.
 	catchUp = 10 * time.Minute
-	// reportTimeout ends a report that is stuck, so that it cannot block all
-	// later ones; the next one takes its run up where it stopped.
-	reportTimeout = 30 * time.Minute
+	// runTimeout suits work that the next run takes up where it stopped.
+	runTimeout = 30 * time.Minute
 )
 
-// Housekeeping runs once a day, at an hour (UTC) when few people work. A day
-// that was missed is made up for: what it deletes may not stay much longer.
-const (
-	housekeepingEvery   = 24 * time.Hour
-	housekeepingAt      = 3 * time.Hour
-	housekeepingTimeout = 6 * time.Hour
-)
-
-// EnsureReportSchedule makes sure that the connection's report runs every
-// interval. A schedule that is there keeps its pause and its note, and is only
-// touched if its interval differs.
-func EnsureReportSchedule(ctx context.Context, schedules client.ScheduleClient, connectionID string, interval time.Duration) error {
-	if err := ensureSchedule(ctx, schedules, reportSchedule(connectionID, interval)); err != nil {
-		return fmt.Errorf("schedule the reports of connection %s: %w", connectionID, err)
-	}
-	return nil
-}
-
-// EnsureHousekeepingSchedule makes sure that the installation's housekeeping
-// runs every day. A schedule that is there keeps its pause and its note.
-func EnsureHousekeepingSchedule(ctx context.Context, schedules client.ScheduleClient) error {
-	if err := ensureSchedule(ctx, schedules, housekeepingSchedule()); err != nil {
-		return fmt.Errorf("schedule the housekeeping: %w", err)
-	}
-	return nil
-}
-
-// ensureSchedule creates a schedule, or changes the one that is there if it
-// runs at other times.
-func ensureSchedule(ctx context.Context, schedules client.ScheduleClient, want client.ScheduleOptions) error {
-	_, err := schedules.Create(ctx, want)
-	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return err
-	}
-	return schedules.GetHandle(ctx, want.ID).Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			schedule := in.Description.Schedule
-			if sameInterval(schedule.Spec, want.Spec) {
-				return nil, temporal.ErrSkipScheduleUpdate
-			}
-			schedule.Spec, schedule.Action = &want.Spec, want.Action
-			return &client.ScheduleUpdate{Schedule: &schedule}, nil
-		},
-	})
-}
-
-// deleteSchedule deletes a schedule, if there is one.
-func deleteSchedule(ctx context.Context, schedules client.ScheduleClient, id string) error {
-	err := schedules.GetHandle(ctx, id).Delete(ctx)
-	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
-		return nil
-	}
-	return err
-}
-
-func sameInterval(have *client.ScheduleSpec, want client.ScheduleSpec) bool {
-	return have != nil && len(have.Intervals) == 1 && have.Intervals[0] == want.Intervals[0]
-}
-
-func reportSchedule(connectionID string, interval time.Duration) client.ScheduleOptions {
+func reportSchedule(connectionID string, interval time.Duration) recurring {
 	id := workflows.ReportSyncID(connectionID)
-	return client.ScheduleOptions{
-		ID: id,
-		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
-			{Every: interval, Offset: spread(connectionID, interval)},
-		}},
-		Action: &client.ScheduleWorkflowAction{
-			ID:                    id,
-			Workflow:              workflows.ReportSyncName,
-			Args:                  []any{workflows.ReportSyncInput{ConnectionID: connectionID}},
-			TaskQueue:             workflows.TaskQueue,
-			WorkflowRunTimeout:    reportTimeout,
-			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
-			StaticSummary:         "report of connection " + connectionID,
-			Priority:              temporal.Priority{FairnessKey: connectionID},
-		},
-		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one report at a time
-		CatchupWindow: catchUp,
+	return recurring{
+		id: id, connectionID: connectionID,
+		workflow: workflows.ReportSyncName, input: workflows.ReportSyncInput{ConnectionID: connectionID},
+		summary: "report of connection " + connectionID,
+		every:   interval, offset: spread(connectionID, interval), timeout: runTimeout, catchUp: catchUp,
 	}
 }
 
-func housekeepingSchedule() client.ScheduleOptions {
-	return client.ScheduleOptions{
-		ID: workflows.HousekeepingID,
-		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
-			{Every: housekeepingEvery, Offset: housekeepingAt},
-		}},
-		Action: &client.ScheduleWorkflowAction{
-			ID:                 workflows.HousekeepingID,
-			Workflow:           workflows.HousekeepingName,
-			TaskQueue:          workflows.TaskQueue,
-			WorkflowRunTimeout: housekeepingTimeout,
-			StaticSummary:      "delete what has been kept long enough",
-		},
-		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
-		CatchupWindow: housekeepingEvery,
+func pollSchedule(connectionID string, interval time.Duration) recurring {
+	id := workflows.TrackRoundID(connectionID)
+	return recurring{
+		id: id, connectionID: connectionID,
+		workflow: workflows.TrackRoundName, input: workflows.TrackRoundInput{ConnectionID: connectionID},
+		summary: "what triggers of connection " + connectionID + " wait for",
+		every:   interval, offset: spread(id, interval), timeout: runTimeout, catchUp: catchUp,
 	}
 }
 
-// EnsureReconcileSchedule makes sure that the connection is reconciled every
-// interval, at a moment of its own. A schedule that is there keeps its pause and
-// its note.
-func EnsureReconcileSchedule(ctx context.Context, schedules client.ScheduleClient, connectionID string, interval time.Duration) error {
-	if err := ensureSchedule(ctx, schedules, reconcileSchedule(connectionID, interval)); err != nil {
-		return fmt.Errorf("schedule the reconciles of connection %s: %w", connectionID, err)
-	}
-	return nil
-}
-
-func reconcileSchedule(connectionID string, interval time.Duration) client.ScheduleOptions {
+// reconcileSchedule has no timeout: a reconcile of a large portal takes its time,
+// and a person can cancel it.
+func reconcileSchedule(connectionID string, interval time.Duration) recurring {
 	id := workflows.ReconcileScheduleID(connectionID)
-	return client.ScheduleOptions{
-		ID: id,
-		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
-			{Every: interval, Offset: spread(id, interval)},
-		}},
-		Action: &client.ScheduleWorkflowAction{
-			ID:                    id,
-			Workflow:              workflows.ReconcileName,
-			Args:                  []any{workflows.ReconcileInput{ConnectionID: connectionID}},
-			TaskQueue:             workflows.TaskQueue,
-			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
-			StaticSummary:         "reconcile of connection " + connectionID + " when due",
-			Priority:              temporal.Priority{PriorityKey: massPriority, FairnessKey: connectionID},
-		},
-		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one at a time, however long it takes
-		CatchupWindow: interval,
+	return recurring{
+		id: id, connectionID: connectionID, priority: massPriority,
+		workflow: workflows.ReconcileName, input: workflows.ReconcileInput{ConnectionID: connectionID},
+		summary: "reconcile of connection " + connectionID + " when due",
+		every:   interval, offset: spread(id, interval), catchUp: interval,
 	}
 }
 
-// pauseReconciles has no reconcile start by itself.
-func (o *Operator) pauseReconciles(ctx context.Context, connectionID string) error {
-	schedule := o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileScheduleID(connectionID))
-	err := schedule.Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
-	if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
-		return fmt.Errorf("the connection is paused, but its reconciles are not; they start, and wait: %w", err)
+// housekeepingSchedule is at an hour (UTC) when few people work. A day that was missed
+// is made up for: what it deletes must not stay much longer.
+func housekeepingSchedule() recurring {
+	const day, at, timeout = 24 * time.Hour, 3 * time.Hour, 6 * time.Hour
+	return recurring{
+		id: workflows.HousekeepingID, workflow: workflows.HousekeepingName,
+		summary: "delete what has been kept long enough",
+		every:   day, offset: at, timeout: timeout, catchUp: day,
 	}
-	return nil
 }
 
-// resumeReconciles takes pauseReconciles back. One that was under way goes on.
-func (o *Operator) resumeReconciles(ctx context.Context, connectionID string) error {
-	if err := EnsureReconcileSchedule(ctx, o.temporal.ScheduleClient(), connectionID, o.reconcileEvery); err != nil {
-		return err
-	}
-	schedule := o.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileScheduleID(connectionID))
-	if err := schedule.Unpause(ctx, client.ScheduleUnpauseOptions{Note: "the connection was resumed"}); err != nil {
-		return fmt.Errorf("the connection is resumed, but its reconciles are not: resume it again: %w", err)
-	}
-	return o.wake(ctx, o.reconciles(), connectionID)
+// connectionSchedules are the ids of the schedules that a connection may have.
+func connectionSchedules(connectionID string) []string {
+	return []string{workflows.ReportSyncID(connectionID), workflows.ReconcileScheduleID(connectionID), workflows.TrackRoundID(connectionID)}
 }
 
 // spread gives every connection its own moment of the interval, so that many
 // of them do not all ask at the full minute.
-func spread(connectionID string, interval time.Duration) time.Duration {
+func spread(key string, interval time.Duration) time.Duration {
 	hash := fnv.New32a()
-	hash.Write([]byte(connectionID))
+	hash.Write([]byte(key))
 	seconds := uint32(interval / time.Second)
 	return time.Duration(hash.Sum32()%max(seconds, 1)) * time.Second
+}
+
+func (r recurring) options() client.ScheduleOptions {
+	action := &client.ScheduleWorkflowAction{
+		ID:                 r.id,
+		Workflow:           r.workflow,
+		TaskQueue:          workflows.TaskQueue,
+		WorkflowRunTimeout: r.timeout,
+		StaticSummary:      r.summary,
+	}
+	if r.input != nil {
+		action.Args = []any{r.input}
+	}
+	if r.connectionID != "" {
+		action.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(r.connectionID))
+		action.Priority = temporal.Priority{PriorityKey: r.priority, FairnessKey: r.connectionID}
+	}
+	return client.ScheduleOptions{
+		ID:            r.id,
+		Spec:          client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: r.every, Offset: r.offset}}},
+		Action:        action,
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: r.catchUp,
+	}
+}
+
+// Schedules keeps Temporal's schedules as this release wants them, and as the
+// operators have paused them.
+type Schedules struct {
+	temporal client.ScheduleClient
+	store    *store.Store
+
+	reportEvery, reconcileEvery time.Duration
+}
+
+// NewSchedules returns schedules at given intervals.
+func NewSchedules(temporal client.ScheduleClient, s *store.Store, reportEvery, reconcileEvery time.Duration) *Schedules {
+	return &Schedules{temporal: temporal, store: s, reportEvery: reportEvery, reconcileEvery: reconcileEvery}
+}
+
+// EnsureAll makes sure that everything runs that should, as this release wants
+// it: it repairs what was lost with a Temporal namespace.
+func (s *Schedules) EnsureAll(ctx context.Context) error {
+	if err := s.ensure(ctx, housekeepingSchedule(), bridge.Connection{}); err != nil {
+		return err
+	}
+	connections, err := s.store.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		if err := s.EnsureFor(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EnsureFor makes sure that a connection's reports and reconciles run. Whoever
+// paused them by hand, also before the connection was disconnected, finds them
+// paused.
+func (s *Schedules) EnsureFor(ctx context.Context, c bridge.Connection) error {
+	return errors.Join(s.ensure(ctx, reportSchedule(c.ID, s.reportEvery), c), s.ensure(ctx, reconcileSchedule(c.ID, s.reconcileEvery), c))
+}
+
+// pause has nothing of a connection start by itself.
+func (s *Schedules) pause(ctx context.Context, connectionID string) error {
+	var failed error
+	for _, id := range connectionSchedules(connectionID) {
+		err := s.temporal.GetHandle(ctx, id).Pause(ctx, client.SchedulePauseOptions{Note: pausedNote})
+		if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
+			failed = errors.Join(failed, fmt.Errorf("pause schedule %s: %w", id, err))
+		}
+	}
+	return failed
+}
+
+// resume takes pause back, and has a report start at once.
+func (s *Schedules) resume(ctx context.Context, c bridge.Connection) error {
+	if err := s.EnsureFor(ctx, c); err != nil {
+		return err
+	}
+	var failed error
+	for _, id := range connectionSchedules(c.ID) {
+		err := s.temporal.GetHandle(ctx, id).Unpause(ctx, client.ScheduleUnpauseOptions{Note: "the connection was resumed"})
+		if _, missing := errors.AsType[*serviceerror.NotFound](err); err != nil && !missing {
+			failed = errors.Join(failed, fmt.Errorf("resume schedule %s: %w", id, err))
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	return s.temporal.GetHandle(ctx, workflows.ReportSyncID(c.ID)).Trigger(ctx, client.ScheduleTriggerOptions{})
+}
+
+// pausedNote is why a paused connection's schedule is paused.
+const pausedNote = "the connection is paused"
+
+// ensure creates a schedule, paused as it was left and as its connection is, or
+// updates the one that is there if any part of it differs. Pause and note of that
+// one are the operator's, and stay.
+func (s *Schedules) ensure(ctx context.Context, r recurring, c bridge.Connection) error {
+	want := r.options()
+	pause, err := s.store.SchedulePause(ctx, r.id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case pause.Paused:
+		want.Paused, want.Note = true, pause.Note
+	case !c.PausedAt.IsZero():
+		want.Paused, want.Note = true, pausedNote
+	}
+	_, err = s.temporal.Create(ctx, want)
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		err = s.update(ctx, want)
+	}
+	if err == nil && pause.Paused {
+		err = s.store.ForgetSchedulePause(ctx, r.id)
+	}
+	if err != nil {
+		return fmt.Errorf("keep schedule %s: %w", r.id, err)
+	}
+	return nil
+}
+
+func (s *Schedules) update(ctx context.Context, want client.ScheduleOptions) error {
+	return s.temporal.GetHandle(ctx, want.ID).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			have := in.Description.Schedule
+			wanted := have
+			wanted.Spec, wanted.Action = &want.Spec, want.Action
+			wanted.Policy = &client.SchedulePolicies{Overlap: want.Overlap, CatchupWindow: want.CatchupWindow}
+			same, err := sameDefinition(have, wanted)
+			if same && err == nil {
+				err = temporal.ErrSkipScheduleUpdate
+			}
+			return &client.ScheduleUpdate{Schedule: &wanted}, err
+		},
+	})
+}
+
+// remove deletes a schedule, if there is one. The pause of an operator is kept
+// for the day when the schedule is created again.
+func (s *Schedules) remove(ctx context.Context, connectionID, id string) error {
+	schedule := s.temporal.GetHandle(ctx, id)
+	found, err := schedule.Describe(ctx)
+	if err == nil && found.Schedule.State != nil && found.Schedule.State.Paused {
+		err = s.store.KeepSchedulePause(ctx, connectionID, id, found.Schedule.State.Note)
+	}
+	if err == nil {
+		err = schedule.Delete(ctx)
+	}
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("delete schedule %s: %w", id, err)
+	}
+	return nil
+}
+
+// removeAll deletes the schedules of a connection.
+func (s *Schedules) removeAll(ctx context.Context, connectionID string) error {
+	for _, id := range connectionSchedules(connectionID) {
+		if err := s.remove(ctx, connectionID, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// definition is what we decide about a schedule, in a form that compares: as we
+// write it, and as Temporal returns it.
+type definition struct {
+	Intervals []client.ScheduleIntervalSpec
+	Others    int // calendars and exceptions, of which we have none
+	Jitter    time.Duration
+	StartAt   time.Time
+	EndAt     time.Time
+	Policy    client.SchedulePolicies
+
+	ID, Workflow, TaskQueue, Summary, Details string
+	Arguments                                 []string
+	ExecutionTimeout, RunTimeout, TaskTimeout time.Duration
+	Retry                                     *temporal.RetryPolicy
+	Priority                                  temporal.Priority
+	SearchAttributes                          map[temporal.SearchAttributeKey]any
+}
+
+func sameDefinition(a, b client.Schedule) (bool, error) {
+	left, err := definitionOf(a)
+	if err != nil {
+		return false, err
+	}
+	right, err := definitionOf(b)
+	return err == nil && reflect.DeepEqual(left, right), err
+}
+
+func definitionOf(s client.Schedule) (definition, error) {
+	action, ok := s.Action.(*client.ScheduleWorkflowAction)
+	if !ok || s.Spec == nil || s.Policy == nil {
+		return definition{}, nil // nothing of ours, and equal to nothing of ours
+	}
+	arguments, err := encoded(action.Args)
+	return definition{
+		Intervals: s.Spec.Intervals, Others: len(s.Spec.Calendars) + len(s.Spec.CronExpressions) + len(s.Spec.Skip),
+		Jitter: s.Spec.Jitter, StartAt: s.Spec.StartAt, EndAt: s.Spec.EndAt, Policy: *s.Policy,
+		ID: action.ID, Workflow: fmt.Sprint(action.Workflow), TaskQueue: action.TaskQueue,
+		Summary: action.StaticSummary, Details: action.StaticDetails, Arguments: arguments,
+		ExecutionTimeout: action.WorkflowExecutionTimeout, RunTimeout: action.WorkflowRunTimeout,
+		TaskTimeout: action.WorkflowTaskTimeout, Retry: action.RetryPolicy, Priority: action.Priority,
+		SearchAttributes: action.TypedSearchAttributes.GetUntypedValues(),
+	}, err
+}
+
+// encoded returns arguments as Temporal keeps them. Those that it returned are
+// encoded already.
+func encoded(arguments []any) ([]string, error) {
+	var texts []string
+	for _, argument := range arguments {
+		payload, ok := argument.(*commonpb.Payload)
+		if !ok {
+			var err error
+			if payload, err = converter.GetDefaultDataConverter().ToPayload(argument); err != nil {
+				return nil, err
+			}
+		}
+		texts = append(texts, string(payload.GetData()))
+	}
+	return texts, nil
 }

@@ -9,42 +9,33 @@ import (
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
-
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
-	"advocatesync/workflows"
-
-	enumspb "go.temporal.io/api/enums/v1"
 )
-
-// roundTimeout ends a round that is stuck; the next one starts over.
-const roundTimeout = 30 * time.Minute
 
 // TriggerPolling keeps one schedule for each connection whose triggers have something
 // to look after, and none for the others. It goes by what the database says, so
 // it follows whoever enables or disables a trigger; any number may run.
 type TriggerPolling struct {
 	store     *store.Store
-	schedules client.ScheduleClient
+	schedules *Schedules
 	interval  time.Duration
 	log       *slog.Logger
 	running   map[string]bool // as far as known, by connection id
 }
 
-// NewTriggerPolling returns rounds that run every interval.
-func NewTriggerPolling(s *store.Store, schedules client.ScheduleClient, interval time.Duration, log *slog.Logger) *TriggerPolling {
+// NewTriggerPolling returns a polling that runs every interval.
+func NewTriggerPolling(s *store.Store, schedules *Schedules, interval time.Duration, log *slog.Logger) *TriggerPolling {
 	return &TriggerPolling{store: s, schedules: schedules, interval: interval, log: log, running: map[string]bool{}}
 }
 
-// keepRoundsEvery is how soon a trigger that was enabled is looked after. What
+// keepPollingEvery is how soon a trigger that was enabled is looked after. What
 // HubSpot tells of by itself does not wait for it.
-const keepRoundsEvery = 5 * time.Second
+const keepPollingEvery = 5 * time.Second
 
 // Run keeps the schedules until ctx ends. Failures are logged and tried again.
 func (r *TriggerPolling) Run(ctx context.Context) {
-	tick := time.NewTicker(keepRoundsEvery)
+	tick := time.NewTicker(keepPollingEvery)
 	defer tick.Stop()
 	for {
 		if err := r.Keep(ctx); err != nil && ctx.Err() == nil {
@@ -69,28 +60,29 @@ func (r *TriggerPolling) Keep(ctx context.Context) error {
 		return !slices.ContainsFunc(connections, func(c bridge.Connection) bool { return c.ID == id })
 	})
 	for _, c := range connections {
-		if err := r.keep(ctx, c.ID); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("rounds of connection %s: %w", c.ID, err))
+		if err := r.keep(ctx, c); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("trigger polling of connection %s: %w", c.ID, err))
 		}
 	}
 	return failed
 }
 
-func (r *TriggerPolling) keep(ctx context.Context, connectionID string) error {
-	needed, err := r.needed(ctx, connectionID)
+func (r *TriggerPolling) keep(ctx context.Context, c bridge.Connection) error {
+	needed, err := r.needed(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	if known, is := r.running[connectionID]; is && known == needed {
+	if known, is := r.running[c.ID]; is && known == needed {
 		return nil
 	}
+	schedule := pollSchedule(c.ID, r.interval)
 	if needed {
-		err = ensureSchedule(ctx, r.schedules, pollSchedule(connectionID, r.interval))
+		err = r.schedules.ensure(ctx, schedule, c)
 	} else {
-		err = deleteSchedule(ctx, r.schedules, workflows.TrackRoundID(connectionID))
+		err = r.schedules.remove(ctx, c.ID, schedule.id)
 	}
 	if err == nil {
-		r.running[connectionID] = needed
+		r.running[c.ID] = needed
 	}
 	return err
 }
@@ -108,25 +100,4 @@ func (r *TriggerPolling) needed(ctx context.Context, connectionID string) (bool,
 		}
 	}
 	return r.store.OpenTracked(ctx, connectionID)
-}
-
-func pollSchedule(connectionID string, interval time.Duration) client.ScheduleOptions {
-	id := workflows.TrackRoundID(connectionID)
-	return client.ScheduleOptions{
-		ID: id,
-		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{
-			{Every: interval, Offset: spread(id, interval)},
-		}},
-		Action: &client.ScheduleWorkflowAction{
-			ID:                    id,
-			Workflow:              workflows.TrackRoundName,
-			Args:                  []any{workflows.TrackRoundInput{ConnectionID: connectionID}},
-			TaskQueue:             workflows.TaskQueue,
-			WorkflowRunTimeout:    roundTimeout,
-			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SearchConnectionID.ValueSet(connectionID)),
-			StaticSummary:         "what triggers of connection " + connectionID + " wait for",
-		},
-		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, // one round at a time
-		CatchupWindow: catchUp,
-	}
 }

@@ -15,9 +15,9 @@ var deletedTables = []string{
 }
 
 // retainedTables are the tables whose rows outlive their connection: nobody who was
-// erased may come back because the portal is connected again, and who did what
-// stays on record.
-var retainedTables = []string{"tombstone", "audit_entry"}
+// erased may come back because the portal is connected again, who did what stays on
+// record, and what an operator has paused stays paused.
+var retainedTables = []string{"tombstone", "audit_entry", "schedule_pause"}
 
 // Forgotten is what a disconnection removed and kept, in rows.
 type Forgotten struct {

@@ -2,6 +2,7 @@ package wiringtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -188,13 +190,37 @@ func (w *Temporal) Schedule(id string) (there, paused bool, triggered int) {
 	if s == nil {
 		return false, false, 0
 	}
-	return true, s.state.Paused, s.triggered
+	return true, s.State.Paused, s.triggered
+}
+
+// Definition returns a schedule as Temporal keeps it, for a test to change, and
+// how often it was updated. There must be one.
+func (w *Temporal) Definition(id string) (schedule *client.Schedule, updates int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &w.schedules[id].Schedule, w.schedules[id].updates
 }
 
 type keptSchedule struct {
-	options   client.ScheduleOptions
-	state     client.ScheduleState
-	triggered int
+	client.Schedule
+	triggered, updates int
+}
+
+// encode turns the arguments into what Temporal keeps and returns of them.
+func (k *keptSchedule) encode() {
+	action := *k.Action.(*client.ScheduleWorkflowAction)
+	action.Args = slices.Clone(action.Args)
+	for i, argument := range action.Args {
+		if _, encoded := argument.(*commonpb.Payload); encoded {
+			continue
+		}
+		payload, err := converter.GetDefaultDataConverter().ToPayload(argument)
+		if err != nil {
+			panic(err) // a test's input that is no JSON
+		}
+		action.Args[i] = payload
+	}
+	k.Action = &action
 }
 
 type schedules struct {
@@ -213,7 +239,13 @@ func (s schedules) Create(ctx context.Context, options client.ScheduleOptions) (
 	if w.schedules == nil {
 		w.schedules = map[string]*keptSchedule{}
 	}
-	w.schedules[options.ID] = &keptSchedule{options: options}
+	kept := &keptSchedule{Schedule: client.Schedule{
+		Spec: &options.Spec, Action: options.Action,
+		Policy: &client.SchedulePolicies{Overlap: options.Overlap, CatchupWindow: options.CatchupWindow, PauseOnFailure: options.PauseOnFailure},
+		State:  &client.ScheduleState{Paused: options.Paused, Note: options.Note},
+	}}
+	kept.encode()
+	w.schedules[options.ID] = kept
 	return s.GetHandle(ctx, options.ID), nil
 }
 
@@ -239,19 +271,32 @@ func (h scheduleHandle) with(do func(*keptSchedule)) error {
 	return nil
 }
 
-// Update leaves the schedule as it is.
-func (h scheduleHandle) Update(context.Context, client.ScheduleUpdateOptions) error {
-	return h.with(func(*keptSchedule) {})
+// Update changes the schedule, unless the change is skipped.
+func (h scheduleHandle) Update(_ context.Context, options client.ScheduleUpdateOptions) error {
+	var failed error
+	err := h.with(func(s *keptSchedule) {
+		update, err := options.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{Schedule: s.Schedule}})
+		switch {
+		case errors.Is(err, temporal.ErrSkipScheduleUpdate):
+		case err != nil:
+			failed = err
+		default:
+			s.Schedule = *update.Schedule
+			s.encode()
+			s.updates++
+		}
+	})
+	return errors.Join(err, failed)
 }
 
 // Pause pauses the schedule.
 func (h scheduleHandle) Pause(_ context.Context, options client.SchedulePauseOptions) error {
-	return h.with(func(s *keptSchedule) { s.state.Paused, s.state.Note = true, options.Note })
+	return h.with(func(s *keptSchedule) { s.State.Paused, s.State.Note = true, options.Note })
 }
 
 // Unpause ends its pause.
 func (h scheduleHandle) Unpause(_ context.Context, options client.ScheduleUnpauseOptions) error {
-	return h.with(func(s *keptSchedule) { s.state.Paused, s.state.Note = false, options.Note })
+	return h.with(func(s *keptSchedule) { s.State.Paused, s.State.Note = false, options.Note })
 }
 
 // Trigger counts.
@@ -268,7 +313,8 @@ func (h scheduleHandle) Delete(context.Context) error {
 func (h scheduleHandle) Describe(context.Context) (*client.ScheduleDescription, error) {
 	var d client.ScheduleDescription
 	err := h.with(func(s *keptSchedule) {
-		state := s.state
+		d.Schedule = s.Schedule
+		state := *s.State
 		d.Schedule.State = &state
 	})
 	return &d, err

@@ -15,7 +15,7 @@ import (
 func TestRounds_runWhileSomethingIsToBeLookedAfter(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	rounds := operator.NewTriggerPolling(s.Store, s.Temporal.ScheduleClient(), time.Minute, slog.New(slog.DiscardHandler))
+	rounds := operator.NewTriggerPolling(s.Store, schedulesOf(s, time.Minute), time.Minute, slog.New(slog.DiscardHandler))
 	want := func(running bool, when string) {
 		t.Helper()
 		for range 2 { // the second time changes nothing
