@@ -61,7 +61,7 @@ type BeginSwitchResult struct {
 // From then on no writes of a program's values are begun.
 func (a *Programs) BeginSwitch(ctx context.Context, in BeginSwitchInput) (BeginSwitchResult, error) {
 	request := store.SwitchRequest{ConnectionID: in.ConnectionID, To: in.Program, InPlace: in.InPlace, MassSync: in.MassSync}
-	for _, def := range programSourced() {
+	for _, def := range bridge.ProgramSourcedProperties() {
 		request.Properties = append(request.Properties, def.Name)
 	}
 	sw, err := a.switches.BeginSwitch(ctx, request)
@@ -138,7 +138,7 @@ func (a *Programs) create(ctx context.Context, sw store.ProgramSwitch, hubspot c
 	if err != nil {
 		return err
 	}
-	missing := slices.DeleteFunc(programSourced(), func(def bridge.PropertyDefinition) bool { return before[def.Name] })
+	missing := slices.DeleteFunc(bridge.ProgramSourcedProperties(), func(def bridge.PropertyDefinition) bool { return before[def.Name] })
 	now, refused := before, map[string]error{}
 	if len(missing) > 0 {
 		if refused, err = hubspot.CreateProperties(ctx, missing); err != nil {
@@ -162,7 +162,7 @@ func (a *Programs) create(ctx context.Context, sw store.ProgramSwitch, hubspot c
 	if err := a.switches.RecordProperties(ctx, sw.ID, outcomes); err != nil {
 		return err
 	}
-	if left := len(programSourced()) - len(now); left > 0 {
+	if left := len(bridge.ProgramSourcedProperties()) - len(now); left > 0 {
 		return &bridge.Error{Kind: bridge.Pending, Op: "activities.create_properties", RetryAfter: refusedAgain,
 			Err: fmt.Errorf("%d properties are missing", left)}
 	}

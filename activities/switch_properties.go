@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -19,15 +18,10 @@ type contactProperties interface {
 	CreateProperties(ctx context.Context, defs []bridge.PropertyDefinition) (refused map[string]error, err error)
 }
 
-// programSourced are the properties that hold values of the connected program.
-func programSourced() []bridge.PropertyDefinition {
-	return slices.DeleteFunc(bridge.OwnedProperties(), func(def bridge.PropertyDefinition) bool { return !def.ProgramSourced })
-}
-
 // activeProperties tells which of them are there.
 func activeProperties(ctx context.Context, hubspot contactProperties) (map[string]bool, error) {
 	var names []string
-	for _, def := range programSourced() {
+	for _, def := range bridge.ProgramSourcedProperties() {
 		names = append(names, def.Name)
 	}
 	return hubspot.ActiveProperties(ctx, names)
@@ -109,7 +103,7 @@ func (r *propertyRemoval) reread(ctx context.Context) (err error) {
 // names are the properties that are there, in the order they are owned.
 func (r *propertyRemoval) names() []string {
 	var names []string
-	for _, def := range programSourced() {
+	for _, def := range bridge.ProgramSourcedProperties() {
 		if r.left[def.Name] {
 			names = append(names, def.Name)
 		}
@@ -138,7 +132,7 @@ func words(refusal error) string {
 
 func (r *propertyRemoval) reason() string {
 	var names []string
-	for _, def := range programSourced() {
+	for _, def := range bridge.ProgramSourcedProperties() {
 		if _, blocked := r.blocked[def.Name]; blocked {
 			names = append(names, def.Name)
 		}
@@ -148,7 +142,7 @@ func (r *propertyRemoval) reason() string {
 
 func (r *propertyRemoval) outcomes() []store.SwitchedProperty {
 	var all []store.SwitchedProperty
-	for _, def := range programSourced() {
+	for _, def := range bridge.ProgramSourcedProperties() {
 		p := store.SwitchedProperty{Name: def.Name, Outcome: store.PropertyArchived}
 		if said, blocked := r.blocked[def.Name]; blocked {
 			p.Outcome, p.VendorMessage = store.PropertyInUse, said

@@ -80,6 +80,15 @@ func (a *app) withConnection(ctx context.Context, id string, do func(ctx context
 	})
 }
 
+// onConnection is a command about one connection, the one that --connection names.
+func (a *app) onConnection(use, short string, args cobra.PositionalArgs,
+	do func(ctx context.Context, c *api.Client, connection string, args []string) error,
+) *cobra.Command {
+	return a.onConnection(use, short, args, func(ctx context.Context, c *api.Client, connection string, args []string) error {
+		return do(ctx, c, connection, args)
+	})
+}
+
 func onlyConnection(ctx context.Context, c *api.Client) (string, error) {
 	all, err := c.Connections(ctx)
 	switch {

@@ -34,74 +34,63 @@ func (a *app) connectionListCommand() *cobra.Command {
 	}
 }
 
-// onConnection is a command about one connection.
-func (a *app) onConnection(use, short string, do func(ctx context.Context, c *api.Client, id string) error) *cobra.Command {
-	var id string
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), id, do)
-		},
-	}
-	connectionFlag(cmd, &id)
-	return cmd
-}
-
 func (a *app) connectionShowCommand() *cobra.Command {
-	return a.onConnection("show", "Show how a connection is doing", func(ctx context.Context, c *api.Client, id string) error {
-		status, err := c.ConnectionStatus(ctx, id)
-		if err != nil {
-			return err
-		}
-		return a.print(status, func() { a.printStatus(status) })
-	})
+	return a.onConnection("show", "Show how a connection is doing", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			status, err := c.ConnectionStatus(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.print(status, func() { a.printStatus(status) })
+		})
 }
 
 func (a *app) connectionPauseCommand() *cobra.Command {
-	return a.onConnection("pause", "Have all work of a connection wait; webhooks are kept", func(ctx context.Context, c *api.Client, id string) error {
-		connection, err := c.PauseConnection(ctx, id)
-		if err != nil {
-			return err
-		}
-		return a.print(connection, func() {
-			fmt.Fprintf(a.out, "Connection %s is paused. Run \"starter connection resume\" to continue its work.\n", connection.ConnectionID)
+	return a.onConnection("pause", "Have all work of a connection wait; webhooks are kept", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			connection, err := c.PauseConnection(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.print(connection, func() {
+				fmt.Fprintf(a.out, "Connection %s is paused. Run \"starter connection resume\" to continue its work.\n", connection.ConnectionID)
+			})
 		})
-	})
 }
 
 func (a *app) connectionResumeCommand() *cobra.Command {
-	return a.onConnection("resume", "Have the work of a connection go on", func(ctx context.Context, c *api.Client, id string) error {
-		connection, err := c.ResumeConnection(ctx, id)
-		if err != nil {
-			return err
-		}
-		return a.print(connection, func() {
-			fmt.Fprintf(a.out, "Connection %s is resumed; work that waits in Temporal continues within a minute.\n", connection.ConnectionID)
+	return a.onConnection("resume", "Have the work of a connection go on", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			connection, err := c.ResumeConnection(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.print(connection, func() {
+				fmt.Fprintf(a.out, "Connection %s is resumed; work that waits in Temporal continues within a minute.\n", connection.ConnectionID)
+			})
 		})
-	})
 }
 
 func (a *app) disconnectCommand() *cobra.Command {
 	var yes bool
-	cmd := a.onConnection("disconnect", "End a connection and forget its people; asks first", func(ctx context.Context, c *api.Client, id string) error {
-		if !yes {
-			plan, err := c.PlanDisconnect(ctx, id)
+	cmd := a.onConnection("disconnect", "End a connection and forget its people; asks first", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			if !yes {
+				plan, err := c.PlanDisconnect(ctx, id)
+				if err != nil {
+					return err
+				}
+				a.explainDisconnect(plan)
+				if err := a.confirm("Disconnect " + id + "?"); err != nil {
+					return err
+				}
+			}
+			done, err := c.Disconnect(ctx, id)
 			if err != nil {
 				return err
 			}
-			a.explainDisconnect(plan)
-			if err := a.confirm("Disconnect " + id + "?"); err != nil {
-				return err
-			}
-		}
-		done, err := c.Disconnect(ctx, id)
-		if err != nil {
-			return err
-		}
-		return a.print(done, func() { a.printDisconnected(done) })
-	})
+			return a.print(done, func() { a.printDisconnected(done) })
+		})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

@@ -18,52 +18,35 @@ func (a *app) contactCommand() *cobra.Command {
 }
 
 func (a *app) contactShowCommand() *cobra.Command {
-	var connection string
 	var reveal bool
-	cmd := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show the state of a contact and why; personal data only with --reveal",
-		Args:  contactID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				contact, err := c.Contact(ctx, connection, args[0])
-				if err != nil {
-					return err
-				}
-				if !reveal {
-					return a.printContact(contact, nil)
-				}
-				person, err := c.RevealContact(ctx, connection, args[0])
-				if err != nil {
-					return err
-				}
-				return a.printContact(contact, &person)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
+	cmd := a.onConnection("show ID", "Show the state of a contact and why; personal data only with --reveal", contactID,
+		func(ctx context.Context, c *api.Client, connection string, args []string) error {
+			contact, err := c.Contact(ctx, connection, args[0])
+			if err != nil {
+				return err
+			}
+			if !reveal {
+				return a.printContact(contact, nil)
+			}
+			person, err := c.RevealContact(ctx, connection, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printContact(contact, &person)
+		})
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "read name, email, ids, code and link live from both vendors; nothing of it is kept")
 	return cmd
 }
 
 func (a *app) contactEventsCommand() *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   "events ID",
-		Short: "List the recent events of a contact",
-		Args:  contactID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				events, err := everyPage(func(page string) (api.Page[api.Event], error) { return c.ContactEvents(ctx, connection, args[0], page) })
-				if err != nil {
-					return err
-				}
-				return a.print(events, func() { a.writeEvents(events) })
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection("events ID", "List the recent events of a contact", contactID,
+		func(ctx context.Context, c *api.Client, connection string, args []string) error {
+			events, err := everyPage(func(page string) (api.Page[api.Event], error) { return c.ContactEvents(ctx, connection, args[0], page) })
+			if err != nil {
+				return err
+			}
+			return a.print(events, func() { a.writeEvents(events) })
+		})
 }
 
 // waitByDefault is how long --wait waits if it is not told: long enough for an
@@ -71,32 +54,24 @@ func (a *app) contactEventsCommand() *cobra.Command {
 const waitByDefault = "30s"
 
 func (a *app) contactResyncCommand() *cobra.Command {
-	var connection string
 	var wait time.Duration
-	cmd := &cobra.Command{
-		Use:   "resync ID",
-		Short: "Sync a contact again",
-		Args:  contactID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				desired, err := c.ResyncContact(ctx, connection, args[0])
-				if err != nil {
-					return err
-				}
-				if wait <= 0 {
-					return a.printResync(desired)
-				}
-				ctx, cancel := context.WithTimeout(ctx, wait)
-				defer cancel()
-				contact, err := awaitDecision(ctx, c, desired)
-				if err != nil {
-					return err
-				}
-				return a.printContact(contact, nil)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
+	cmd := a.onConnection("resync ID", "Sync a contact again", contactID,
+		func(ctx context.Context, c *api.Client, connection string, args []string) error {
+			desired, err := c.ResyncContact(ctx, connection, args[0])
+			if err != nil {
+				return err
+			}
+			if wait <= 0 {
+				return a.printResync(desired)
+			}
+			ctx, cancel := context.WithTimeout(ctx, wait)
+			defer cancel()
+			contact, err := awaitDecision(ctx, c, desired)
+			if err != nil {
+				return err
+			}
+			return a.printContact(contact, nil)
+		})
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait for the outcome and show it; for at most this long, --wait alone for "+waitByDefault)
 	cmd.Flags().Lookup("wait").NoOptDefVal = waitByDefault
 	return cmd

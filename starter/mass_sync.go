@@ -21,49 +21,33 @@ func (a *app) massSyncCommand() *cobra.Command {
 }
 
 func (a *app) massSyncStartCommand() *cobra.Command {
-	var connection string
 	var dryRun, wait bool
-	cmd := &cobra.Command{
-		Use:   "start",
-		Short: "Start a mass sync, or a dry run, which writes nothing",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				started, err := c.StartMassSync(ctx, connection, api.StartMassSync{DryRun: dryRun})
-				switch {
-				case err != nil:
-					return err
-				case wait:
-					return a.followMassSync(ctx, c, started)
-				}
-				return a.printMassSync(started)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
+	cmd := a.onConnection("start", "Start a mass sync, or a dry run, which writes nothing", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			started, err := c.StartMassSync(ctx, connection, api.StartMassSync{DryRun: dryRun})
+			switch {
+			case err != nil:
+				return err
+			case wait:
+				return a.followMassSync(ctx, c, started)
+			}
+			return a.printMassSync(started)
+		})
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: foretell what would be done, the calls it would take and how long")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the progress and wait for the end; interrupting that leaves the mass sync running")
 	return cmd
 }
 
 func (a *app) massSyncStatusCommand() *cobra.Command {
-	var connection string
 	var run int64
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show the progress of the latest mass sync",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				status, err := c.MassSync(ctx, connection, run)
-				if err != nil {
-					return err
-				}
-				return a.printMassSync(status)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
+	cmd := a.onConnection("status", "Show the progress of the latest mass sync", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			status, err := c.MassSync(ctx, connection, run)
+			if err != nil {
+				return err
+			}
+			return a.printMassSync(status)
+		})
 	cmd.Flags().Int64Var(&run, "run", 0, "the number of an earlier one")
 	return cmd
 }
@@ -74,29 +58,19 @@ const endPatience = 15 * time.Second
 func (a *app) massSyncWishCommand(use, short string,
 	desired func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
 ) *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				told, err := desired(c, ctx, connection, 0)
-				if err != nil {
-					return err
-				}
-				patient, stop := context.WithTimeout(ctx, endPatience)
-				defer stop()
-				status, err := watchMassSync(patient, c, told, func(s api.MassSync) bool { return s.Ended() || !s.Stopping })
-				if err != nil && patient.Err() == nil {
-					return err
-				}
-				return a.printMassSync(status)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection(use, short, cobra.NoArgs, func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+		told, err := desired(c, ctx, connection, 0)
+		if err != nil {
+			return err
+		}
+		patient, stop := context.WithTimeout(ctx, endPatience)
+		defer stop()
+		status, err := watchMassSync(patient, c, told, func(s api.MassSync) bool { return s.Ended() || !s.Stopping })
+		if err != nil && patient.Err() == nil {
+			return err
+		}
+		return a.printMassSync(status)
+	})
 }
 
 // followMassSync shows the progress of a mass sync until it ends, and then how

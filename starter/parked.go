@@ -18,23 +18,14 @@ func (a *app) parkedCommand() *cobra.Command {
 }
 
 func (a *app) parkedListCommand() *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the work that needs a person, with its cause and advice",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				items, err := everyPage(func(page string) (api.Page[api.ParkedItem], error) { return c.Parked(ctx, connection, page) })
-				if err != nil {
-					return err
-				}
-				return a.printParked(items)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection("list", "List the work that needs a person, with its cause and advice", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			items, err := everyPage(func(page string) (api.Page[api.ParkedItem], error) { return c.Parked(ctx, connection, page) })
+			if err != nil {
+				return err
+			}
+			return a.printParked(items)
+		})
 }
 
 func (a *app) parkedRetryCommand() *cobra.Command {

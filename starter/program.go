@@ -20,23 +20,14 @@ func (a *app) programCommand() *cobra.Command {
 }
 
 func (a *app) programListCommand() *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the tenant's referral programs",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				programs, err := c.Programs(ctx, connection)
-				if err != nil {
-					return err
-				}
-				return a.printPrograms(programs)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection("list", "List the tenant's referral programs", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			programs, err := c.Programs(ctx, connection)
+			if err != nil {
+				return err
+			}
+			return a.printPrograms(programs)
+		})
 }
 
 func (a *app) programSwitchCommand() *cobra.Command {
@@ -67,23 +58,14 @@ func (a *app) programSwitchCommand() *cobra.Command {
 }
 
 func (a *app) programStatusCommand() *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show the state of the latest program switch and of each property",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				sw, err := c.ProgramSwitch(ctx, connection, 0)
-				if err != nil {
-					return err
-				}
-				return a.printSwitch(sw)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection("status", "Show the state of the latest program switch and of each property", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			sw, err := c.ProgramSwitch(ctx, connection, 0)
+			if err != nil {
+				return err
+			}
+			return a.printSwitch(sw)
+		})
 }
 
 const (

@@ -23,16 +23,17 @@ func (a *app) reconcileCommand() *cobra.Command {
 
 func (a *app) reconcileStartCommand() *cobra.Command {
 	var dryRun, wait bool
-	cmd := a.onConnection("start", "Start a reconcile, or only find what differs", func(ctx context.Context, c *api.Client, id string) error {
-		started, err := c.StartReconcile(ctx, id, api.StartReconcile{DryRun: dryRun})
-		switch {
-		case err != nil:
-			return err
-		case wait:
-			return a.followReconcile(ctx, c, started)
-		}
-		return a.printReconcile(started)
-	})
+	cmd := a.onConnection("start", "Start a reconcile, or only find what differs", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			started, err := c.StartReconcile(ctx, id, api.StartReconcile{DryRun: dryRun})
+			switch {
+			case err != nil:
+				return err
+			case wait:
+				return a.followReconcile(ctx, c, started)
+			}
+			return a.printReconcile(started)
+		})
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: find what differs, and repair nothing")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the progress and wait for the end; interrupting that leaves the reconcile running")
 	return cmd
@@ -40,13 +41,14 @@ func (a *app) reconcileStartCommand() *cobra.Command {
 
 func (a *app) reconcileStatusCommand() *cobra.Command {
 	var run int64
-	cmd := a.onConnection("status", "Show what the latest reconcile has found and repaired", func(ctx context.Context, c *api.Client, id string) error {
-		status, err := c.Reconcile(ctx, id, run)
-		if err != nil {
-			return err
-		}
-		return a.printReconcile(status)
-	})
+	cmd := a.onConnection("status", "Show what the latest reconcile has found and repaired", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			status, err := c.Reconcile(ctx, id, run)
+			if err != nil {
+				return err
+			}
+			return a.printReconcile(status)
+		})
 	cmd.Flags().Int64Var(&run, "run", 0, "the number of an earlier one")
 	return cmd
 }
@@ -54,7 +56,7 @@ func (a *app) reconcileStatusCommand() *cobra.Command {
 func (a *app) reconcileSteerCommand(use, short string,
 	steer func(c *api.Client, ctx context.Context, connection string, run int64) (api.Reconcile, error),
 ) *cobra.Command {
-	return a.onConnection(use, short, func(ctx context.Context, c *api.Client, id string) error {
+	return a.onConnection(use, short, cobra.NoArgs, func(ctx context.Context, c *api.Client, id string, _ []string) error {
 		status, err := steer(c, ctx, id, 0)
 		if err != nil {
 			return err

@@ -14,23 +14,14 @@ func (a *app) rulesCommand() *cobra.Command {
 }
 
 func (a *app) rulesGetCommand() *cobra.Command {
-	var id string
-	cmd := &cobra.Command{
-		Use:   "get",
-		Short: "Show the sharing rules",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), id, func(ctx context.Context, c *api.Client, id string) error {
-				rules, err := c.Rules(ctx, id)
-				if err != nil {
-					return err
-				}
-				return a.printRules(id, rules)
-			})
-		},
-	}
-	connectionFlag(cmd, &id)
-	return cmd
+	return a.onConnection("get", "Show the sharing rules", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			rules, err := c.Rules(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.printRules(id, rules)
+		})
 }
 
 func (a *app) rulesSetCommand() *cobra.Command {

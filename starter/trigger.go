@@ -64,23 +64,14 @@ func (a *app) read(file string) (string, error) {
 }
 
 func (a *app) triggerListCommand() *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the triggers",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				all, err := c.Triggers(ctx, connection)
-				if err != nil {
-					return err
-				}
-				return a.printTriggers(all)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection("list", "List the triggers", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			all, err := c.Triggers(ctx, connection)
+			if err != nil {
+				return err
+			}
+			return a.printTriggers(all)
+		})
 }
 
 // triggerID checks that there is one argument.
@@ -92,45 +83,27 @@ func triggerID(_ *cobra.Command, args []string) error {
 }
 
 func (a *app) triggerShowCommand() *cobra.Command {
-	var connection string
 	var version int
-	cmd := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show a trigger's definition and its versions",
-		Args:  triggerID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				detail, err := c.Trigger(ctx, connection, args[0])
-				if err != nil {
-					return err
-				}
-				return a.printTrigger(detail, version)
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
+	cmd := a.onConnection("show ID", "Show a trigger's definition and its versions", triggerID,
+		func(ctx context.Context, c *api.Client, connection string, args []string) error {
+			detail, err := c.Trigger(ctx, connection, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printTrigger(detail, version)
+		})
 	cmd.Flags().IntVar(&version, "version", 0, "show the definition as it was in this version")
 	return cmd
 }
 
 func (a *app) triggerSwitchCommand(use, short string, enabled bool) *cobra.Command {
-	var connection string
-	cmd := &cobra.Command{
-		Use:   use + " ID",
-		Short: short,
-		Args:  triggerID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				t, err := c.EnableTrigger(ctx, connection, args[0], enabled)
-				if err != nil {
-					return err
-				}
-				return a.print(t, func() { fmt.Fprintf(a.out, "Trigger %s is %s.\n", t.TriggerID, state(t)) })
-			})
-		},
-	}
-	connectionFlag(cmd, &connection)
-	return cmd
+	return a.onConnection(use+" ID", short, triggerID, func(ctx context.Context, c *api.Client, connection string, args []string) error {
+		t, err := c.EnableTrigger(ctx, connection, args[0], enabled)
+		if err != nil {
+			return err
+		}
+		return a.print(t, func() { fmt.Fprintf(a.out, "Trigger %s is %s.\n", t.TriggerID, state(t)) })
+	})
 }
 
 func (a *app) triggerTestCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,6 +90,11 @@ type PropertyDefinition struct {
 	// ProgramSourced properties hold values of the connected program; they are
 	// the ones a program switch removes and re-creates.
 	ProgramSourced bool
+}
+
+// ProgramSourcedProperties lists those that hold values of the connected program.
+func ProgramSourcedProperties() []PropertyDefinition {
+	return slices.DeleteFunc(OwnedProperties(), func(def PropertyDefinition) bool { return !def.ProgramSourced })
 }
 
 // OwnedProperties lists every contact property that belongs to us.

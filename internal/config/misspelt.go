@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"advocatesync/internal/spelling"
 )
 
 // Names lists every variable that this program reads itself, also those that
@@ -68,31 +70,10 @@ func Misspelt(environ []string) []string {
 			continue
 		}
 		for _, ours := range known {
-			if distance(name, ours) <= 2 {
+			if spelling.Distance(name, ours) <= 2 {
 				warnings = append(warnings, fmt.Sprintf("%s is not a variable of ours; did you mean %s?", name, ours))
 			}
 		}
 	}
 	return warnings
-}
-
-// distance counts the letters to insert, remove or replace to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

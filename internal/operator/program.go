@@ -176,10 +176,8 @@ func (o *Operator) plannedProperties(ctx context.Context, c bridge.Connection, i
 		return nil, reconnect("HubSpot", err)
 	}
 	var names []string
-	for _, def := range bridge.OwnedProperties() {
-		if def.ProgramSourced {
-			names = append(names, def.Name)
-		}
+	for _, def := range bridge.ProgramSourcedProperties() {
+		names = append(names, def.Name)
 	}
 	found, err := hub.ReadProperties(ctx, names)
 	if err != nil {

@@ -30,8 +30,8 @@ type ConnectionMetrics struct {
 // window is the time over which CallsInWindow counts, which is HubSpot's own.
 const window = 10 * time.Second
 
-const selectFigures = `
-SELECT c.id, c.status <> 'unauthorized' AND c.paused_at IS NULL,
+const selectMetrics = `
+SELECT c.id,` + mayWork + `,
        (SELECT count(*) FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL),
        clock_timestamp() - coalesce(c.report_watermark, c.created_at),
        (SELECT count(*) FROM unnest(b.granted) AS granted WHERE granted > clock_timestamp() - $1::interval),
@@ -52,9 +52,9 @@ SELECT c.id, c.status <> 'unauthorized' AND c.paused_at IS NULL,
 // ConnectionMetrics returns how every connection stands. MassSyncRows are of the last
 // mass sync that was no rehearsal, also while it is under way.
 func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, error) {
-	rows, err := s.pool.Query(ctx, selectFigures, window)
+	rows, err := s.pool.Query(ctx, selectMetrics, window)
 	if err != nil {
-		return nil, wrap(err, "figures")
+		return nil, wrap(err, "connection_metrics")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ConnectionMetrics, error) {
 		f := ConnectionMetrics{Parked: map[string]int64{}, Tracked: map[string]int64{}, Drift: map[string]int64{}}
@@ -64,7 +64,7 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 		return f, err
 	})
 	if err != nil {
-		return nil, wrap(err, "figures")
+		return nil, wrap(err, "connection_metrics")
 	}
 	index := map[string]*ConnectionMetrics{}
 	for i := range all {
@@ -92,7 +92,7 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 				}
 			})
 	}
-	return all, wrap(err, "figures")
+	return all, wrap(err, "connection_metrics")
 }
 
 const countDrift = `

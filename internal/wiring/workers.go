@@ -33,27 +33,24 @@ type Workers []worker.Worker
 // NewWorkers registers all workflows and activities on their queues. hold is
 // how long deletions are held; more interceptors watch the activities.
 func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold time.Duration, inferred bridge.InferredErasure, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
+	all := NewActivities(connections, s, ActivityOptions{Hold: hold, Inferred: inferred, VerdictAfter: activities.VerdictAfter})
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
-	live.RegisterActivity(activities.NewContacts(connections, s, s.Hasher(), hold, time.Now))
-	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), activities.VerdictAfter, time.Now)
-	live.RegisterActivity(tracking)
-
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))
-	bulk.RegisterActivity(activities.NewExports(connections, s))
-	bulk.RegisterActivity(activities.NewPages(connections, s, s.Hasher()))
-	bulk.RegisterActivity(activities.NewRetries(connections, s))
-	bulk.RegisterActivity(activities.NewHousekeeping(s, time.Now))
-	bulk.RegisterActivity(activities.NewPrograms(connections, s))
-	bulk.RegisterActivity(activities.NewReconciles(connections, s, inferred))
-	bulk.RegisterActivity(tracking)
-
 	few := options(d, more)
 	few.MaxConcurrentActivityExecutionSize = max(connections.vendors.ImpactConcurrency, 1)
 	few.DisableWorkflowWorker = true
 	calls := worker.New(c, workflows.ImpactTaskQueue, few)
-	calls.RegisterActivity(tracking)
+	register(live, all.Live)
+	register(bulk, all.Bulk)
+	register(calls, all.Calls)
 	return Workers{live, bulk, calls}
+}
+
+func register(w worker.Worker, structs []any) {
+	for _, s := range structs {
+		w.RegisterActivity(s)
+	}
 }
 
 func options(d Deployment, more []interceptor.WorkerInterceptor) worker.Options {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
@@ -131,16 +130,7 @@ func address(t *testing.T, raw string) *url.URL {
 
 // Activities are the system's real activities, as a worker registers them.
 func (s *System) Activities() []any {
-	return []any{
-		activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), Hold, time.Now),
-		activities.NewExports(s.Connections, s.Store),
-		activities.NewPages(s.Connections, s.Store, s.Store.Hasher()),
-		activities.NewRetries(s.Connections, s.Store),
-		activities.NewHousekeeping(s.Store, time.Now),
-		activities.NewPrograms(s.Connections, s.Store),
-		activities.NewReconciles(s.Connections, s.Store, s.Inferred),
-		activities.NewTracking(s.Connections, wiring.NewTriggers(s.Store, slog.New(slog.DiscardHandler)), s.Store, s.Store.Hasher(), 0, time.Now),
-	}
+	return wiring.NewActivities(s.Connections, s.Store, wiring.ActivityOptions{Hold: Hold, Inferred: s.Inferred}).All()
 }
 
 // ObjectProperties are the properties that the portal has for a record type.
