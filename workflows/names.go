@@ -52,9 +52,9 @@ const (
 	SignalHints = "hints"
 	// SignalChanges carries bridge.ObjectHints to a TrackEvent.
 	SignalChanges = "changes"
-	// SignalDesired tells a MassSync that the operator's desired has changed. It
-	// carries nothing: the desired state is in the database.
-	SignalDesired = "desired"
+	// SignalDesired tells a MassSync that the operator wants something else of it.
+	// It carries nothing: the desired state is in the database.
+	SignalDesired = "wish"
 	// SignalExportReady tells whoever waits for an export that Advocate says it
 	// is there. It carries nothing: Advocate is asked.
 	SignalExportReady = "export-ready"

@@ -33,6 +33,8 @@ var staySmall = map[string]string{
 	"program_switch_property": "ten rows for each change of the program",
 	"mass_wish":               "one row for each mass sync of the last days",
 	"connect_intent":          "links that live for a quarter of an hour",
+	"schedule_pause":          "three rows each at most",
+	"agreement":               "one row each",
 }
 
 // readWhole are the statements that may read a growing table whole, by a part of
@@ -265,13 +267,16 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		hashes  = [][]byte{d.Hasher().Identity(person), d.Hasher().ContactID("5")}
 	)
 	return map[string]func(context.Context) error{
-		"metrics":       func(ctx context.Context) error { return second(d.ConnectionMetrics(ctx)) },
-		"health":        func(ctx context.Context) error { return second(d.ConnectionHealth(ctx, id)) },
-		"inbox lag":     func(ctx context.Context) error { return second(d.InboxLag(ctx)) },
-		"objects' lag":  func(ctx context.Context) error { return second(d.ObjectInboxLag(ctx)) },
-		"relay":         func(ctx context.Context) error { return second(d.RelayHints(ctx, 100, new(all).send)) },
-		"purge inbox":   func(ctx context.Context) error { return second(d.PurgeInbox(ctx, weekAgo)) },
-		"purge objects": func(ctx context.Context) error { return second(d.PurgeObjectInbox(ctx, weekAgo)) },
+		"metrics":          func(ctx context.Context) error { return second(d.ConnectionMetrics(ctx)) },
+		"health":           func(ctx context.Context) error { return second(d.ConnectionHealth(ctx, id)) },
+		"open work":        func(ctx context.Context) error { return second(d.OpenWork(ctx, "")) },
+		"open work of one": func(ctx context.Context) error { return second(d.OpenWork(ctx, id)) },
+		"agreement":        func(ctx context.Context) error { return second(d.DriftLeft(ctx, id)) },
+		"inbox lag":        func(ctx context.Context) error { return second(d.InboxLag(ctx)) },
+		"objects' lag":     func(ctx context.Context) error { return second(d.ObjectInboxLag(ctx)) },
+		"relay":            func(ctx context.Context) error { return second(d.RelayHints(ctx, 100, new(all).send)) },
+		"purge inbox":      func(ctx context.Context) error { return second(d.PurgeInbox(ctx, weekAgo)) },
+		"purge objects":    func(ctx context.Context) error { return second(d.PurgeObjectInbox(ctx, weekAgo)) },
 		"relay objects": func(ctx context.Context) error {
 			return second(d.RelayObjects(ctx, 100, func(_ context.Context, batch []store.ObjectHints) []error { return make([]error, len(batch)) }))
 		},
