@@ -57,16 +57,16 @@ func (a *app) contactResyncCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := a.onConnection("resync ID", "Sync a contact again", contactID,
 		func(ctx context.Context, c *api.Client, connection string, args []string) error {
-			desired, err := c.ResyncContact(ctx, connection, args[0])
+			resync, err := c.ResyncContact(ctx, connection, args[0])
 			if err != nil {
 				return err
 			}
 			if wait <= 0 {
-				return a.printResync(desired)
+				return a.printResync(resync)
 			}
 			ctx, cancel := context.WithTimeout(ctx, wait)
 			defer cancel()
-			contact, err := awaitDecision(ctx, c, desired)
+			contact, err := awaitDecision(ctx, c, resync)
 			if err != nil {
 				return err
 			}
@@ -82,16 +82,16 @@ const pollDecision = 200 * time.Millisecond
 
 // awaitDecision waits until a contact was decided about again, and returns where
 // it stands then. ctx bounds the wait.
-func awaitDecision(ctx context.Context, c *api.Client, desired api.Resync) (api.Contact, error) {
+func awaitDecision(ctx context.Context, c *api.Client, resync api.Resync) (api.Contact, error) {
 	contact, err := watch(ctx, pollDecision,
 		func(ctx context.Context) (api.Contact, error) {
-			return c.Contact(ctx, desired.ConnectionID, desired.ContactID)
+			return c.Contact(ctx, resync.ConnectionID, resync.ContactID)
 		},
 		// Without a reason the contact was mapped, but its look goes on.
-		func(c api.Contact) bool { return c.DecidedAt.After(desired.DecidedAt) && c.Reason != "" })
+		func(c api.Contact) bool { return c.DecidedAt.After(resync.DecidedAt) && c.Reason != "" })
 	if errors.Is(err, context.DeadlineExceeded) {
 		return contact, fmt.Errorf("contact %s was not decided in time; the work continues: see %s in Temporal, or \"starter contact show %[1]s\" later",
-			desired.ContactID, desired.WorkflowID)
+			resync.ContactID, resync.WorkflowID)
 	}
 	return contact, err
 }

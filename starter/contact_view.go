@@ -74,8 +74,8 @@ func (a *app) writePerson(p api.Person) {
 	_ = w.Flush()
 }
 
-func (a *app) printResync(desired api.Resync) error {
-	return a.print(desired, func() {
-		fmt.Fprintf(a.out, "Contact %s will be synced again by %s.\n", desired.ContactID, desired.WorkflowID)
+func (a *app) printResync(resync api.Resync) error {
+	return a.print(resync, func() {
+		fmt.Fprintf(a.out, "Contact %s will be synced again by %s.\n", resync.ContactID, resync.WorkflowID)
 	})
 }

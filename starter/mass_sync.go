@@ -56,10 +56,10 @@ func (a *app) massSyncStatusCommand() *cobra.Command {
 const endPatience = 15 * time.Second
 
 func (a *app) massSyncWishCommand(use, short string,
-	desired func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
+	ask func(c *api.Client, ctx context.Context, connection string, run int64) (api.MassSync, error),
 ) *cobra.Command {
 	return a.onConnection(use, short, cobra.NoArgs, func(ctx context.Context, c *api.Client, connection string, _ []string) error {
-		told, err := desired(c, ctx, connection, 0)
+		told, err := ask(c, ctx, connection, 0)
 		if err != nil {
 			return err
 		}

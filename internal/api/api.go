@@ -17,7 +17,7 @@
 //  5. The command, in starter's file of the same family: flags, a call of the
 //     client, words.
 //
-// A desired that the operator cannot grant is an *operator.Refusal: its kind
+// A request that the operator cannot grant is an *operator.Refusal: its kind
 // becomes the status, its code the problem's code, its words the detail.
 package api
 

@@ -130,8 +130,8 @@ func (h *Handler) resyncContact(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	desired, err := h.operator.Resync(r.Context(), c.ID, id)
-	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: desired.WorkflowID, DecidedAt: utc(desired.DecidedAt)}, err
+	resync, err := h.operator.Resync(r.Context(), c.ID, id)
+	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: resync.WorkflowID, DecidedAt: utc(resync.DecidedAt)}, err
 }
 
 // Contact returns where a contact stands.

@@ -120,13 +120,13 @@ func (h *Handler) cancelMassSync(r *request) (any, error) {
 	return h.wishMassSync(r, h.operator.CancelMassSync)
 }
 
-func (h *Handler) wishMassSync(r *request, desired func(ctx context.Context, connectionID string, runID int64) (int64, error)) (any, error) {
+func (h *Handler) wishMassSync(r *request, ask func(ctx context.Context, connectionID string, runID int64) (int64, error)) (any, error) {
 	run := r.number("run")
 	c, err := h.connection(r)
 	if err != nil {
 		return nil, err
 	}
-	if run, err = desired(r.Context(), c.ID, run); err != nil {
+	if run, err = ask(r.Context(), c.ID, run); err != nil {
 		return nil, err
 	}
 	return h.massSync(r, c.ID, run)
