@@ -59,6 +59,7 @@ type batcher[K comparable, V, R any] struct {
 	queue   []*entry[K, V, R]
 	open    map[K]*entry[K, V, R] // shared only: entries that another caller may join
 	busy    map[K]bool            // not shared: keys that are on their way
+	failed  map[K]int             // keys that HubSpot failed on, and how often in a row
 	flights int
 	running bool
 	closed  bool
@@ -96,7 +97,7 @@ func newGather[K comparable, V, R any](shared bool, between gaps,
 	return &batcher[K, V, R]{
 		token: token, send: send, shared: shared, gaps: between,
 		open: map[K]*entry[K, V, R]{},
-		busy: map[K]bool{},
+		busy: map[K]bool{}, failed: map[K]int{},
 		wake: make(chan struct{}, 1),
 	}
 }
@@ -291,7 +292,7 @@ func (g *batcher[K, V, R]) fly(batch []*entry[K, V, R]) {
 	for i, e := range batch {
 		items[i] = e.item
 	}
-	outcomes := g.send(ctx, items)
+	outcomes := g.send(WithTries(ctx, g.tries(batch)), items)
 
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -300,12 +301,41 @@ func (g *batcher[K, V, R]) fly(batch []*entry[K, V, R]) {
 		if !known {
 			result.err = errNoAnswer
 		}
+		g.count(e.key, result.err)
 		e.outcome = result
 		close(e.done)
 		delete(g.busy, e.key)
 	}
 	g.flights--
 	g.nudge()
+}
+
+// maxFailed bounds how many failing keys are remembered. More fail only while
+// HubSpot is down, when no single one is to blame.
+const maxFailed = 10_000
+
+// tries returns how often the most tried of the keys is tried with this batch. It
+// stops short of convictFrom: who waits for a single record gives it up himself.
+func (g *batcher[K, V, R]) tries(batch []*entry[K, V, R]) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	most := 0
+	for _, e := range batch {
+		most = max(most, g.failed[e.key])
+	}
+	return min(most+1, convictFrom-1)
+}
+
+// count notes whether HubSpot failed on a key.
+func (g *batcher[K, V, R]) count(key K, err error) {
+	if !fault(err) {
+		delete(g.failed, key)
+		return
+	}
+	if len(g.failed) >= maxFailed {
+		clear(g.failed)
+	}
+	g.failed[key]++
 }
 
 // refuse answers everybody who waits with the reason why no call may be made.

@@ -94,6 +94,24 @@ func (p *Portal) take(ctx context.Context, t *turn) error {
 	return err
 }
 
+type haltKey struct{}
+
+// WithHalt has work under ctx give up once halt is closed: it does not wait for a
+// token any more, and gets ErrHalted instead. Calls under way are finished.
+func WithHalt(ctx context.Context, halt <-chan struct{}) context.Context {
+	return context.WithValue(ctx, haltKey{}, halt)
+}
+
+// halted returns the channel of WithHalt, or nil, on which nothing ever happens.
+func halted(ctx context.Context) <-chan struct{} {
+	halt, _ := ctx.Value(haltKey{}).(<-chan struct{})
+	return halt
+}
+
+// ErrHalted answers work that was to stop before it had its token. No call was
+// made for it.
+var ErrHalted error = &bridge.Error{Kind: bridge.Pending, Op: "portal.acquire", Err: errors.New("the work was halted")}
+
 // acquire waits for the right to make one call. It returns a throttled error
 // with the delay to keep where waiting here would be too long or in vain.
 func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, error) {
@@ -103,11 +121,18 @@ func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, e
 		select {
 		case p.bulkTurn <- struct{}{}:
 			defer func() { <-p.bulkTurn }()
+		case <-halted(ctx):
+			return bridge.Grant{}, ErrHalted
 		case <-ctx.Done():
 			return bridge.Grant{}, context.Cause(ctx)
 		}
 	}
 	for {
+		select {
+		case <-halted(ctx):
+			return bridge.Grant{}, ErrHalted
+		default:
+		}
 		grant, err := p.budget.Acquire(ctx, p.id, lane)
 		if err != nil {
 			return bridge.Grant{}, fmt.Errorf("portal %d: take a call from the budget: %w", p.id, err)
@@ -124,6 +149,9 @@ func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, e
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
+		case <-halted(ctx):
+			timer.Stop()
+			return bridge.Grant{}, ErrHalted
 		case <-ctx.Done():
 			timer.Stop()
 			return bridge.Grant{}, context.Cause(ctx)

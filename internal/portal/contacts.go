@@ -65,7 +65,7 @@ func readSome[K comparable, R any](ctx context.Context, p *Portal, t *turn, op s
 		}
 		return nil
 	}
-	return isolate(keys, send, func(key K, err error) {
+	return isolate(ctx, p.suspecting, keys, send, func(key K, err error) {
 		outcomes[key] = outcome[R]{err: err}
 	})
 }
@@ -106,14 +106,14 @@ func (p *Portal) write(ctx context.Context, t *turn, op string, repeatable bool,
 		}
 		for _, answer := range answers {
 			if answer.Err != nil {
-				results[answer.TraceID] = refused(answer.Err)
+				results[answer.TraceID] = refused(judged(ctx, answer.Err))
 			} else {
 				results[answer.TraceID] = Result{ContactID: answer.Contact.ID}
 			}
 		}
 		return err
 	}
-	return isolate(writes, send, refuse)
+	return isolate(ctx, p.suspecting, writes, send, refuse)
 }
 
 func inputs(writes []Write) []hubspot.ContactInput {

@@ -50,7 +50,8 @@ type Portal struct {
 	metrics *Metrics
 	gaps    gaps
 
-	bulkTurn chan struct{} // holds one: the bulk caller who asks the budget
+	bulkTurn   chan struct{} // holds one: the bulk caller who asks the budget
+	suspecting chan struct{} // holds one: whoever splits a batch that HubSpot fails on
 
 	reads   *batcher[string, struct{}, bridge.Contact]
 	writes  *batcher[string, bridge.Properties, struct{}]
@@ -72,7 +73,7 @@ func WithoutGaps() Option { return func(p *Portal) { p.gaps = gaps{} } }
 // New makes the Portal of the HubSpot account portalID. It starts nothing:
 // an idle Portal has no goroutine.
 func New(portalID int64, c client, b budget, opts ...Option) *Portal {
-	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps, bulkTurn: make(chan struct{}, 1)}
+	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps, bulkTurn: make(chan struct{}, 1), suspecting: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(p)
 	}

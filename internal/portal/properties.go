@@ -68,7 +68,7 @@ func (p *Portal) CreateProperties(ctx context.Context, defs []bridge.PropertyDef
 			refused[def.Name] = err
 		}
 	}
-	err = isolate(defs, func(defs []bridge.PropertyDefinition) error { return p.createProperties(ctx, defs, refuse) }, refuse)
+	err = isolate(ctx, p.suspecting, defs, func(defs []bridge.PropertyDefinition) error { return p.createProperties(ctx, defs, refuse) }, refuse)
 	return refused, err
 }
 

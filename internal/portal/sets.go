@@ -75,6 +75,7 @@ func (p *Portal) lookUp(ctx context.Context, lane bridge.Lane, op string, do rea
 		switch {
 		case o.err == nil:
 			found[key] = o.value
+		case errors.Is(o.err, errUnacceptable): // HubSpot cannot show it
 		case bridge.KindOf(o.err) != bridge.NotFound && !unreadable(o.err):
 			refused = o.err
 		}
