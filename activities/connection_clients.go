@@ -59,4 +59,5 @@ type hasher interface {
 	Email(normal string) []byte
 	Identity(bridge.Identity) []byte
 	ContactID(id string) []byte
+	UnreadableRow(raw string) []byte
 }

@@ -299,6 +299,7 @@ func (c *contactSync) restingState(s bridge.ContactSnapshot) bridge.State {
 }
 
 func (c *contactSync) settle(ctx context.Context, s store.Settlement) (bridge.State, error) {
+	s.KnownSeq = &c.known.WriteSeq
 	if s.State != bridge.StateErased {
 		s.EmailHash = c.emailHash()
 		s = c.parkBeside(s)

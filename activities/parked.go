@@ -26,6 +26,7 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseErasedPresent:     "A person who was deleted for privacy is in HubSpot again. Nothing is shared of them. Delete the contact for privacy in HubSpot, or discard.",
 	bridge.CauseForeignIDs:        "The Advocate user ID and account ID on this contact name nobody in this tenant, as in a portal that was copied. Clear both to have the contact matched by its email, or correct them.",
 	bridge.CauseContestedContact:  "Another participant in Advocate names this contact, too. Set Advocate user ID and account ID on the contact to the participant that is meant, and clear the field on the other one in Advocate.",
+	bridge.CauseUnreadableRow:     "A row of an Advocate export cannot be read, so its participant was left out. Correct what the message names in Advocate; the next mass sync reads the row again and closes this item. Discard it if the row is no participant.",
 	bridge.CauseEventBlocked:      "The trigger matches, but what it has to send is not complete. Correct what is missing on the record or in the trigger's definition, then retry.",
 	bridge.CauseEventRefused:      "impact.com or Advocate rejects what the trigger sent, so it does not count. Correct the trigger's definition, the record, or the event type at impact.com, then retry: it is sent under the same order id.",
 	bridge.CauseEventUnsent:       "What the trigger sent stayed without an answer for a day. Check the connection, then retry: it is sent under the same order id, which counts once.",

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
 	"advocatesync/internal/bridge"
@@ -26,12 +27,13 @@ type pages interface {
 	Run(ctx context.Context, runID int64) (store.Run, error)
 	Page(ctx context.Context, runID int64, page int) ([]store.StagedRow, error)
 	MarkSending(ctx context.Context, runID int64, page int) error
+	ReleasePage(ctx context.Context, runID int64, page int) error
 	FinishPage(ctx context.Context, runID int64, page int, results []store.RowResult) error
 	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
 	MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error)
 
 	OpenPages(ctx context.Context, runID int64, from, to int) ([]store.OpenPage, error)
-	Desired(ctx context.Context, runID int64) (store.Desired, error)
+	Brake(ctx context.Context, runID int64) (store.Brake, error)
 	CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error
 	RunCounts(ctx context.Context, runID int64) (store.Counts, error)
 }
@@ -61,7 +63,7 @@ type ApplyPageResult struct {
 
 // ApplyPage brings the contacts of one page in step with their participants.
 func (a *Pages) ApplyPage(ctx context.Context, in ApplyPageInput) (ApplyPageResult, error) {
-	results, err := a.apply(ctx, in.ID, in.Page)
+	results, err := a.apply(portal.WithTries(ctx, int(activity.GetInfo(ctx).Attempt)), in.ID, in.Page)
 	if err != nil {
 		return ApplyPageResult{}, retryable(err)
 	}
@@ -74,9 +76,11 @@ func (a *Pages) ApplyPage(ctx context.Context, in ApplyPageInput) (ApplyPageResu
 
 // apply does the work of one page. The page is marked before the first write; a
 // second attempt that finds the mark cannot know what arrived, so it reads
-// before it writes and repeats nothing. A rehearsal marks nothing, since it
-// writes nothing.
+// before it writes and repeats nothing. A dry run marks nothing, since it writes
+// nothing.
 func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.PageTime)
+	defer cancel()
 	rows, err := a.pages.Page(ctx, runID, page)
 	if err != nil || len(rows) == 0 {
 		return nil, err
@@ -96,15 +100,29 @@ func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowRe
 		return nil, err
 	}
 	work := newPageApplier(a, conn, run, rows)
-	results, err := a.counted(ctx, run, work.apply)
+	err = a.counted(ctx, run, work.apply)
 	a.connections.Observe(ctx, conn.Connection, err, VendorHubSpot)
-	if err != nil {
-		return nil, err
+	results := work.settled()
+	return results, errors.Join(err, a.record(ctx, run, page, work, results, errors.Is(err, portal.ErrHalted)))
+}
+
+// recordingTime is what recording a page may take, after the page was given up
+// too: what was written must be known.
+const recordingTime = 10 * time.Second
+
+// record keeps what became of a page's rows. Rows without a result stay open. If
+// the work was halted, no write of theirs is under way: the page is released.
+func (a *Pages) record(ctx context.Context, run store.Run, page int, work *pageApplier, results []store.RowResult, halted bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordingTime)
+	defer cancel()
+	err := a.pages.RequestResync(ctx, run.ConnectionID, work.gone...)
+	if err == nil && len(results) > 0 {
+		err = a.pages.FinishPage(ctx, run.ID, page, results)
 	}
-	if err := a.pages.RequestResync(ctx, run.ConnectionID, work.gone...); err != nil {
-		return nil, err
+	if err == nil && halted && !work.resumed {
+		err = a.pages.ReleasePage(ctx, run.ID, page)
 	}
-	return results, a.pages.FinishPage(ctx, runID, page, results)
+	return err
 }
 
 // countingTime is what counting the calls of a page may take, after the page
@@ -113,12 +131,12 @@ const countingTime = 5 * time.Second
 
 // counted does the work of a page and adds its HubSpot calls to the run's,
 // whether it succeeds or not.
-func (a *Pages) counted(ctx context.Context, run store.Run, work func(context.Context) ([]store.RowResult, error)) ([]store.RowResult, error) {
+func (a *Pages) counted(ctx context.Context, run store.Run, work func(context.Context) error) error {
 	var calls portal.Tally
-	results, err := work(portal.WithTally(ctx, &calls))
+	err := work(portal.WithTally(ctx, &calls))
 	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), countingTime)
 	defer cancel()
-	return results, errors.Join(err, a.pages.CountCalls(counting, run.ID, calls.Calls(), 0))
+	return errors.Join(err, a.pages.CountCalls(counting, run.ID, calls.Calls(), 0))
 }
 
 // pagesAtOnce is how many pages an activity applies side by side: with the few
@@ -131,6 +149,9 @@ type ApplyPagesInput struct {
 	Run
 	From int `json:"from"`
 	To   int `json:"to"`
+
+	// BegunOnly leaves pages alone that no attempt has begun.
+	BegunOnly bool `json:"begun_only,omitempty"`
 }
 
 // ApplyPagesResult says how far that came.
@@ -141,46 +162,56 @@ type ApplyPagesResult struct {
 
 // ApplyPages applies many pages, some side by side. Pages that an earlier
 // attempt has finished are not touched, those that it has begun come first.
-// After a failure, and when the operator wants the run to stop, or the worker is
-// to stop, those under way are finished and no further one is begun.
+// After a failure no further page is begun. When the operator wants the run to
+// stop, the program is changed, or the worker is to stop, pages that wait for
+// their turn at HubSpot give it up, and only calls under way are finished.
 func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesResult, error) {
 	open, err := a.pages.OpenPages(ctx, in.ID, in.From, in.To)
 	if err != nil {
 		return ApplyPagesResult{}, retryable(err)
 	}
-	var stop, stopped atomic.Bool
+	brake := a.watchBrake(ctx, in.ID)
+	defer brake.release()
+	// Not cancelled with the activity: calls under way are to be recorded.
+	work := portal.WithTries(context.WithoutCancel(ctx), int(activity.GetInfo(ctx).Attempt))
+	var failed atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(pagesAtOnce)
 	for _, page := range open {
+		if in.BegunOnly && !page.Begun {
+			continue
+		}
 		group.Go(func() error {
-			if stop.Load() {
+			if failed.Load() {
 				return nil
 			}
-			if stopping(ctx) {
-				stop.Store(true)
-				return &bridge.Error{Kind: bridge.Pending, Op: "activities.apply_pages", RetryAfter: handOver, Err: errStopping}
-			}
-			desired, err := a.pages.Desired(ctx, in.ID)
-			if err == nil && desired != store.DesiredRunning && !page.Begun {
-				stopped.Store(true)
-				return nil
-			}
-			if err == nil {
-				_, err = a.apply(ctx, in.ID, page.Number)
+			err := brake.cause()
+			switch {
+			case page.Begun && mayFinish(err):
+				_, err = a.apply(work, in.ID, page.Number)
+			case err == nil:
+				_, err = a.apply(portal.WithHalt(work, brake.on), in.ID, page.Number)
 			}
 			if err != nil {
-				stop.Store(true)
+				failed.Store(true)
 			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		// A run that shall stop does not wait until a vendor is well again.
-		if desired, unknown := a.pages.Desired(ctx, in.ID); unknown != nil || desired == store.DesiredRunning {
-			return ApplyPagesResult{}, retryable(err)
-		}
-		stopped.Store(true)
+	err = group.Wait()
+	if braked := brake.cause(); err != nil && braked != nil {
+		err = braked
 	}
-	counts, err := a.pages.RunCounts(ctx, in.ID)
-	return ApplyPagesResult{Stopped: stopped.Load(), Counts: counts}, retryable(err)
+	if err != nil && !errors.Is(err, errRunStopped) {
+		return ApplyPagesResult{}, retryable(err)
+	}
+	counts, unknown := a.pages.RunCounts(context.WithoutCancel(ctx), in.ID)
+	return ApplyPagesResult{Stopped: err != nil, Counts: counts}, retryable(unknown)
+}
+
+// mayFinish tells whether a page that was begun is brought to its end under a
+// brake. Nobody knows which of its writes arrived, and while that is so it holds up
+// erasures and a program switch.
+func mayFinish(brake error) bool {
+	return brake == nil || errors.Is(brake, errRunStopped) || errors.Is(brake, errProgramChanges)
 }

@@ -26,6 +26,7 @@ type exports interface {
 type runs interface {
 	BeginReport(ctx context.Context, connectionID string, overlap time.Duration) (store.Run, error)
 	Run(ctx context.Context, runID int64) (store.Run, error)
+	BeginAsking(ctx context.Context, runID int64) error
 	SetExport(ctx context.Context, runID int64, exportID string, exportedAt time.Time) error
 	Stage(ctx context.Context, runID int64, program bridge.Program, rows iter.Seq2[bridge.Participant, error]) (int64, error)
 	PlanRun(ctx context.Context, runID int64, fullPass bool) (store.Counts, error)
@@ -35,17 +36,24 @@ type runs interface {
 	CancelRun(ctx context.Context, runID int64) error
 	Desired(ctx context.Context, runID int64) (store.Desired, error)
 	CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error
+	Park(ctx context.Context, item bridge.ParkedItem) (int64, error)
+	CloseUnreadable(ctx context.Context, connectionID string, except []string) error
 }
 
 // Exports groups the activities that turn an Advocate export into a plan.
 type Exports struct {
 	connections Connections
 	runs        runs
+	hash        hasher
+	patience    time.Duration
+	now         func() time.Time
 }
 
-// NewExports returns the export activities over their dependencies.
-func NewExports(connections Connections, runs runs) *Exports {
-	return &Exports{connections: connections, runs: runs}
+// NewExports returns the export activities over their dependencies. patience is
+// how long an export may take from when it was asked for until its rows are
+// staged, before another one is asked for.
+func NewExports(connections Connections, runs runs, hash hasher, patience time.Duration, now func() time.Time) *Exports {
+	return &Exports{connections: connections, runs: runs, hash: hash, patience: patience, now: now}
 }
 
 // reportOverlap is how far a report reaches back behind the last one. Advocate
@@ -85,7 +93,8 @@ type RequestReportInput struct {
 
 // RequestReport makes sure that the connection has a report run with an export
 // on its way: it takes up the unfinished run if there is one, and finds an
-// export that was requested but not noted, by its name.
+// export that was requested but not noted, by its name. A run whose export
+// Advocate refuses is over, and says why: the next report asks anew.
 func (a *Exports) RequestReport(ctx context.Context, in RequestReportInput) (Run, error) {
 	conn, err := a.connections.Open(ctx, in.ConnectionID)
 	if err != nil {
@@ -96,7 +105,21 @@ func (a *Exports) RequestReport(ctx context.Context, in RequestReportInput) (Run
 		return Run{ID: run.ID}, retryable(err)
 	}
 	name := fmt.Sprintf("advocatesync %s run %d", conn.ID, run.ID)
-	return Run{ID: run.ID}, retryable(a.request(ctx, conn, run, name))
+	err = a.request(ctx, conn, run, name)
+	if refused(err) {
+		err = errors.Join(err, a.runs.AbortRun(ctx, run.ID, "Advocate refuses the export: "+err.Error()))
+	}
+	return Run{ID: run.ID}, retryable(err)
+}
+
+// refused tells an answer that asking again will not change.
+func refused(err error) bool {
+	switch bridge.KindOf(err) {
+	case bridge.Invalid, bridge.NotFound, bridge.Conflict:
+		return true
+	default:
+		return false
+	}
 }
 
 // RequestMassInput names a mass sync whose export is wanted.
@@ -121,6 +144,9 @@ func (a *Exports) request(ctx context.Context, conn ConnectionClients, run store
 	export, err := conn.Advocate.FindExport(ctx, name)
 	if bridge.KindOf(err) == bridge.NotFound {
 		calls++
+		if err := a.runs.BeginAsking(ctx, run.ID); err != nil {
+			return err
+		}
 		export, err = conn.Advocate.CreateExport(ctx, advocate.ExportRequest{Name: name, ProgramID: run.ProgramID, Since: run.Since})
 	}
 	a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
@@ -132,7 +158,8 @@ func (a *Exports) request(ctx context.Context, conn ConnectionClients, run store
 
 // AwaitExport returns once the run's export can be downloaded. While it is
 // pending the activity fails with that kind and its retry policy asks again:
-// polling then costs no history. A lost export fails for good.
+// polling then costs no history. A lost export fails for good as not_found, and
+// so does one that is not there when the patience ends.
 func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
@@ -150,11 +177,28 @@ func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
 	case export.Status != advocate.ExportCompleted:
 		err = &bridge.Error{Kind: bridge.NotFound, Op: "advocate.export", Code: string(export.Status)}
 	}
-	return retryable(err)
+	return retryable(a.orGiveUp(run, err))
+}
+
+// orGiveUp is err, or the end of the run's export if the patience is over. Where
+// Advocate refuses our credentials, or wants us to wait, nothing is wrong with
+// the export.
+func (a *Exports) orGiveUp(run store.Run, err error) error {
+	if err == nil || run.AskedAt.IsZero() || a.now().Sub(run.AskedAt) < a.patience {
+		return err
+	}
+	switch bridge.KindOf(err) {
+	case bridge.Pending, bridge.Unavailable, bridge.Unknown:
+		return &bridge.Error{Kind: bridge.NotFound, Op: "activities.export", Code: "GIVEN_UP",
+			Err: fmt.Errorf("not there %s after it was asked for: %w", a.patience, err)}
+	default:
+		return err
+	}
 }
 
 // StageExport streams the export into the staging table. It replaces whatever
-// an earlier attempt staged.
+// an earlier attempt staged. Rows that cannot be read are parked; a file that
+// cannot be read fails for good as not_found, as a lost export does.
 func (a *Exports) StageExport(ctx context.Context, in Run) error {
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
@@ -165,8 +209,13 @@ func (a *Exports) StageExport(ctx context.Context, in Run) error {
 	}
 	program := conn.Sharing
 	program.ID = run.ProgramID
-	_, err = a.runs.Stage(ctx, run.ID, program, conn.Advocate.DownloadExport(ctx, run.ExportID))
-	return retryable(errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, 1)))
+	bad := unreadableRows{exports: a, run: run}
+	_, err = a.runs.Stage(ctx, run.ID, program, bad.parked(ctx, conn.Advocate.DownloadExport(ctx, run.ExportID)))
+	err = errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, 1))
+	if err == nil {
+		err = bad.finish(ctx)
+	}
+	return retryable(a.orGiveUp(run, err))
 }
 
 // PlanRunResult says how much a run has to do.

@@ -24,11 +24,12 @@ type pageApplier struct {
 	results map[string]store.RowResult
 	owners  map[string]bridge.Identity // by contact id
 	gone    []string                   // contacts that HubSpot does not show any more
+	open    map[string]int             // writes of a row that have no answer yet
 }
 
 func newPageApplier(a *Pages, conn ConnectionClients, run store.Run, rows []store.StagedRow) *pageApplier {
 	w := &pageApplier{conn: conn, run: run, pages: a.pages, hash: a.hash,
-		rows: map[string]store.StagedRow{}, results: map[string]store.RowResult{}, owners: map[string]bridge.Identity{}}
+		rows: map[string]store.StagedRow{}, results: map[string]store.RowResult{}, owners: map[string]bridge.Identity{}, open: map[string]int{}}
 	for _, row := range rows {
 		w.rows[strconv.FormatInt(row.Ordinal, 10)] = row
 		w.resumed = w.resumed || row.Sending
@@ -36,9 +37,10 @@ func newPageApplier(a *Pages, conn ConnectionClients, run store.Run, rows []stor
 	return w
 }
 
-func (w *pageApplier) apply(ctx context.Context) ([]store.RowResult, error) {
+// apply does the work as far as it gets; settled tells how far that is.
+func (w *pageApplier) apply(ctx context.Context) error {
 	if err := w.refetchOutdated(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	updates, unmatched := map[string]store.StagedRow{}, map[string]store.StagedRow{}
 	for key, row := range w.rows {
@@ -50,13 +52,19 @@ func (w *pageApplier) apply(ctx context.Context) ([]store.RowResult, error) {
 			unmatched[key] = row
 		}
 	}
-	if err := w.updateMapped(ctx, updates); err != nil {
-		return nil, err
+	// Rows that are to be matched do not wait until HubSpot takes the others.
+	return errors.Join(w.updateMapped(ctx, updates), w.matchOrCreate(ctx, unmatched))
+}
+
+// settled returns the results of the rows of which it is known what became.
+func (w *pageApplier) settled() []store.RowResult {
+	var results []store.RowResult
+	for key, r := range w.results {
+		if r.Result != "" && w.open[key] == 0 {
+			results = append(results, r)
+		}
 	}
-	if err := w.matchOrCreate(ctx, unmatched); err != nil {
-		return nil, err
-	}
-	return slices.Collect(maps.Values(w.results)), nil
+	return results
 }
 
 // refetchOutdated reads the participants again that another run has seen newer than their
@@ -101,6 +109,7 @@ func (w *pageApplier) updateMapped(ctx context.Context, rows map[string]store.St
 			}
 			key := rowKey + "." + contact.ContactID
 			of[key] = rowKey
+			w.open[rowKey]++
 			writes = append(writes, portal.Write{
 				Key: key, ContactID: contact.ContactID,
 				Properties: w.valuesFor(contact, row.Participant),
@@ -154,10 +163,7 @@ func (w *pageApplier) matchOrCreate(ctx context.Context, rows map[string]store.S
 		}
 	}
 	refound, err := w.create(ctx, creates)
-	if err != nil {
-		return err
-	}
-	return w.write(ctx, append(matches, refound...), of, store.ResultMatched)
+	return errors.Join(err, w.write(ctx, append(matches, refound...), of, store.ResultMatched))
 }
 
 // find reads the contacts that have the rows' emails, and whom we know them to
@@ -224,13 +230,13 @@ func (w *pageApplier) create(ctx context.Context, creates []portal.Write) ([]por
 	if len(creates) == 0 {
 		return nil, nil
 	}
-	results, err := w.conn.HubSpot.CreateContacts(ctx, bridge.LaneBulk, creates)
-	if err != nil {
-		return nil, err
-	}
+	results, failed := w.conn.HubSpot.CreateContacts(ctx, bridge.LaneBulk, creates)
 	holders := map[string]string{}
 	for _, c := range creates {
-		result := results[c.Key]
+		result, known := results[c.Key]
+		if !known {
+			continue // failed says why
+		}
 		switch bridge.KindOf(result.Err) {
 		case bridge.Conflict:
 			holders[c.Key] = result.ContactID
@@ -241,12 +247,14 @@ func (w *pageApplier) create(ctx context.Context, creates []portal.Write) ([]por
 			w.park(c.Key, bridge.CauseRefusedByHubSpot, result.Err)
 		default:
 			if result.Err != nil {
-				return nil, result.Err
+				failed = errors.Join(failed, result.Err)
+				continue
 			}
 			w.settle(c.Key, store.ResultCreated, result.ContactID, &bridge.Contact{ID: result.ContactID, Properties: c.Properties})
 		}
 	}
-	return w.rematch(ctx, holders)
+	writes, err := w.rematch(ctx, holders)
+	return writes, errors.Join(failed, err)
 }
 
 // rematch finds the contacts of rows whose creation HubSpot refused because
@@ -301,35 +309,44 @@ func (w *pageApplier) write(ctx context.Context, writes []portal.Write, of map[s
 	if len(writes) == 0 {
 		return nil
 	}
-	answers, err := w.conn.HubSpot.UpdateContacts(ctx, bridge.LaneBulk, writes)
-	if err != nil {
-		return err
-	}
+	answers, failed := w.conn.HubSpot.UpdateContacts(ctx, bridge.LaneBulk, writes)
 	for _, write := range writes {
-		refusal := answers[write.Key].Err
-		switch bridge.KindOf(refusal) {
+		answer, known := answers[write.Key]
+		if !known {
+			continue // failed says why
+		}
+		switch bridge.KindOf(answer.Err) {
 		case bridge.NotFound:
 			if result == store.ResultMatched {
-				return errMatchGone
+				failed = errors.Join(failed, errMatchGone)
+				continue
 			}
 			// Deleted or merged away since: its own life will find out which.
 			w.gone = append(w.gone, write.ContactID)
-			if w.results[of[write.Key]].Result == "" {
-				w.settle(of[write.Key], store.ResultUnchanged, "", nil)
-			}
+			w.answered(of[write.Key])
 		case bridge.Invalid, bridge.Conflict:
-			if err := w.missingProperty(refusal); err != nil {
+			if err := w.missingProperty(answer.Err); err != nil {
 				return err
 			}
-			w.park(of[write.Key], bridge.CauseRefusedByHubSpot, refusal)
+			w.answered(of[write.Key])
+			w.park(of[write.Key], bridge.CauseRefusedByHubSpot, answer.Err)
 		default:
-			if refusal != nil {
-				return refusal
+			if answer.Err != nil {
+				failed = errors.Join(failed, answer.Err)
+				continue
 			}
+			w.answered(of[write.Key])
 			w.settle(of[write.Key], result, write.ContactID, nil)
 		}
 	}
-	return nil
+	return failed
+}
+
+// answered notes that one write of a row has its answer.
+func (w *pageApplier) answered(rowKey string) {
+	if w.open[rowKey] > 0 {
+		w.open[rowKey]--
+	}
 }
 
 // errMatchGone: the contact that an email led to went before it could be
@@ -362,6 +379,7 @@ func (w *pageApplier) differing(ctx context.Context, writes []portal.Write, of m
 		contact, shown := now[write.ContactID]
 		done := shown && len(contact.Properties.Changes(write.Properties)) == 0
 		if done {
+			w.answered(of[write.Key])
 			w.settle(of[write.Key], result, write.ContactID, nil)
 		}
 		return done
@@ -377,7 +395,8 @@ func (w *pageApplier) settle(key string, result store.Result, contactID string, 
 	}
 	r.Ordinal, r.Result = row.Ordinal, result
 	if contactID != "" {
-		contact := store.RowContact{ContactID: contactID, WrittenHash: row.SharedHash, KnownHash: knownHash(row, contactID)}
+		contact := store.RowContact{ContactID: contactID, WrittenHash: row.SharedHash}
+		contact.KnownHash, contact.KnownSeq = known(row, contactID)
 		if created != nil {
 			// All it has came from the participant, so it has nothing to tell it.
 			contact.SentHash = w.hash.Change(bridge.ParticipantUpdate(*created, row.Participant.Identity(), w.conn.SharePIIUpdates))
@@ -387,13 +406,14 @@ func (w *pageApplier) settle(key string, result store.Result, contactID string, 
 	w.results[key] = r
 }
 
-func knownHash(row store.StagedRow, contactID string) []byte {
+// known is what the ledger said of a contact before it was written to.
+func known(row store.StagedRow, contactID string) (hash []byte, seq *int64) {
 	for _, contact := range row.Contacts {
 		if contact.ContactID == contactID {
-			return contact.WrittenHash
+			return contact.WrittenHash, &contact.WriteSeq
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (w *pageApplier) park(key string, cause bridge.Cause, refusal error) {

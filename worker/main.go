@@ -68,7 +68,9 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	}
 	links := wiring.NewConnections(vendors, s, budget, metrics, log)
 	defer links.Close()
-	workers := wiring.NewWorkers(temporal, s, links, cfg.DeletionHold, bridge.InferredErasure(cfg.InferredErasure), wiring.Deployment{
+	workers := wiring.NewWorkers(temporal, s, links, wiring.ActivityOptions{
+		Hold: cfg.DeletionHold, ExportPatience: cfg.ExportPatience, Inferred: bridge.InferredErasure(cfg.InferredErasure),
+	}, wiring.Deployment{
 		Name: cfg.DeploymentName, BuildID: cfg.BuildID,
 	}, activities.Lags(time.Now, telemetry.ContactLag(metrics)))
 	if err := workers.Start(); err != nil {

@@ -52,6 +52,7 @@ type MassSyncProgress struct {
 // workflow, started again it goes on where it stopped.
 func MassSync(ctx workflow.Context, in MassSyncInput) (MassSyncProgress, error) {
 	m := &massSync{in: in, steeredRun: newSteeredRun(ctx, in.RunID)}
+	m.pages = in.Pages
 	m.details = m.describe
 	err := workflow.SetQueryHandler(ctx, QueryProgress, func() (MassSyncProgress, error) { return m.progress(), nil })
 	if err != nil {

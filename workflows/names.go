@@ -127,10 +127,20 @@ type ContactLifecycleInput struct {
 // ReportSyncInput names the connection to report on.
 type ReportSyncInput struct {
 	ConnectionID string `json:"connection_id"`
+
+	// Carried over continue-as-new only.
+	RunID int64 `json:"run_id,omitempty"` // planned
+	Pages int   `json:"pages,omitempty"`  // of the plan
+	Next  int   `json:"next,omitempty"`   // pages up to here are done
 }
 
 // RetryParkedInput names a run of the store over parked participants.
 type RetryParkedInput struct {
 	ConnectionID string `json:"connection_id"`
 	RunID        int64  `json:"run_id"`
+
+	// Carried over continue-as-new only.
+	Planned bool `json:"planned,omitempty"`
+	Pages   int  `json:"pages,omitempty"` // of the plan
+	Next    int  `json:"next,omitempty"`  // pages up to here are done
 }

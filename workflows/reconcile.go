@@ -54,6 +54,7 @@ func Reconcile(ctx workflow.Context, in ReconcileInput) (ReconcileProgress, erro
 		return reconcileWhenDue(ctx, in)
 	}
 	r := &reconcile{in: in, steeredRun: newSteeredRun(ctx, in.RunID)}
+	r.pages = in.Pages
 	r.details = r.describe
 	err := workflow.SetQueryHandler(ctx, QueryProgress, func() (ReconcileProgress, error) { return r.progress(), nil })
 	if err != nil {

@@ -9,17 +9,13 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"advocatesync/activities"
-	"advocatesync/internal/bridge"
 )
-
-// pagesAtOnce is how many pages of 100 are applied side by side: enough to
-// hide HubSpot's latency behind its limit of 11 calls a second.
-const pagesAtOnce = 4
 
 // ReportSyncResult says what one report did.
 type ReportSyncResult struct {
 	Counts    activities.Counts `json:"counts"`
 	Abandoned string            `json:"abandoned,omitempty"` // why the export was given up; the next run asks again
+	Stopped   bool              `json:"stopped,omitempty"`   // the connection is paused; the next report goes on
 }
 
 // ReportSync carries what changed in Advocate since the last report over to
@@ -28,34 +24,40 @@ type ReportSyncResult struct {
 // stops it, the next one takes up the same run: finished pages are not
 // repeated, and the watermark moves only when every row is handled or parked.
 func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
-	var run activities.Run
-	request := activities.RequestReportInput{ConnectionID: in.ConnectionID}
-	if err := workflow.ExecuteActivity(bulk(ctx, "request the export"), exports.RequestReport, request).Get(ctx, &run); err != nil {
-		return ReportSyncResult{}, err
+	run := activities.Run{ID: in.RunID}
+	if in.RunID == 0 {
+		request := activities.RequestReportInput{ConnectionID: in.ConnectionID}
+		if err := workflow.ExecuteActivity(bulk(ctx, "request the export"), exports.RequestReport, request).Get(ctx, &run); err != nil {
+			return ReportSyncResult{}, err
+		}
+		if err := fetch(ctx, run); err != nil {
+			return abandon(ctx, run, err)
+		}
+		var plan activities.PlanRunResult
+		if err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, run).Get(ctx, &plan); err != nil {
+			return abandon(ctx, run, err)
+		}
+		in.RunID, in.Pages = run.ID, plan.Pages
 	}
-	if err := fetch(ctx, run); err != nil {
-		return abandon(ctx, run, err, "the export was lost")
+	if version(ctx, changePages) == workflow.DefaultVersion {
+		return applyOneByOne(ctx, in)
 	}
-	var plan activities.PlanRunResult
-	if err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, run).Get(ctx, &plan); err != nil {
-		return abandon(ctx, run, err, runEnded)
-	}
-	if err := applyPages(ctx, run, plan.Pages); err != nil {
-		return abandon(ctx, run, err, runEnded)
-	}
-	if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-		// A long run goes on in a fresh history: it is found unfinished there.
+	applier := pageApplier{run: run, pages: in.Pages, next: in.Next}
+	err := applier.apply(ctx)
+	switch in.Next = applier.next; {
+	case err != nil:
+		return abandon(ctx, run, err)
+	case applier.stopped:
+		return ReportSyncResult{Stopped: true}, nil
+	case !applier.done():
 		return ReportSyncResult{}, workflow.NewContinueAsNewError(ctx, ReportSyncName, in)
 	}
 	var result ReportSyncResult
 	if err := workflow.ExecuteActivity(bulk(ctx, "move the watermark"), exports.FinishRun, run).Get(ctx, &result.Counts); err != nil {
-		return abandon(ctx, run, err, runEnded)
+		return abandon(ctx, run, err)
 	}
 	return result, nil
 }
-
-// runEnded is why a report stops whose run was ended by somebody else.
-const runEnded = "the program was changed meanwhile"
 
 // fetch waits for the export and stages it.
 func fetch(ctx workflow.Context, run activities.Run) error {
@@ -88,26 +90,45 @@ func awaitExport(ctx workflow.Context, run activities.Run) error {
 	}
 }
 
-// abandon gives up a run whose export, or which itself, is gone. Anything else
-// is an error of this run alone: the next one takes the same export up again.
-func abandon(ctx workflow.Context, run activities.Run, cause error, reason string) (ReportSyncResult, error) {
+// abandon gives up a run that cannot go on: its export is lost or cannot be read,
+// or the run was ended by a program switch. The next report asks anew, from the
+// same watermark. What may pass is an error of this workflow alone: the next
+// one takes up the same run.
+func abandon(ctx workflow.Context, run activities.Run, cause error) (ReportSyncResult, error) {
 	var failure *temporal.ApplicationError
-	if !errors.As(cause, &failure) || failure.Type() != string(bridge.NotFound) {
+	if !errors.As(cause, &failure) || !failure.NonRetryable() {
 		return ReportSyncResult{}, cause
 	}
-	input := activities.AbandonRunInput{Run: run, Reason: reason}
+	input := activities.AbandonRunInput{Run: run, Reason: reason(cause)}
 	err := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil)
 	return ReportSyncResult{Abandoned: input.Reason}, err
 }
 
-// applyPages applies the pages, a few at a time, until all are done or the
-// history is long enough. The first failure is returned once those under way
-// have ended.
+// applyOneByOne goes on with a report that was begun without changePages: one
+// activity for each page.
+func applyOneByOne(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
+	run := activities.Run{ID: in.RunID}
+	if err := applyPages(ctx, run, in.Pages); err != nil {
+		return abandon(ctx, run, err)
+	}
+	var result ReportSyncResult
+	if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		return result, workflow.NewContinueAsNewError(ctx, ReportSyncName, in)
+	}
+	if err := workflow.ExecuteActivity(bulk(ctx, "move the watermark"), exports.FinishRun, run).Get(ctx, &result.Counts); err != nil {
+		return abandon(ctx, run, err)
+	}
+	return result, nil
+}
+
+// pagesAtOnce is how many pages applyPages applies side by side.
+const pagesAtOnce = 4
+
+// applyPages applies each page by an activity of its own.
 func applyPages(ctx workflow.Context, run activities.Run, total int) error {
 	window, group := workflow.NewSemaphore(ctx, pagesAtOnce), workflow.NewWaitGroup(ctx)
 	var failed error
 	for page := 1; page <= total && failed == nil && !workflow.GetInfo(ctx).GetContinueAsNewSuggested(); page++ {
-		// At most pagesAtOnce: more would only queue for HubSpot's limit.
 		if err := window.Acquire(ctx, 1); err != nil {
 			failed = err
 			break

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -31,19 +32,47 @@ func RetryParked(ctx workflow.Context, in RetryParkedInput) (activities.Counts, 
 
 func retryParked(ctx workflow.Context, in RetryParkedInput) (counts activities.Counts, err error) {
 	run := activities.Run{ID: in.RunID}
-	if err := workflow.ExecuteActivity(bulk(ctx, "read the participants"), retries.StageParked, run).Get(ctx, nil); err != nil {
+	if !in.Planned {
+		if err := workflow.ExecuteActivity(bulk(ctx, "read the participants"), retries.StageParked, run).Get(ctx, nil); err != nil {
+			return counts, err
+		}
+		var plan activities.PlanRunResult
+		if err := workflow.ExecuteActivity(bulk(ctx, "plan"), retries.PlanRetry, run).Get(ctx, &plan); err != nil {
+			return counts, err
+		}
+		in.Planned, in.Pages = true, plan.Pages
+	}
+	applier := pageApplier{run: run, pages: in.Pages, next: in.Next}
+	if err := applyAll(ctx, &applier); err != nil {
 		return counts, err
 	}
-	var plan activities.PlanRunResult
-	if err := workflow.ExecuteActivity(bulk(ctx, "plan"), retries.PlanRetry, run).Get(ctx, &plan); err != nil {
-		return counts, err
-	}
-	if err := applyPages(ctx, run, plan.Pages); err != nil {
-		return counts, err
-	}
-	if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+	if in.Next = applier.next; !applier.done() {
 		return counts, workflow.NewContinueAsNewError(ctx, RetryParkedName, in)
 	}
 	err = workflow.ExecuteActivity(bulk(ctx, "close the items"), exports.FinishRun, run).Get(ctx, &counts)
 	return counts, err
+}
+
+// pausedRetry is how long a retry waits before it asks again whether its
+// connection is still paused: nobody starts it anew, as a schedule does a report.
+const pausedRetry = time.Minute
+
+// applyAll applies a retry's pages as far as the history allows, and sits out
+// pauses of the connection.
+func applyAll(ctx workflow.Context, applier *pageApplier) error {
+	if version(ctx, changePages) == workflow.DefaultVersion {
+		err := applyPages(ctx, applier.run, applier.pages)
+		if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			applier.next = applier.pages
+		}
+		return err
+	}
+	for {
+		if err := applier.apply(ctx); err != nil || !applier.stopped || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return err
+		}
+		if err := workflow.Sleep(ctx, pausedRetry); err != nil {
+			return err
+		}
+	}
 }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -11,17 +10,8 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-const (
-	// pagesPerActivity is how many pages one activity applies: many, so that
-	// the history of a million participants stays short; not so many that the
-	// pages of one take longer than a minute.
-	pagesPerActivity = 40
-	// activitiesAtOnce is how many of them are under way: while one ends with
-	// its last page, the others keep HubSpot busy.
-	activitiesAtOnce = 3
-	// exportsTried is how many exports a mass sync asks for if they get lost.
-	exportsTried = 3
-)
+// exportsTried is how many exports a run asks for if they get lost.
+const exportsTried = 3
 
 // errCancelled ends a run that the operator does not want any more.
 var errCancelled = errors.New("cancelled by the operator")
@@ -30,6 +20,7 @@ var errCancelled = errors.New("cancelled by the operator")
 // cancel. What the operator wants is in the database; a signal only says to look.
 type steeredRun struct {
 	run            activities.Run
+	pages          int // of the plan; 0: none may have been begun
 	desiredChanged workflow.ReceiveChannel
 	state          MassSyncState
 	counts         activities.Counts
@@ -125,41 +116,15 @@ func (r *steeredRun) await(ctx workflow.Context) error {
 	}
 }
 
-// apply applies the pages after one until all are done, the operator wants the
-// run to stop, or the history is long enough. Activities under way end first in
-// any case. It returns up to which page all are done.
+// apply applies the pages after one as far as it may, and returns up to which
+// page all are done.
 func (r *steeredRun) apply(ctx workflow.Context, after, total int) (done int, err error) {
-	window, group := workflow.NewSemaphore(ctx, activitiesAtOnce), workflow.NewWaitGroup(ctx)
-	var failed error
-	begun, left := after, total // left: pages up to here are done
-	for begun < total && !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-		if err := window.Acquire(ctx, 1); err != nil {
-			failed = err
-			break
-		}
-		if failed != nil || left < begun {
-			break // meanwhile one failed, or was stopped
-		}
-		some := activities.ApplyPagesInput{Run: r.run, From: begun + 1, To: min(begun+pagesPerActivity, total)}
-		begun = some.To
-		group.Add(1)
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer group.Done()
-			defer window.Release(1)
-			var result activities.ApplyPagesResult
-			summary := fmt.Sprintf("apply pages %d to %d of %d", some.From, some.To, total)
-			if err := workflow.ExecuteActivity(bulk(ctx, summary), pages.ApplyPages, some).Get(ctx, &result); err != nil {
-				failed = err
-				return
-			}
-			if result.Stopped {
-				left = min(left, some.From-1)
-			}
-			r.show(ctx, r.state, result.Counts)
-		})
-	}
-	group.Wait(ctx)
-	return min(begun, left), failed
+	applier := pageApplier{run: r.run, pages: total, next: after, progressed: func(ctx workflow.Context, counts activities.Counts) {
+		r.show(ctx, r.state, counts)
+	}}
+	r.pages = total
+	err = applier.apply(ctx)
+	return applier.next, err
 }
 
 // desired asks what the operator wants.
@@ -174,6 +139,9 @@ func (r *steeredRun) desired(ctx workflow.Context) (activities.Desired, error) {
 func (r *steeredRun) cancel(ctx workflow.Context) error {
 	ctx, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
+	if r.pages > 0 && version(ctx, changePages) != workflow.DefaultVersion {
+		finishBegun(ctx, r.run, r.pages)
+	}
 	err := workflow.ExecuteActivity(bulk(ctx, "cancel the run"), exports.CancelRun, r.run).Get(ctx, nil)
 	r.show(ctx, MassSyncCancelled, r.counts)
 	return err

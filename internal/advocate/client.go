@@ -36,6 +36,12 @@ type Config struct {
 	// underscores; empty means DefaultContactIDField.
 	ContactIDField string
 
+	// StallAfter is how long a download may go on while next to nothing arrives,
+	// and MaxExport how many bytes an export may have. 0 means the defaults: a
+	// minute, and 8 GiB.
+	StallAfter time.Duration
+	MaxExport  int64
+
 	// Now tells how far away the moments are that the vendor names for the next
 	// call; nil means the wall clock.
 	Now func() time.Time
@@ -48,6 +54,8 @@ type Client struct {
 	user, key string
 	field     string
 	now       func() time.Time
+	stall     time.Duration
+	maxExport int64
 	api       *http.Client
 	files     *http.Client // for downloads, without the overall timeout, which long ones outlast
 	storage   *http.Client // for what a signed link leads to
@@ -65,6 +73,12 @@ func New(cfg Config, h *http.Client) *Client {
 		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + "/api/v1/" + url.PathEscape(cfg.Tenant),
 		secure: cfg.BaseURL.Scheme == "https",
 		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: outbound.HTTP(h), files: files, storage: &lasting,
+	}
+	if c.stall = cfg.StallAfter; c.stall == 0 {
+		c.stall = stallAfter
+	}
+	if c.maxExport = cfg.MaxExport; c.maxExport == 0 {
+		c.maxExport = maxExport
 	}
 	if c.field == "" {
 		c.field = DefaultContactIDField

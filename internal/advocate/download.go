@@ -1,9 +1,7 @@
 package advocate
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -13,27 +11,45 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/csvscan"
 	"advocatesync/internal/outbound"
 )
 
-// DownloadExport streams the participants of a completed export, holding one
-// row at a time. The first error is the last item; a file without the columns
-// id and accountId is invalid, one that breaks off is unavailable. The download
-// starts when the sequence is read and ends when the reader stops.
+const (
+	// maxRow is the longest row of an export that is read, in bytes. Real rows
+	// have some hundred.
+	maxRow = 1 << 20
+	// maxExport is the largest export that is read, in bytes: some twenty million
+	// participants.
+	maxExport = 8 << 30
+	// stallAfter is how long a download may go on without leastProgress bytes.
+	stallAfter    = time.Minute
+	leastProgress = 1 << 10
+)
+
+// DownloadExport streams the participants of a completed export, holding one row
+// at a time. A row that names no participant is a *bridge.UnreadableRow, and the
+// rows behind it follow. Any other error is the last item: a file that is no USER
+// export, or is too large, is invalid; one that breaks off or stalls is
+// unavailable. The download starts when the sequence is read and ends when the
+// reader stops.
 //
 // Source: SaaSquatch REST reference, GET export/{id}/download. Today's product
 // redirects (303) to a signed link on other storage, older ones answer 200.
 func (c *Client) DownloadExport(ctx context.Context, id string) iter.Seq2[bridge.Participant, error] {
 	return func(yield func(bridge.Participant, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
 		file, err := c.openExport(ctx, id)
 		if err != nil {
 			yield(bridge.Participant{}, err)
 			return
 		}
 		defer func() { _ = file.Close() }()
-		rows, err := newRows(file, c.field)
+		rows, err := newRows(&download{Reader: file, ctx: ctx, cancel: cancel, stall: c.stall, left: c.maxExport}, c.field)
 		if err != nil {
 			yield(bridge.Participant{}, err)
 			return
@@ -43,7 +59,8 @@ func (c *Client) DownloadExport(ctx context.Context, id string) iter.Seq2[bridge
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			if !yield(p, err) || err != nil {
+			_, one := errors.AsType[*bridge.UnreadableRow](err)
+			if !yield(p, err) || err != nil && !one {
 				return
 			}
 		}
@@ -91,30 +108,56 @@ func (c *Client) openStorage(ctx context.Context, redirect *http.Response) (io.R
 	return resp.Body, nil
 }
 
+var (
+	errStalled  = errors.New("the download stalled")
+	errTooLarge = errors.New("the export is too large")
+)
+
+// download bounds how much a file may bring, and how long it may bring nothing.
+type download struct {
+	io.Reader
+	ctx    context.Context
+	cancel context.CancelCauseFunc // of ctx: ends a read that hangs
+	stall  time.Duration
+	left   int64 // bytes that may still come
+
+	waited time.Duration // for the next leastProgress bytes
+	got    int64         // of those
+}
+
+func (d *download) Read(b []byte) (int, error) {
+	began := time.Now()
+	timer := time.AfterFunc(d.stall-d.waited, func() { d.cancel(errStalled) })
+	n, err := d.Reader.Read(b)
+	timer.Stop()
+	d.waited, d.got, d.left = d.waited+time.Since(began), d.got+int64(n), d.left-int64(n)
+	if d.got >= leastProgress {
+		d.waited, d.got = 0, 0
+	}
+	switch {
+	case d.left < 0:
+		return 0, errTooLarge
+	case err != nil && errors.Is(context.Cause(d.ctx), errStalled):
+		return n, errStalled
+	}
+	return n, err
+}
+
 // rows reads participants out of a USER export. Columns are found by name: their
 // order and set vary with the tenant's custom fields.
 type rows struct {
-	csv     *csv.Reader
+	csv     *csvscan.Scanner
 	columns map[string]int
 	field   string // column of the contact id
-	row     int    // of the file, the header being 1
 }
 
 func newRows(r io.Reader, contactIDField string) (*rows, error) {
-	buf := bufio.NewReaderSize(r, 64<<10)
-	if mark, err := buf.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = buf.Discard(3) // just peeked at, so it is there
-	}
-	reader := csv.NewReader(buf)
-	reader.ReuseRecord = true
-	header, err := reader.Read()
-	if err == io.EOF {
-		return nil, &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "NO_HEADER"}
-	}
+	scanner := csvscan.New(r, maxRow)
+	header, err := scanner.Header()
 	if err != nil {
 		return nil, broken(err)
 	}
-	out := &rows{csv: reader, columns: make(map[string]int, len(header)), field: "customFields." + contactIDField, row: 1}
+	out := &rows{csv: scanner, columns: make(map[string]int, len(header)), field: "customFields." + contactIDField}
 	for i, name := range header {
 		out.columns[name] = i
 	}
@@ -128,17 +171,19 @@ func newRows(r io.Reader, contactIDField string) (*rows, error) {
 
 // next returns io.EOF, bare, at the end of the file.
 func (r *rows) next() (bridge.Participant, error) {
-	record, err := r.csv.Read()
+	row, err := r.csv.Next()
 	if err == io.EOF {
 		return bridge.Participant{}, io.EOF
 	}
 	if err != nil {
 		return bridge.Participant{}, broken(err)
 	}
-	r.row++
+	if row.Fault != "" {
+		return bridge.Participant{}, &bridge.UnreadableRow{Line: row.Line, Fault: row.Fault, Raw: row.Raw}
+	}
 	cell := func(column string) string {
 		if i, ok := r.columns[column]; ok {
-			return record[i]
+			return row.Fields[i]
 		}
 		return ""
 	}
@@ -151,20 +196,46 @@ func (r *rows) next() (bridge.Participant, error) {
 	if p.ShareLink == "" {
 		p.ShareLink = cell("cleanShareLink")
 	}
-	if !p.Identity().Complete() {
-		return bridge.Participant{}, &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "MISSING_ID", Err: fmt.Errorf("row %d has no id", r.row)}
+	for _, column := range []string{"id", "accountId"} {
+		if fault := idFault(cell(column)); fault != "" {
+			return bridge.Participant{}, &bridge.UnreadableRow{Line: row.Line, Fault: "its " + column + " " + fault, Raw: strings.Join(row.Fields, ",")}
+		}
 	}
 	return p, nil
 }
 
-// broken tells a file that is no CSV from one whose transfer broke off. The
-// parser's error names line and column only.
-func broken(err error) error {
-	var malformed *csv.ParseError
-	if errors.As(err, &malformed) {
-		return &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "MALFORMED_CSV", Err: malformed}
+// idFault says why text cannot be an id of Advocate's. Ids are stored and become
+// parts of addresses as they are, so they cannot be cleaned.
+func idFault(text string) string {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "is blank"
+	case text == ".", text == "..":
+		return "is no id"
+	case strings.ContainsRune(text, 0), !utf8.ValidString(text):
+		return "has characters that no id has"
 	}
-	return outbound.Unreachable(downloadOp, err)
+	return ""
+}
+
+// broken tells a file that is no export from one whose transfer broke off. The
+// scanner's errors quote nothing of the file.
+func broken(err error) error {
+	invalid := func(code string) error {
+		return &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: code, Err: err}
+	}
+	switch {
+	case errors.Is(err, csvscan.ErrNoHeader):
+		return invalid("NO_HEADER")
+	case errors.Is(err, csvscan.ErrBadHeader):
+		return invalid("BAD_HEADER")
+	case errors.Is(err, errTooLarge):
+		return invalid("TOO_LARGE")
+	case errors.Is(err, errStalled):
+		return &bridge.Error{Kind: bridge.Unavailable, Op: downloadOp, Code: "STALLED", Err: err}
+	default:
+		return outbound.Unreachable(downloadOp, err)
+	}
 }
 
 // cellTime reads ms since the epoch; the zero time stands for anything else,

@@ -195,9 +195,9 @@ func TestDownloadExport_readsWhateverColumnsThereAre(t *testing.T) {
 		"no rows":                     {"id,accountId\n", nil, ""},
 		"no id column":                {"userId,accountId\nU,A\n", nil, "MISSING_COLUMN"},
 		"no account column":           {"id\nU\n", nil, "MISSING_COLUMN"},
-		"a row without an id":         {"id,accountId\n,A\n", nil, "MISSING_ID"},
 		"nothing at all":              {"", nil, "NO_HEADER"},
-		"a row with a column too few": {"id,accountId\nU\n", nil, "MALFORMED_CSV"},
+		"a header with an open quote": {"id,\"accountId\nU,A\n", nil, "BAD_HEADER"},
+		"a web page":                  {"<html>\n<title>Log in</title>\n", nil, "MISSING_COLUMN"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +218,108 @@ func TestDownloadExport_readsWhateverColumnsThereAre(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// fileServer serves an export file to a client.
+func fileServer(t *testing.T, cfg advocate.Config, serve http.HandlerFunc) *advocate.Client {
+	t.Helper()
+	srv := httptest.NewServer(serve)
+	t.Cleanup(srv.Close)
+	base, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.BaseURL, cfg.Tenant = base, "t"
+	return advocate.New(cfg, srv.Client())
+}
+
+func TestDownloadExport_oneBadRowHidesNoOther(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ row, fault string }{
+		"a stray quote":           {"U,A,5\" screen", "column 3 has a quote in the middle of an unquoted value"},
+		"an open quote":           {"U,A,\"ann", "column 3 has a quote that is never closed"},
+		"a column too many":       {"U,A,x,y", "it has 4 columns instead of 3"},
+		"a column too few":        {"U,A", "it has 2 columns instead of 3"},
+		"a footer":                {"2 rows", "it has 1 column instead of 3"},
+		"a blank id":              {",A,x", "its id is blank"},
+		"an id of spaces":         {"  ,A,x", "its id is blank"},
+		"a blank account id":      {"U,,x", "its accountId is blank"},
+		"an id that is a path":    {"..,A,x", "its id is no id"},
+		"an account id like that": {"U,.,x", "its accountId is no id"},
+		"a NUL in an id":          {"U\x00,A,x", "its id has characters that no id has"},
+		"an id that is no text":   {"U\xff,A,x", "its id has characters that no id has"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fileServer(t, advocate.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte("id,accountId,firstName\nU1,A1,Ann\n" + tt.row + "\nU2,A2,Bob\n"))
+			})
+			var users []string
+			var bad []*bridge.UnreadableRow
+			for p, err := range c.DownloadExport(t.Context(), "x") {
+				one, unreadable := errors.AsType[*bridge.UnreadableRow](err)
+				switch {
+				case unreadable:
+					bad = append(bad, one)
+				case err != nil:
+					t.Fatal(err)
+				default:
+					users = append(users, p.UserID)
+				}
+			}
+			if !slices.Equal(users, []string{"U1", "U2"}) {
+				t.Errorf("read %v", users)
+			}
+			if len(bad) != 1 || bad[0].Line != 3 || bad[0].Fault != tt.fault || bad[0].Raw == "" {
+				t.Errorf("bad rows %+v", bad)
+			}
+		})
+	}
+}
+
+func TestDownloadExport_givesUpADownloadThatStalls(t *testing.T) {
+	t.Parallel()
+	for name, dribble := range map[string]bool{"nothing comes any more": false, "hardly anything comes": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fileServer(t, advocate.Config{StallAfter: 100 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = w.Write([]byte("id,accountId\nU,A\n"))
+				flush := http.NewResponseController(w)
+				_ = flush.Flush()
+				for dribble && r.Context().Err() == nil {
+					_, _ = w.Write([]byte("x"))
+					_ = flush.Flush()
+				}
+				<-r.Context().Done()
+			})
+			var last error
+			for _, err := range c.DownloadExport(t.Context(), "x") {
+				last = err
+			}
+			if bridge.KindOf(last) != bridge.Unavailable {
+				t.Errorf("ended with %v", last)
+			}
+		})
+	}
+}
+
+func TestDownloadExport_refusesAFileWithoutEnd(t *testing.T) {
+	t.Parallel()
+	c := fileServer(t, advocate.Config{MaxExport: 1 << 20}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("id,accountId\n"))
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte(strings.Repeat("U,A\n", 1000)))
+		}
+	})
+	var last error
+	for _, err := range c.DownloadExport(t.Context(), "x") {
+		last = err
+	}
+	var e *bridge.Error
+	if !errors.As(last, &e) || e.Kind != bridge.Invalid || e.Code != "TOO_LARGE" {
+		t.Errorf("ended with %v", last)
 	}
 }
 

@@ -46,6 +46,8 @@ const (
 	CauseParticipantLeft   Cause = "participant_left"    // a merge or a deletion left this participant without a contact
 	CauseParticipantGone   Cause = "participant_removed" // Advocate's staff deleted the participant of this contact
 
+	CauseUnreadableRow Cause = "unreadable_row" // a row of an Advocate export that names no participant
+
 	// Found by a reconcile.
 	CauseVanishedContact  Cause = "vanished_contact"  // gone without a trace: likely deleted for privacy
 	CauseErasedPresent    Cause = "erased_present"    // a person who was erased is there again

@@ -34,6 +34,7 @@ type Common struct {
 	DeletionHold       time.Duration // how long a deletion waits for what may belong to it
 	ReconcileInterval  time.Duration // how often each connection is reconciled
 	InferredErasure    string        // "ask" or "erase": what a contact that is gone without a trace means
+	ExportPatience     time.Duration // how long an export of Advocate's may take before another one is asked for
 
 	Log Log
 }
@@ -176,6 +177,7 @@ func (r *reader) common() Common {
 		DeletionHold:       r.duration("DELETION_HOLD", time.Minute, 0, time.Hour),
 		ReconcileInterval:  r.duration("RECONCILE_INTERVAL", 24*time.Hour, time.Minute, 30*24*time.Hour),
 		InferredErasure:    r.choice("INFERRED_ERASURE", "ask", "erase"),
+		ExportPatience:     r.duration("EXPORT_PATIENCE", time.Hour, 10*time.Second, 24*time.Hour),
 		Log:                r.log(),
 	}
 }

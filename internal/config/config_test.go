@@ -59,6 +59,7 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 		DeletionHold:       time.Minute,
 		ReconcileInterval:  24 * time.Hour,
 		InferredErasure:    "ask",
+		ExportPatience:     time.Hour,
 	}
 
 	command, err := config.LoadCommand(with(nil))
@@ -107,6 +108,7 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"DELETION_HOLD":             "0s",
 		"RECONCILE_INTERVAL":        "6h",
 		"INFERRED_ERASURE":          "erase",
+		"EXPORT_PATIENCE":           "30m",
 		"LOG_FORMAT":                "json",
 		"LOG_LEVEL":                 "debug",
 	}))
@@ -130,6 +132,7 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			TrackInterval:      3 * time.Second,
 			ReconcileInterval:  6 * time.Hour,
 			InferredErasure:    "erase",
+			ExportPatience:     30 * time.Minute,
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":9464", MetricsNeeded: true, AdminToken: "a token of some length",

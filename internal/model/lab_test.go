@@ -171,7 +171,7 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
 	connections := w.open(x)
 	for _, a := range []any{
-		activities.NewContacts(connections, s, s.Hasher(), hold, time.Now), activities.NewExports(connections, s), activities.NewPages(connections, s, s.Hasher()),
+		activities.NewContacts(connections, s, s.Hasher(), hold, time.Now), activities.NewExports(connections, s, s.Hasher(), time.Hour, time.Now), activities.NewPages(connections, s, s.Hasher()),
 		activities.NewPrograms(connections, s), activities.NewReconciles(connections, s, bridge.InferredErase),
 	} {
 		env.RegisterActivity(a)

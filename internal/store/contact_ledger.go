@@ -18,6 +18,7 @@ type Known struct {
 	Former               []FormerMapping // what it was mapped to before, the latest first
 	Ledger               bridge.Ledger   // zero: never looked at
 	EmailHash            []byte          // of the email it last had; nil: none known
+	WriteSeq             int64           // of the writes to HubSpot that were recorded so far
 	Erased               bool            // under a tombstone by its contact id
 	Unfinished           bridge.Hints    // what was heard and given up: of its parked items, but for doubted erasures
 }
@@ -34,7 +35,7 @@ func (k Known) HalfErased() bool { return k.Erased && k.Ledger.State != bridge.S
 const selectKnown = `
 SELECT m.account_id, m.user_id, coalesce(m.by_email, false), m.email_hash,
        coalesce(l.state, ''), coalesce(l.reason, ''), coalesce(l.awaited_as_new, false), l.sent_hash, l.written_hash, l.decided_at,
-       l.email_hash,
+       l.email_hash, coalesce(l.write_seq, 0),
        EXISTS (SELECT 1 FROM tombstone t WHERE t.connection_id = asked.connection_id AND t.key_hash = $3),
        f.account_ids, f.user_ids, f.by_emails, f.email_hashes, f.endings, f.ended_ats, p.hints
   FROM (VALUES ($1::text, $2::text)) AS asked (connection_id, contact_id)
@@ -65,7 +66,7 @@ func (s *Store) Known(ctx context.Context, connectionID, contactID string) (Know
 	)
 	l := &k.Ledger
 	err := s.pool.QueryRow(ctx, selectKnown, connectionID, contactID, s.hasher.ContactID(contactID), bridge.CauseErasureDoubted).Scan(&account, &user, &k.ByEmail, &k.ParticipantEmailHash,
-		&l.State, &l.Reason, &l.AwaitedAsNew, &l.SentHash, &l.WrittenHash, &decidedAt, &k.EmailHash, &k.Erased,
+		&l.State, &l.Reason, &l.AwaitedAsNew, &l.SentHash, &l.WrittenHash, &decidedAt, &k.EmailHash, &k.WriteSeq, &k.Erased,
 		&former.accounts, &former.users, &former.byEmails, &former.emailHashes, &former.endings, &former.endedAts, &given)
 	if err != nil {
 		return Known{}, wrap(err, "known contact %s/%s", connectionID, contactID)
@@ -91,6 +92,7 @@ type Settlement struct {
 	SentHash     []byte              // what Advocate accepted; nil: nothing new
 	WrittenHash  []byte              // what HubSpot took; nil: nothing new
 	Program      string              // with WrittenHash: the program whose values HubSpot took
+	KnownSeq     *int64              // with WrittenHash: Known.WriteSeq before writing; nil: not compared
 	EmailHash    []byte              // of the contact's email; nil: nothing new
 	Parked       []bridge.ParkedItem // none: nothing is in the way any more
 	KeepWarnings bool                // nothing was exchanged, so what was reported of the last exchange stays
@@ -108,19 +110,33 @@ func (out Settlement) withoutPerson() Settlement {
 
 // Erased is the last state of a contact, whatever comes late. Values of a
 // program that is not connected any more are not what a contact should carry.
+// Where a page has recorded a write since the contact was read, nobody knows
+// whose values came last.
 const upsertSettlement = `
 INSERT INTO contact_ledger (connection_id, contact_id, state, reason, awaited_as_new, sent_hash, written_hash, email_hash, decided_at,
-       written_as_of)
+       written_as_of, write_seq)
 VALUES ($1, $2, $3, $4, $5, $6, (SELECT $7::bytea FROM connection WHERE id = $1 AND program = $10), $8, now(),
-       CASE WHEN $7::bytea IS NOT NULL THEN now() END)
+       CASE WHEN $7::bytea IS NOT NULL THEN now() END, CASE WHEN $7::bytea IS NOT NULL THEN 1 ELSE 0 END)
 ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN $9 AND contact_ledger.state = 'erased' THEN contact_ledger.state ELSE excluded.state END,
        reason = excluded.reason, awaited_as_new = excluded.awaited_as_new,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
-       written_hash = CASE WHEN $7 IS NULL THEN contact_ledger.written_hash ELSE excluded.written_hash END,
+       written_hash = CASE WHEN $7 IS NULL THEN contact_ledger.written_hash
+                           WHEN contact_ledger.write_seq <> $11 THEN NULL
+                           ELSE excluded.written_hash END,
+       write_seq = contact_ledger.write_seq + excluded.write_seq,
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at,
        written_as_of = coalesce(excluded.written_as_of, contact_ledger.written_as_of)`
+
+// revisitOverwritten has a contact looked at again that a page has written to
+// since it was read: the settlement before it took the sequence past its own step.
+const revisitOverwritten = `
+INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
+SELECT connection_id, contact_id, 'resync', '', now(), 'overwritten/' || contact_id || '/' || write_seq, false
+  FROM contact_ledger
+ WHERE connection_id = $1 AND contact_id = $2 AND write_seq > $3
+ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
 
 const resolveOthers = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
@@ -152,8 +168,11 @@ func settle(ctx context.Context, tx pgx.Tx, connectionID, contactID string, out 
 	}
 	var batch pgx.Batch
 	batch.Queue(upsertSettlement, connectionID, contactID,
-		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased, out.Program)
+		out.State, out.Reason, out.AwaitedAsNew, out.SentHash, out.WrittenHash, out.EmailHash, erased, out.Program, out.KnownSeq)
 	if out.WrittenHash != nil {
+		if out.KnownSeq != nil {
+			batch.Queue(revisitOverwritten, connectionID, contactID, *out.KnownSeq+1)
+		}
 		batch.Queue(revisitLate, connectionID, contactID, out.Program)
 	}
 	still := []bridge.Cause{bridge.CauseErasureDoubted} // says nothing about how the contact is now

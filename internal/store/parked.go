@@ -131,6 +131,16 @@ func (s *Store) CloseParked(ctx context.Context, id int64, outcome Outcome) erro
 UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1`, id, outcome)
 }
 
+// CloseUnreadable resolves the items of a connection's unreadable rows, except
+// those with the given user ids.
+func (s *Store) CloseUnreadable(ctx context.Context, connectionID string, except []string) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
+ WHERE connection_id = $1 AND cause = $2 AND closed_at IS NULL AND user_id <> ALL (coalesce($3::text[], '{}'))`,
+		connectionID, bridge.CauseUnreadableRow, except)
+	return wrap(err, "close_unreadable of %s", connectionID)
+}
+
 // PurgeParked deletes the items that ended before a time. Open ones stay.
 func (s *Store) PurgeParked(ctx context.Context, olderThan time.Time) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM parked_item WHERE closed_at < $1", olderThan)

@@ -10,10 +10,20 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// writersPatience is how long a switch waits for pages that are being written.
-// No attempt at a page takes as long; one that nobody takes up any more, its
-// schedule being paused, must not hold the switch for ever.
-const writersPatience = 10 * time.Minute
+// PageTime is how long an attempt at a page may take. Whoever writes pages gives
+// one up after that, for StopWriters counts on it.
+const PageTime = 4 * time.Minute
+
+const (
+	// begunPatience is how long after a switch began a page may still be taken up
+	// that was begun before it.
+	begunPatience = 5 * time.Minute
+	// writersPatience is how long a switch waits for pages that are being written.
+	// By then every attempt is over. What still looks like one was left by a
+	// worker that died, and nobody takes it up: that must not hold the switch for
+	// ever.
+	writersPatience = begunPatience + PageTime + time.Minute
+)
 
 // switchPause is after what time it is worth asking again whether a switch lets
 // writers go on.
@@ -61,13 +71,16 @@ func (s *Store) StopWriters(ctx context.Context, switchID int64) error {
 const selectMayWrite = `
 SELECT c.program = $2, c.switching,
        EXISTS (SELECT 1 FROM staged_participant WHERE run_id = $3 AND page = $4 AND state = 'sending')
+       AND NOT EXISTS (SELECT 1 FROM program_switch s
+                        WHERE s.connection_id = c.id AND s.finished_at IS NULL AND s.created_at < now() - $5::interval)
   FROM connection c WHERE c.id = $1`
 
 // refuseOldProgram keeps pages from being begun during a switch. One that was
-// begun before comes to its end. The caller holds the run.
+// begun before may come to its end for as long as the switch is sure to wait for
+// it. The caller holds the run.
 func refuseOldProgram(ctx context.Context, tx pgx.Tx, run Run, page int) error {
 	var connected, switching, begun bool
-	err := tx.QueryRow(ctx, selectMayWrite, run.ConnectionID, run.ProgramID, run.ID, page).Scan(&connected, &switching, &begun)
+	err := tx.QueryRow(ctx, selectMayWrite, run.ConnectionID, run.ProgramID, run.ID, page, begunPatience).Scan(&connected, &switching, &begun)
 	switch {
 	case err != nil || begun:
 		return err

@@ -46,8 +46,10 @@ type Run struct {
 	Since        time.Time // only rows created or updated since then; zero: all rows
 	ExportID     string    // empty: not requested yet
 	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet; of a retry: when it began
+	AskedAt      time.Time // when its export was asked for, by this database's clock; zero: not asked for yet
 	Reason       string    // why it was aborted
 	DryRun       bool      // a rehearsal of a mass sync: it writes nothing, and its counts are predictions
+	Verify       bool      // a mass sync that reads contacts and compares, instead of trusting the ledger
 	CreatedAt    time.Time
 	FinishedAt   time.Time // zero: unfinished
 }
@@ -73,12 +75,12 @@ func (c Counts) Done() int64 {
 }
 
 const runColumns = `id, connection_id, kind, state, program, coalesce(since, '0001-01-01Z'),
-       export_id, coalesce(exported_at, '0001-01-01Z'), reason, dry_run, created_at, coalesce(finished_at, '0001-01-01Z')`
+       export_id, coalesce(exported_at, '0001-01-01Z'), coalesce(as_of, '0001-01-01Z'), reason, dry_run, verify, created_at, coalesce(finished_at, '0001-01-01Z')`
 
 // fields are where a row of runColumns goes.
 func (r *Run) fields() []any {
 	return []any{&r.ID, &r.ConnectionID, &r.Kind, &r.State, &r.ProgramID, &r.Since,
-		&r.ExportID, &r.ExportedAt, &r.Reason, &r.DryRun, &r.CreatedAt, &r.FinishedAt}
+		&r.ExportID, &r.ExportedAt, &r.AskedAt, &r.Reason, &r.DryRun, &r.Verify, &r.CreatedAt, &r.FinishedAt}
 }
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
@@ -134,11 +136,20 @@ func lockRun(ctx context.Context, tx pgx.Tx, runID int64) (Run, error) {
 	return oneRun(ctx, tx, "SELECT "+runColumns+" FROM sync_run WHERE id = $1 FOR UPDATE", runID)
 }
 
+// BeginAsking notes that a run's export is about to be asked for. What it says of
+// people was true then or later, so whatever is written to their contacts from
+// now on is newer. Once rows are staged it is too late, which is a not_found
+// error.
+func (s *Store) BeginAsking(ctx context.Context, runID int64) error {
+	return s.updateOne(ctx, fmt.Sprintf("begin_asking of run %d", runID), `
+UPDATE sync_run SET as_of = now() WHERE id = $1 AND state = 'requested'`, runID)
+}
+
 // SetExport notes the export that a run waits for. Noting another one replaces
 // it until rows are staged; then it is too late, which is a not_found error.
 func (s *Store) SetExport(ctx context.Context, runID int64, exportID string, exportedAt time.Time) error {
 	return s.updateOne(ctx, fmt.Sprintf("set_export of run %d", runID), `
-UPDATE sync_run SET export_id = $2, exported_at = $3, as_of = now() WHERE id = $1 AND state = 'requested'`, runID, exportID, exportedAt)
+UPDATE sync_run SET export_id = $2, exported_at = $3, as_of = coalesce(as_of, now()) WHERE id = $1 AND state = 'requested'`, runID, exportID, exportedAt)
 }
 
 // RunCounts returns the counts of a run, also after it ended. They are kept as

@@ -23,6 +23,7 @@ type RowContact struct {
 	SentHash    []byte // of the ParticipantChange that Advocate has from it; nil: nothing new
 	WrittenHash []byte // of the SharedProperties that HubSpot took; nil: nothing new
 	KnownHash   []byte // MappedContact.WrittenHash as it was before writing
+	KnownSeq    *int64 // MappedContact.WriteSeq as it was before writing; nil: the contact was not mapped
 
 	// Unsure: another run may have written at the same time, and nobody knows
 	// whose values HubSpot has.
@@ -141,8 +142,9 @@ DELETE FROM former_mapping f
 // Only for contacts that are this participant's. One that was mapped before
 // keeps its state, which may say more than "mapped".
 const upsertWritten = `
-INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, written_as_of, email_hash)
+INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, write_seq, written_as_of, email_hash)
 SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash,
+       CASE WHEN c.written_hash IS NOT NULL THEN 1 ELSE 0 END,
        CASE WHEN c.written_hash IS NOT NULL THEN (SELECT coalesce(as_of, created_at) FROM sync_run WHERE id = $2) END,
        CASE WHEN m.contact_id = ANY ($7) THEN s.email_hash END
   FROM unnest($3::bigint[], $4::text[], $5::bytea[], $6::bytea[]) AS c (ordinal, contact_id, sent_hash, written_hash)
@@ -154,19 +156,23 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = CASE WHEN contact_ledger.contact_id = ANY ($7) THEN 'mapped' ELSE contact_ledger.state END,
        sent_hash = coalesce(excluded.sent_hash, contact_ledger.sent_hash),
        written_hash = coalesce(excluded.written_hash, contact_ledger.written_hash),
+       write_seq = contact_ledger.write_seq + excluded.write_seq,
        written_as_of = greatest(excluded.written_as_of, contact_ledger.written_as_of),
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at`
 
-// Contacts that somebody else wrote other values to since the page was read.
+// Contacts that somebody else wrote to since the page was read. The sequence says
+// so; the hashes do for writers of an older release, which do not count.
 const forgetContested = `
 WITH contested AS (
      SELECT l.contact_id
-       FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::boolean[]) AS c (contact_id, written_hash, known_hash, unsure)
+       FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bigint[], $6::boolean[])
+              AS c (contact_id, written_hash, known_hash, known_seq, unsure)
        JOIN contact_ledger l ON l.connection_id = $1 AND l.contact_id = c.contact_id
       WHERE c.unsure
-         OR c.written_hash IS NOT NULL AND l.written_hash IS DISTINCT FROM c.written_hash
-            AND l.written_hash IS DISTINCT FROM c.known_hash
+         OR c.written_hash IS NOT NULL
+            AND (l.write_seq <> c.known_seq
+                 OR l.written_hash IS DISTINCT FROM c.written_hash AND l.written_hash IS DISTINCT FROM c.known_hash)
       ORDER BY l.contact_id
         FOR UPDATE OF l)
 UPDATE contact_ledger l SET written_hash = NULL
@@ -179,6 +185,7 @@ type contactColumns struct {
 	ordinals                     []int64
 	ids                          []string
 	hashes, sent, written, known [][]byte
+	seqs                         []*int64
 	unsure                       []bool
 }
 
@@ -189,7 +196,8 @@ func (s *Store) contactColumns(results []RowResult) contactColumns {
 			cols.ordinals, cols.ids = append(cols.ordinals, r.Ordinal), append(cols.ids, c.ContactID)
 			cols.hashes = append(cols.hashes, s.hasher.ContactID(c.ContactID))
 			cols.sent, cols.written = append(cols.sent, c.SentHash), append(cols.written, c.WrittenHash)
-			cols.known, cols.unsure = append(cols.known, c.KnownHash), append(cols.unsure, c.Unsure)
+			cols.known, cols.seqs = append(cols.known, c.KnownHash), append(cols.seqs, c.KnownSeq)
+			cols.unsure = append(cols.unsure, c.Unsure)
 		}
 	}
 	return cols
@@ -216,7 +224,7 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	if _, err := tx.Exec(ctx, forgetFormerOfAdded, run.ConnectionID, added); err != nil {
 		return err
 	}
-	contested, err := contactIDs(ctx, tx, forgetContested, run.ConnectionID, cols.ids, cols.written, cols.known, cols.unsure)
+	contested, err := contactIDs(ctx, tx, forgetContested, run.ConnectionID, cols.ids, cols.written, cols.known, cols.seqs, cols.unsure)
 	if err != nil {
 		return err
 	}

@@ -77,14 +77,13 @@ func (s *Store) SetDesired(ctx context.Context, runID int64, desired Desired) er
 	return s.updateOne(ctx, fmt.Sprintf("set_desired of run %d", runID), updateDesired, runID, desired)
 }
 
-// effectiveDesired is what the operator wants of a row of sync_run. Whoever paused the
-// connection wants its mass sync to pause, too.
-const effectiveDesired = ` coalesce((SELECT CASE WHEN w.wish = '' AND c.paused_at IS NOT NULL THEN 'pause' ELSE w.wish END
-                                  FROM mass_wish w JOIN connection c ON c.id = sync_run.connection_id
-                                 WHERE w.run_id = sync_run.id), '') `
+// effectiveDesired is what the operator wants of a row of sync_run. Whoever paused
+// the connection wants its runs to pause, too.
+const effectiveDesired = ` coalesce(nullif((SELECT w.wish FROM mass_wish w WHERE w.run_id = sync_run.id), ''),
+       (SELECT 'pause' FROM connection c WHERE c.id = sync_run.connection_id AND c.paused_at IS NOT NULL), '') `
 
-// Desired returns what the operator wants of a run; of a report, always that it
-// goes on.
+// Desired returns what the operator wants of a run. Of a run that is gone nobody
+// wants anything.
 func (s *Store) Desired(ctx context.Context, runID int64) (Desired, error) {
 	var desired Desired
 	err := s.pool.QueryRow(ctx, "SELECT"+effectiveDesired+"FROM sync_run WHERE id = $1", runID).Scan(&desired)
@@ -92,6 +91,34 @@ func (s *Store) Desired(ctx context.Context, runID int64) (Desired, error) {
 		return DesiredRunning, nil
 	}
 	return desired, wrap(err, "desired state of run %d", runID)
+}
+
+// Brake is why no page of a run may be written for the time being.
+type Brake string
+
+const (
+	BrakeOff     Brake = ""
+	BrakeDesired Brake = "desired" // the operator wants the run to pause or to end
+	BrakeSwitch  Brake = "switch"  // the connection's program is being changed
+	BrakeEnded   Brake = "ended"   // the run is over
+)
+
+const selectBrake = `
+SELECT CASE WHEN finished_at IS NOT NULL THEN 'ended'
+            WHEN (SELECT c.switching FROM connection c WHERE c.id = sync_run.connection_id) THEN 'switch'
+            WHEN` + effectiveDesired + `<> '' THEN 'desired'
+            ELSE '' END
+  FROM sync_run WHERE id = $1`
+
+// Brake tells whether pages of a run may be written. It reads two rows, so that
+// whoever writes pages can afford to ask twice a second.
+func (s *Store) Brake(ctx context.Context, runID int64) (Brake, error) {
+	var brake Brake
+	err := s.pool.QueryRow(ctx, selectBrake, runID).Scan(&brake)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return BrakeEnded, nil
+	}
+	return brake, wrap(err, "brake of run %d", runID)
 }
 
 // CancelRun ends a run because the operator wants it to, and deletes its rows.

@@ -45,6 +45,7 @@ type StagedRow struct {
 type MappedContact struct {
 	ContactID   string
 	WrittenHash []byte // of the SharedProperties that HubSpot last took; nil: none yet
+	WriteSeq    int64  // of the writes that were recorded so far
 	Newer       bool   // what HubSpot last took is newer than the run's export
 }
 
@@ -67,6 +68,10 @@ SELECT s.ordinal, s.account_id, s.user_id, s.email, s.first_name, s.last_name, s
                WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
                ORDER BY m.contact_id),
        ARRAY (SELECT l.written_hash FROM mapping m
+                LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
+               WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
+               ORDER BY m.contact_id),
+       ARRAY (SELECT coalesce(l.write_seq, 0) FROM mapping m
                 LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
                WHERE m.connection_id = r.connection_id AND m.account_id = s.account_id AND m.user_id = s.user_id
                ORDER BY m.contact_id),
@@ -124,15 +129,16 @@ func scanStaged(row pgx.CollectableRow) (scannedRow, error) {
 		p        = &r.Participant
 		contacts []string
 		written  [][]byte
+		seqs     []int64
 		newer    []bool
 
 		erased, deleted bool
 	)
 	err := row.Scan(&r.Ordinal, &p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName, &p.ReferralCode, &p.ShareLink,
 		&p.HubSpotContactID, &p.DateCreated, &r.Plan, &r.Sending, &r.RowHash, &r.SharedHash, &erased, &deleted,
-		&contacts, &written, &newer, &r.Outdated)
+		&contacts, &written, &seqs, &newer, &r.Outdated)
 	for i, id := range contacts {
-		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i], Newer: newer[i]})
+		r.Contacts = append(r.Contacts, MappedContact{ContactID: id, WrittenHash: written[i], WriteSeq: seqs[i], Newer: newer[i]})
 	}
 	if len(contacts) > 0 {
 		r.Plan, r.Outdated = bridge.PlanUpdate, false // Newer says it of each contact
@@ -149,9 +155,9 @@ SELECT EXISTS (SELECT 1
 
 // MarkSending notes that the writes of a page are about to be sent, so that
 // whoever takes over knows that some may have arrived, and so that no erasure
-// happens while they are. No page is begun while the connection's program is
-// being changed, which is pending too. If somebody on the page was erased since it was read
-// it fails as pending: the page must be read again.
+// happens while they are. It fails as pending, and no write may be sent, while the
+// connection's program is being changed, or if somebody on the page was erased
+// since it was read: the page must be read again.
 func (s *Store) MarkSending(ctx context.Context, runID int64, page int) error {
 	err := s.inPageTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -180,4 +186,13 @@ UPDATE staged_participant SET state = 'sending' WHERE run_id = $1 AND page = $2 
 		return err
 	})
 	return wrap(err, "mark_sending page %d of run %d", page, runID)
+}
+
+// ReleasePage takes back MarkSending for the rows of a page that have no result:
+// whoever marked it knows that no write of theirs was sent. Erasures and
+// switches do not wait for such a page.
+func (s *Store) ReleasePage(ctx context.Context, runID int64, page int) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE staged_participant SET state = 'planned' WHERE run_id = $1 AND page = $2 AND state = 'sending'`, runID, page)
+	return wrap(err, "release page %d of run %d", page, runID)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -31,10 +30,15 @@ DELETE FROM staged_participant
                  FROM staged_participant WHERE run_id = $1) AS o
         WHERE o.later IS NOT NULL))`
 
-// manyRows is from how many rows on the planner has to be told of a new run. It
-// learns of one by itself only later, and believes until then that there are no
-// rows, which makes joins with them take hours.
-const manyRows = 1000
+const (
+	// stageChunk is how many rows one transaction of staging takes: few enough
+	// that it holds its locks for a fraction of a second.
+	stageChunk = 5000
+	// manyRows is from how many rows on the planner has to be told of a new run.
+	// It learns of one by itself only later, and believes until then that there
+	// are no rows, which makes joins with them take hours.
+	manyRows = 1000
+)
 
 // blankPerson takes the person out of a staged row. The hashes stay, by which
 // the row is planned, or left out of its page, as blocked.
@@ -45,134 +49,180 @@ const blankPerson = `account_id = '', user_id = '', email = '', first_name = '',
 const blankErased = `
 UPDATE staged_participant s
    SET ` + blankPerson + `
- WHERE s.run_id = $1
-   AND s.ordinal IN (
-       SELECT i.ordinal FROM staged_participant i JOIN tombstone t ON t.connection_id = $2 AND t.key_hash = i.identity_hash
-        WHERE i.run_id = $1
-        UNION
-       SELECT e.ordinal FROM staged_participant e JOIN tombstone t ON t.connection_id = $2 AND t.key_hash = e.email_hash
-        WHERE e.run_id = $1)`
+ WHERE s.run_id = $1 AND s.ordinal BETWEEN $3 AND $4
+   AND EXISTS (SELECT 1 FROM tombstone t WHERE t.connection_id = $2 AND t.key_hash IN (s.identity_hash, s.email_hash))`
 
-// Stage streams the rows of a run's export into the database, replacing what an
-// earlier attempt left, and returns how many participants there are. Of people
-// who were erased nothing personal is kept. It takes the same little memory for
-// any number of rows. Once the run is planned its
-// rows are safe from a late attempt: that is refused. An error of rows comes
-// back as it is.
+// Stage puts the rows of a run's export into the database and returns how many
+// participants there are. It takes the same little memory for any number of rows,
+// and no transaction is open while it waits for one. Rows that cannot be read
+// (*bridge.UnreadableRow) are counted as parked; any other error of rows ends
+// staging and comes back as it is. Of people who were erased nothing personal is
+// kept.
+//
+// A new attempt replaces what an unfinished one left, and the rows of that one
+// are refused as pending from then on. Staging a staged run is success; one that
+// is planned refuses it as invalid.
 func (s *Store) Stage(ctx context.Context, runID int64, program bridge.Program,
 	rows iter.Seq2[bridge.Participant, error],
-) (n int64, err error) {
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		run, err := lockRun(ctx, tx, runID)
+) (int64, error) {
+	st, err := s.beginStaging(ctx, runID, program)
+	if err != nil || st.run.State == RunStaged {
+		return st.total, wrap(err, "stage run %d", runID)
+	}
+	for p, err := range rows {
+		if _, unreadable := errors.AsType[*bridge.UnreadableRow](err); unreadable {
+			st.unreadable++
+			continue
+		}
+		if err == nil {
+			err = st.add(ctx, p)
+		}
+		if err != nil {
+			return 0, wrap(err, "stage run %d", runID)
+		}
+	}
+	n, err := st.finish(ctx)
+	return n, wrap(err, "stage run %d", runID)
+}
+
+// staging is one attempt at staging a run.
+type staging struct {
+	store      *Store
+	run        Run
+	program    bridge.Program
+	attempt    int64
+	last       int64 // ordinal of the last row that is stored
+	chunk      []bridge.Participant
+	unreadable int64
+	total      int64 // participants of a run that is staged already
+}
+
+func (s *Store) beginStaging(ctx context.Context, runID int64, program bridge.Program) (*staging, error) {
+	st := &staging{store: s, program: program}
+	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if st.run, err = lockRun(ctx, tx, runID); err != nil {
+			return err
+		}
+		switch st.run.State {
+		case RunRequested:
+		case RunStaged:
+			return tx.QueryRow(ctx, "SELECT total - parked FROM sync_run WHERE id = $1", runID).Scan(&st.total)
+		default:
+			return st.run.refused("stage")
+		}
+		if program.ID != st.run.ProgramID {
+			return &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("another program than the run's")}
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1", runID); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, "UPDATE sync_run SET staging = staging + 1 WHERE id = $1 RETURNING staging", runID).Scan(&st.attempt)
+	})
+	return st, err
+}
+
+func (st *staging) add(ctx context.Context, p bridge.Participant) error {
+	p = storableParticipant(p)
+	if !p.Identity().Complete() {
+		return &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("a row names no participant")}
+	}
+	if st.chunk = append(st.chunk, p); len(st.chunk) < stageChunk {
+		return nil
+	}
+	return st.flush(ctx)
+}
+
+// inTx runs fn in a transaction that holds the run, unless another attempt has
+// replaced this one.
+func (st *staging) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return st.store.inTx(ctx, func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, st.run.ID)
 		if err != nil {
 			return err
 		}
-		if run.State != RunRequested && run.State != RunStaged {
+		if run.State != RunRequested {
 			return run.refused("stage")
 		}
-		if program.ID != run.ProgramID {
-			return &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("another program than the run's")}
-		}
-		if n, err = s.copyRows(ctx, tx, run, program, rows); err != nil {
+		var attempt int64
+		if err := tx.QueryRow(ctx, "SELECT staging FROM sync_run WHERE id = $1", run.ID).Scan(&attempt); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE sync_run SET state = 'staged', total = $2 WHERE id = $1", runID, n)
+		if attempt != st.attempt {
+			return &bridge.Error{Kind: bridge.Pending, Op: "store.stage", RetryAfter: busyPause, Err: errors.New("another attempt stages the run")}
+		}
+		return fn(tx)
+	})
+}
+
+// flush stores the rows of the chunk. Whoever is erased from then on is blanked
+// by the erasure itself.
+func (st *staging) flush(ctx context.Context) error {
+	if len(st.chunk) == 0 {
+		return nil
+	}
+	first := st.last + 1
+	err := st.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"staged_participant"}, stagedColumns,
+			pgx.CopyFromSlice(len(st.chunk), func(i int) ([]any, error) {
+				return stagedRow(st.run, first+int64(i), st.chunk[i], st.program, st.store.hasher), nil
+			}))
+		if err != nil {
+			return err
+		}
+		if err := awaitErasure(ctx, tx, st.run.ConnectionID); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, blankErased, st.run.ID, st.run.ConnectionID, first, st.last+int64(len(st.chunk)))
 		return err
 	})
-	if err != nil {
-		return 0, wrap(err, "stage run %d", runID)
-	}
-	return n, nil
+	st.last, st.chunk = st.last+int64(len(st.chunk)), st.chunk[:0]
+	return err
 }
 
-func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, run Run, program bridge.Program,
-	rows iter.Seq2[bridge.Participant, error],
-) (int64, error) {
-	if _, err := tx.Exec(ctx, "DELETE FROM staged_participant WHERE run_id = $1", run.ID); err != nil {
+func (st *staging) finish(ctx context.Context) (n int64, err error) {
+	if err := st.flush(ctx); err != nil {
 		return 0, err
 	}
-	source := &stagedSource{run: run.ID, program: program, hash: s.hasher, hashesOnly: run.Kind == RunReconcile}
-	next, stop := iter.Pull2(rows)
-	defer stop()
-	source.pull = next
-	n, err := tx.CopyFrom(ctx, pgx.Identifier{"staged_participant"}, stagedColumns, source)
-	if source.err != nil {
-		return 0, source.err // COPY would report it as a text of PostgreSQL's
-	}
-	if err != nil {
-		return 0, err
-	}
-	if n >= manyRows {
-		if _, err := tx.Exec(ctx, "ANALYZE staged_participant (run_id, ordinal)"); err != nil {
-			return 0, err
+	err = st.inTx(ctx, func(tx pgx.Tx) error {
+		if st.last >= manyRows {
+			if _, err := tx.Exec(ctx, "ANALYZE staged_participant (run_id, ordinal)"); err != nil {
+				return err
+			}
 		}
-	}
-	repeated, err := tx.Exec(ctx, deleteRepeated, run.ID)
-	if err != nil {
-		return 0, err
-	}
-	// Only now: an erasure should not wait for the download.
-	if err := awaitErasure(ctx, tx, run.ConnectionID); err != nil {
-		return 0, err
-	}
-	_, err = tx.Exec(ctx, blankErased, run.ID, run.ConnectionID)
-	return n - repeated.RowsAffected(), err
+		repeated, err := tx.Exec(ctx, deleteRepeated, st.run.ID)
+		if err != nil {
+			return err
+		}
+		n = st.last - repeated.RowsAffected()
+		_, err = tx.Exec(ctx, "UPDATE sync_run SET state = 'staged', total = $2::bigint + $3::bigint, parked = $3 WHERE id = $1", st.run.ID, n, st.unreadable)
+		return err
+	})
+	return n, err
 }
 
-// stagedSource feeds COPY, one row at a time. It is a pgx.CopyFromSource.
-type stagedSource struct {
-	run     int64
-	program bridge.Program
-	hash    *seal.Hasher
-	pull    func() (bridge.Participant, error, bool)
-
-	// hashesOnly: of everything but the contact id, which is no personal data.
-	hashesOnly bool
-
-	ordinal int64
-	current bridge.Participant
-	err     error
-}
-
-func (s *stagedSource) Next() bool {
-	p, err, more := s.pull()
-	if !more {
-		return false
-	}
-	s.ordinal++
-	s.current = storableParticipant(p)
-	if err == nil && !p.Identity().Complete() {
-		err = &bridge.Error{Kind: bridge.Invalid, Op: "store.stage",
-			Err: fmt.Errorf("row %d of the export names no participant", s.ordinal)}
-	}
-	s.err = err
-	return err == nil
-}
-
-func (s *stagedSource) Values() ([]any, error) {
-	p := s.current
+// stagedRow returns the values of stagedColumns. A reconcile keeps hashes only,
+// and the contact id, which is no personal data.
+func stagedRow(run Run, ordinal int64, p bridge.Participant, program bridge.Program, hash *seal.Hasher) []any {
 	var (
 		emailHash []byte
 		created   *time.Time
 	)
 	if email := bridge.NormalEmail(p.Email); email != "" {
-		emailHash = s.hash.Email(email)
+		emailHash = hash.Email(email)
 	}
 	if !p.DateCreated.IsZero() {
 		created = &p.DateCreated
 	}
-	row, shared, identity := s.hash.Row(p, s.program.ID), s.hash.Properties(bridge.SharedProperties(p, s.program)), s.hash.Identity(p.Identity())
-	if s.hashesOnly {
+	row, shared, identity := hash.Row(p, program.ID), hash.Properties(bridge.SharedProperties(p, program)), hash.Identity(p.Identity())
+	if run.Kind == RunReconcile {
 		p = bridge.Participant{HubSpotContactID: p.HubSpotContactID, DateCreated: p.DateCreated}
 	}
 	return []any{
-		s.run, s.ordinal, p.AccountID, p.UserID, p.Email, p.FirstName, p.LastName,
+		run.ID, ordinal, p.AccountID, p.UserID, p.Email, p.FirstName, p.LastName,
 		p.ReferralCode, p.ShareLink, p.HubSpotContactID, created,
 		row, shared, emailHash, identity,
-	}, nil
+	}
 }
-
-func (s *stagedSource) Err() error { return s.err }
 
 func storableParticipant(p bridge.Participant) bridge.Participant {
 	for _, text := range []*string{&p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName,

@@ -205,7 +205,7 @@ func TestStage_lastOneOfARepeatedParticipantWins(t *testing.T) {
 	early, late := person("ann"), person("ann")
 	late.ReferralCode = "NEWER"
 	run := d.requested(t)
-	for range 2 { // a second attempt replaces the first
+	for range 2 { // a second attempt is success
 		n, err := d.Stage(t.Context(), run.ID, program, each(early, person("bob"), late, person("eve")))
 		must(t, err)
 		if n != 3 {
@@ -226,7 +226,8 @@ func TestStage_lastOneOfARepeatedParticipantWins(t *testing.T) {
 	}
 }
 
-func TestStage_brokenExportLeavesNothing(t *testing.T) {
+// What a broken attempt left is replaced by the next one, and never planned.
+func TestStage_brokenExportIsNeverPlanned(t *testing.T) {
 	t.Parallel()
 	broken := &bridge.Error{Kind: bridge.Unavailable, Op: "advocate.download_export"}
 	nameless := person("eve")
@@ -244,16 +245,76 @@ func TestStage_brokenExportLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDatabase(t)
-			run := d.staged(t, person("old"))
+			run := d.requested(t)
 			_, err := d.Stage(t.Context(), run.ID, program, tt.rows)
 			wantKind(t, err, tt.want)
-			if n := d.count(t, "SELECT count(*) FROM staged_participant WHERE email = 'old@example.com'"); n != 1 {
-				t.Error("the earlier attempt's rows are gone")
+			_, err = d.PlanRun(t.Context(), run.ID, false)
+			wantKind(t, err, bridge.Invalid)
+			n, err := d.Stage(t.Context(), run.ID, program, each(person("bob")))
+			must(t, err)
+			if rows := d.count(t, "SELECT count(*) FROM staged_participant"); n != 1 || rows != 1 {
+				t.Errorf("%d participants, %d rows", n, rows)
 			}
-			if n := d.count(t, "SELECT count(*) FROM staged_participant"); n != 1 {
-				t.Errorf("%d rows", n)
+			n, err = d.Stage(t.Context(), run.ID, program, tt.rows) // a late attempt
+			must(t, err)
+			if rows := d.count(t, "SELECT count(*) FROM staged_participant WHERE email = 'bob@example.com'"); n != 1 || rows != 1 {
+				t.Errorf("a late attempt left %d participants, %d rows", n, rows)
 			}
 		})
+	}
+}
+
+// Of two attempts at once only the later one counts.
+func TestStage_anAttemptThatWasReplacedChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.requested(t)
+	_, err := d.Stage(t.Context(), run.ID, program, func(yield func(bridge.Participant, error) bool) {
+		n, err := d.Stage(t.Context(), run.ID, program, each(person("new"), person("newer")))
+		if err != nil || n != 2 {
+			t.Errorf("the later attempt staged %d: %v", n, err)
+		}
+		yield(person("old"), nil)
+	})
+	wantKind(t, err, bridge.Invalid)
+	if got := d.count(t, "SELECT count(*) FROM staged_participant"); got != 2 {
+		t.Errorf("%d rows, want the later attempt's", got)
+	}
+}
+
+// While the vendor's download dribbles, nobody waits for it.
+func TestStage_holdsNoTransactionWhileItWaitsForRows(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.requested(t)
+	_, err := d.Stage(t.Context(), run.ID, program, func(yield func(bridge.Participant, error) bool) {
+		for _, p := range []string{"ann", "bob"} {
+			if !yield(person(p), nil) {
+				return
+			}
+		}
+		if n := d.count(t, "SELECT count(*) FROM pg_locks WHERE relation = 'staged_participant'::regclass AND pid <> pg_backend_pid()"); n != 0 {
+			t.Errorf("%d locks are held", n)
+		}
+		if n := d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"); n != 0 {
+			t.Errorf("%d transactions wait", n)
+		}
+	})
+	must(t, err)
+}
+
+func TestStage_countsUnreadableRowsAsParked(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.requested(t)
+	n, err := d.Stage(t.Context(), run.ID, program, func(yield func(bridge.Participant, error) bool) {
+		_ = yield(person("ann"), nil) && yield(bridge.Participant{}, &bridge.UnreadableRow{Line: 3, Fault: "is torn"}) && yield(person("bob"), nil)
+	})
+	must(t, err)
+	counts, err := d.PlanRun(t.Context(), run.ID, false)
+	must(t, err)
+	if n != 2 || counts.Total != 3 || counts.Parked != 1 || counts.ToMatchOrCreate != 2 {
+		t.Errorf("%d participants, counts %+v", n, counts)
 	}
 }
 

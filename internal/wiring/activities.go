@@ -10,9 +10,11 @@ import (
 
 // ActivityOptions are what activities need to be told.
 type ActivityOptions struct {
-	Hold         time.Duration // of deletions
-	Inferred     bridge.InferredErasure
-	VerdictAfter time.Duration // when a verdict is first asked for
+	Hold           time.Duration // of deletions
+	ExportPatience time.Duration // with an export, before another one is asked for
+	Inferred       bridge.InferredErasure
+	VerdictAfter   time.Duration    // when a verdict is first asked for
+	ExportNow      func() time.Time // tells how old an export is; nil: the wall clock
 }
 
 // Activities are all that workers do, by the queue that carries it: structs whose
@@ -23,6 +25,9 @@ type Activities struct {
 
 // NewActivities returns the one list of activities, for workers and for tests.
 func NewActivities(connections *Connections, s *store.Store, opts ActivityOptions) Activities {
+	if opts.ExportNow == nil {
+		opts.ExportNow = time.Now
+	}
 	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), opts.VerdictAfter, time.Now)
 	return Activities{
 		Live: []any{
@@ -30,7 +35,7 @@ func NewActivities(connections *Connections, s *store.Store, opts ActivityOption
 			tracking,
 		},
 		Bulk: []any{
-			activities.NewExports(connections, s),
+			activities.NewExports(connections, s, s.Hasher(), opts.ExportPatience, opts.ExportNow),
 			activities.NewPages(connections, s, s.Hasher()),
 			activities.NewRetries(connections, s),
 			activities.NewHousekeeping(s, time.Now),

@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"advocatesync/activities"
-	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 	"advocatesync/workflows"
 )
@@ -30,10 +29,11 @@ const stopTimeout = 20 * time.Second
 // Workers are the queues that one process serves.
 type Workers []worker.Worker
 
-// NewWorkers registers all workflows and activities on their queues. hold is
-// how long deletions are held; more interceptors watch the activities.
-func NewWorkers(c client.Client, s *store.Store, connections *Connections, hold time.Duration, inferred bridge.InferredErasure, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
-	all := NewActivities(connections, s, ActivityOptions{Hold: hold, Inferred: inferred, VerdictAfter: activities.VerdictAfter})
+// NewWorkers registers all workflows and activities on their queues. More
+// interceptors watch the activities.
+func NewWorkers(c client.Client, s *store.Store, connections *Connections, opts ActivityOptions, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
+	opts.VerdictAfter = activities.VerdictAfter
+	all := NewActivities(connections, s, opts)
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))

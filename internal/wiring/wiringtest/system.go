@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ const Program = "47255"
 // Hold is how long deletions are held.
 const Hold = time.Minute
 
+// ExportPatience is how long exports may take.
+const ExportPatience = time.Hour
+
 // PublicURL is where browsers are told to reach us.
 const PublicURL = "https://sync.example.test"
 
@@ -52,7 +56,13 @@ type System struct {
 
 	hubspotURL *url.URL
 	dsn        string
+	ahead      atomic.Int64 // how far exports' clock is ahead, in nanoseconds
 }
+
+// Age lets time pass for what asks how old an export is.
+func (s *System) Age(by time.Duration) { s.ahead.Add(int64(by)) }
+
+func (s *System) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 
 // New sets a system up; it goes with the test.
 func New(t *testing.T, opts ...hubspottest.Option) *System {
@@ -130,7 +140,7 @@ func address(t *testing.T, raw string) *url.URL {
 
 // Activities are the system's real activities, as a worker registers them.
 func (s *System) Activities() []any {
-	return wiring.NewActivities(s.Connections, s.Store, wiring.ActivityOptions{Hold: Hold, Inferred: s.Inferred}).All()
+	return wiring.NewActivities(s.Connections, s.Store, wiring.ActivityOptions{Hold: Hold, Inferred: s.Inferred, ExportPatience: ExportPatience, ExportNow: s.now}).All()
 }
 
 // ObjectProperties are the properties that the portal has for a record type.

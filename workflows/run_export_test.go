@@ -1,0 +1,156 @@
+package workflows_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/bridge"
+	"advocatesync/internal/wiring/wiringtest"
+	"advocatesync/workflows"
+)
+
+// people have joined, and nothing of them is in HubSpot yet.
+func people(t *testing.T, s *wiringtest.System, n int) {
+	t.Helper()
+	for i := range n {
+		s.Join(t, person(i), "Person", fmt.Sprint(i))
+	}
+}
+
+// wantContacts checks that all but one of the people are in HubSpot.
+func wantContacts(t *testing.T, s *wiringtest.System, n, except int) {
+	t.Helper()
+	for i := range n {
+		if _, there := s.Portal.ContactByEmail(person(i)); there != (i != except) {
+			t.Errorf("contact of person %d: %t", i, there)
+		}
+	}
+}
+
+func TestReportSync_parksARowThatCannotBeReadAndBringsTheRest(t *testing.T) {
+	t.Parallel()
+	for _, how := range []advocatetest.How{
+		advocatetest.StrayQuote, advocatetest.OpenQuote, advocatetest.TooFew, advocatetest.TooMany,
+		advocatetest.BlankID, advocatetest.BlankAccount, advocatetest.Long,
+	} {
+		t.Run(string(how), func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ColumnSeed = 0 }) // the same order in each export
+			people(t, s, 5)
+			flaw := advocatetest.FileFlaws{Rows: []advocatetest.RowFlaw{{Email: person(2), How: how}}}
+			s.Tenant.SpoilNextExports(flaw, flaw)
+
+			result := report(t, s)
+
+			if result.Counts.Total != 5 || result.Counts.Parked != 1 || result.Counts.Created != 4 {
+				t.Errorf("counts %+v", result.Counts)
+			}
+			report(t, s) // the same row again
+			items := s.Parked(t)
+			if len(items) != 1 || items[0].Cause != bridge.CauseUnreadableRow || !strings.HasPrefix(items[0].VendorMessage, "line ") {
+				t.Fatalf("parked %+v", items)
+			}
+			if strings.Contains(items[0].VendorMessage, "example") || strings.Contains(items[0].VendorMessage, "Person") {
+				t.Errorf("the reason holds personal data: %s", items[0].VendorMessage)
+			}
+			wantContacts(t, s, 5, 2)
+
+			massSync(t, s, false) // its export is fine
+
+			wantContacts(t, s, 5, -1)
+			if items := s.Parked(t); len(items) != 0 {
+				t.Errorf("still parked: %+v", items)
+			}
+		})
+	}
+}
+
+func TestReportSync_parksAFooterAndBringsAllRows(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	people(t, s, 3)
+	s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Footer: "Total: 3 users\n"})
+	report(t, s)
+	wantContacts(t, s, 3, -1)
+	wantParked(t, s, bridge.CauseUnreadableRow)
+}
+
+func TestReportSync_manyUnreadableRowsDoNotBuryWhatElseIsParked(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	people(t, s, 1)
+	s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Footer: footers(251)})
+	result := report(t, s)
+	if result.Counts.Parked != 251 || result.Counts.Created != 1 {
+		t.Errorf("counts %+v", result.Counts)
+	}
+	items := s.Parked(t)
+	if len(items) != 101 || items[0].VendorMessage == "" {
+		t.Errorf("%d items", len(items))
+	}
+}
+
+func footers(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "# line %d\n", i)
+	}
+	return text.String()
+}
+
+func TestReportSync_asksAnewForAnExportThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		spoil func(*wiringtest.System)
+		want  string // part of the reason
+	}{
+		"aborted": {func(s *wiringtest.System) { s.Tenant.FailNextExports(advocatetest.Aborted) }, "ABORTED"},
+		"expired": {func(s *wiringtest.System) { s.Tenant.FailNextExports(advocatetest.Expired) }, "EXPIRED"},
+		"without a column": {func(s *wiringtest.System) {
+			s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Without: []string{"accountId"}})
+		}, "the export has no column accountId"},
+		"a web page": {func(s *wiringtest.System) {
+			s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Text: "<html>\n<title>Sign in</title>\n</html>\n"})
+		}, "the export has no column id"},
+		"an empty file": {func(s *wiringtest.System) { s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Text: " \n"}) }, "the export has no column"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			people(t, s, 2)
+			tt.spoil(s)
+			if result := report(t, s); !strings.Contains(result.Abandoned, tt.want) {
+				t.Errorf("given up for %q, want %q", result.Abandoned, tt.want)
+			}
+			wantContacts(t, s, 0, -1)
+			report(t, s)
+			wantContacts(t, s, 2, -1)
+		})
+	}
+}
+
+func TestReportSync_givesUpAnExportThatNeverComes(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	people(t, s, 2)
+	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ExportDelay = advocatetest.Span(1000 * time.Hour) })
+	env := environment(s)
+	env.RegisterDelayedCallback(func() { s.Age(2 * wiringtest.ExportPatience) }, 30*time.Second)
+	env.ExecuteWorkflow(workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: s.Connection.ID})
+	var result workflows.ReportSyncResult
+	if err := env.GetWorkflowResult(&result); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(result.Abandoned, "GIVEN_UP") {
+		t.Errorf("ended with %+v", result)
+	}
+	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ExportDelay = 0 })
+	s.Age(-2 * wiringtest.ExportPatience)
+	report(t, s)
+	wantContacts(t, s, 2, -1)
+}
