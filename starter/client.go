@@ -84,9 +84,19 @@ func (a *app) withConnection(ctx context.Context, id string, do func(ctx context
 func (a *app) onConnection(use, short string, args cobra.PositionalArgs,
 	do func(ctx context.Context, c *api.Client, connection string, args []string) error,
 ) *cobra.Command {
-	return a.onConnection(use, short, args, func(ctx context.Context, c *api.Client, connection string, args []string) error {
-		return do(ctx, c, connection, args)
-	})
+	var id string
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withConnection(cmd.Context(), id, func(ctx context.Context, c *api.Client, connection string) error {
+				return do(ctx, c, connection, args)
+			})
+		},
+	}
+	connectionFlag(cmd, &id)
+	return cmd
 }
 
 func onlyConnection(ctx context.Context, c *api.Client) (string, error) {
