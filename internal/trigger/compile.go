@@ -37,6 +37,10 @@ type program struct {
 	run   cel.Program
 	reads map[bridge.ObjectType][]string
 	terms []term // what has to hold together, for explanations
+
+	portal   bool // it looks at the portal
+	event    bool // it looks at event.property
+	converts bool // it multiplies or divides
 }
 
 // term is one part of a condition whose parts are joined by &&.
@@ -47,31 +51,30 @@ type term struct {
 
 // Load reads and checks a definition as an operator wrote it, against the
 // properties that the portal has. The error is MistakesError: all of them.
-func Load(source []byte, s Schema) (*Trigger, error) {
-	d, mistakes := parse(source)
-	if len(d.places) == 0 { // nothing could be read
-		return nil, mistakes.err()
-	}
-	return compile(d, s, mistakes)
-}
+func Load(source []byte, s Schema) (*Trigger, error) { return load(source, s, false) }
 
 // Restore makes a trigger again of its text and of the schema, in JSON, that
-// Only gave when it was checked.
+// Only gave when it was checked. What was allowed then goes on: a value that may
+// not be sent any more is parked when it comes up.
 func Restore(source string, schema []byte) (*Trigger, error) {
 	var s Schema
 	if err := json.Unmarshal(schema, &s); err != nil {
 		return nil, fmt.Errorf("trigger: schema: %w", err)
 	}
-	return Load([]byte(source), s)
+	return load([]byte(source), s, true)
 }
 
-// Compile checks a definition that Parse found readable.
-func Compile(d Definition, s Schema) (*Trigger, error) {
-	return compile(d, s, nil)
+func load(source []byte, s Schema, applied bool) (*Trigger, error) {
+	d, mistakes := parse(source)
+	if len(d.places) == 0 { // nothing could be read
+		return nil, mistakes.err()
+	}
+	c := &compiler{def: d, schema: s, mistakes: mistakes, applied: applied}
+	return c.compile()
 }
 
-func compile(d Definition, s Schema, mistakes MistakesError) (*Trigger, error) {
-	c := &compiler{def: d, schema: s, mistakes: mistakes}
+func (c *compiler) compile() (*Trigger, error) {
+	d, s := c.def, c.schema
 	t := &Trigger{def: d}
 	c.settings()
 	env, err := environment(d, s)
@@ -94,6 +97,7 @@ type compiler struct {
 	schema   Schema
 	env      *cel.Env
 	mistakes MistakesError
+	applied  bool // it counts already: it is not held to rules that came later
 }
 
 // wrong notes a mistake at a setting; one that was wrong already is not said to
@@ -216,17 +220,43 @@ func (c *compiler) expression(path string, text Expression) *program {
 		return nil
 	}
 	c.options(path, checked)
+	if !c.applied {
+		c.formatted(path, checked)
+	}
 	estimate, err := c.env.EstimateCost(checked, sizes{})
 	if err != nil || estimate.Max > maxCost {
 		c.wrong(path, "this could take too long on a large record: leave out loops over texts of any length")
 		return nil
 	}
-	run, err := c.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptTrackState, cel.OptPartialEval))
+	literals, err := exactLiterals(checked)
+	if err != nil {
+		c.wrong(path, "a number in it is longer than %d digits", longestNumber)
+		return nil
+	}
+	run, err := c.env.Program(checked, cel.CustomDecorator(literals), cel.CostLimit(maxCost), cel.EvalOptions(cel.OptTrackState, cel.OptPartialEval))
 	if err != nil {
 		c.wrong(path, "this cannot be evaluated: %v", err)
 		return nil
 	}
-	return &program{path: path, ast: checked, run: run, reads: reads(checked)}
+	p := &program{path: path, ast: checked, run: run, reads: reads(checked)}
+	p.inspect()
+	return p
+}
+
+// inspect notes what else an expression is made of.
+func (p *program) inspect() {
+	ast.PostOrderVisit(p.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.IdentKind:
+			p.portal = p.portal || e.AsIdent() == varPortal
+		case ast.SelectKind:
+			object, name := selected(e)
+			p.event = p.event || object == varEvent && name == "property"
+		case ast.CallKind:
+			f := e.AsCall().FunctionName()
+			p.converts = p.converts || f == operators.Multiply || f == operators.Divide
+		}
+	}))
 }
 
 var (
@@ -245,7 +275,7 @@ func (c *compiler) explain(message string) string {
 		return fmt.Sprintf("the portal has no property %q here%s", m[1], suggestion(m[1], all))
 	}
 	if m := undeclared.FindStringSubmatch(message); m != nil {
-		known := []string{varEvent, varNow}
+		known := []string{varEvent, varNow, varPortal}
 		for _, o := range c.def.objects() {
 			known = append(known, string(o))
 		}
@@ -339,13 +369,13 @@ func terms(checked *cel.Ast) []term {
 // they include what choosing and naming a customer takes.
 func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 	out := map[bridge.ObjectType][]string{}
-	for _, p := range append([]*program{t.when, t.reverse}, t.fields...) {
-		if p == nil {
-			continue
-		}
+	for _, p := range t.programs() {
 		for o, names := range p.reads {
 			out[o] = append(out[o], names...)
 		}
+	}
+	if t.amountsOfDeals() {
+		out[bridge.ObjectDeal] = append(out[bridge.ObjectDeal], propCurrency)
 	}
 	out[t.def.Object] = append(out[t.def.Object], t.def.Event.Properties...)
 	out[bridge.ObjectContact] = append(out[bridge.ObjectContact], customerProperties...)

@@ -1,12 +1,14 @@
 package trigger
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // the form in which impact.com matches a customer's email by default, not a protection of ours
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +27,17 @@ type Facts struct {
 	Change   Change
 	Object   bridge.Object // as it is now, with the properties that Reads lists
 	Customer *Customer     // nil while no contact of the object is mapped to a participant
+	Portal   Portal        // where ReadsPortal says that it is needed
 	Sent     bool          // what OrderID names was sent already
+
+	// OrderID names what was recorded of the change earlier, perhaps for a record
+	// that has been merged into this one. Empty: nothing was.
+	OrderID string
+}
+
+// Portal is what expressions see of the HubSpot portal.
+type Portal struct {
+	Currency string // in which amounts are that name none, ISO 4217; empty: unknown
 }
 
 // Customer is the mapped contact to whom the object's success belongs: for a
@@ -56,6 +68,8 @@ type Decision struct {
 	Why     string
 	OrderID string // at most 64 characters; also the idempotency key of an event
 
+	Reversal bool // it is taking back that is Blocked
+
 	// Exactly one where the verdict is Send or Reverse.
 	Conversion *ConversionRequest
 	Event      *EventRequest
@@ -70,12 +84,16 @@ type ConversionRequest struct {
 type EventRequest struct {
 	Key         string
 	TriggeredAt time.Time
-	Fields      map[string]any
+	Fields      map[string]any // texts, bools, json.Number and maps of them
 }
 
-// oldest is how far back impact.com counts events (its docs on file uploads: 88
-// days); there is a day of slack for the way.
-const oldest = 87 * 24 * time.Hour
+// UnmarshalJSON implements json.Unmarshaler: numbers stay exact.
+func (r *EventRequest) UnmarshalJSON(text []byte) error {
+	type plain EventRequest
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return decoder.Decode((*plain)(r))
+}
 
 // Decide says what the facts come to. It fails only for facts that no caller
 // should hand in.
@@ -84,7 +102,10 @@ func (t *Trigger) Decide(f Facts) (Decision, error) {
 	if f.Object.ID == "" || len(f.Object.ID) > longestID {
 		return Decision{}, &bridge.Error{Kind: bridge.Invalid, Op: "trigger.decide", Err: errors.New("the object has no id")}
 	}
-	d := Decision{OrderID: t.def.OrderID(f.PortalID, f.Object.ID, f.Change)}
+	d := Decision{OrderID: f.OrderID}
+	if d.OrderID == "" {
+		d.OrderID = t.def.OrderID(f.PortalID, f.Object.ID, f.Change)
+	}
 	vars, err := t.activation(f)
 	if err != nil {
 		return Decision{}, fmt.Errorf("trigger: prepare facts: %w", err)
@@ -94,6 +115,9 @@ func (t *Trigger) Decide(f Facts) (Decision, error) {
 	}
 	if verdict, why := t.when.holds(vars); verdict != Send {
 		d.Verdict, d.Why = verdict, why
+		if verdict == Blocked && f.Customer == nil {
+			d.Verdict = NoCustomer // whom it would concern is not known yet
+		}
 		return d, nil
 	}
 	if f.Customer == nil {
@@ -113,7 +137,7 @@ func (t *Trigger) decideSent(d Decision, vars cel.PartialActivation) Decision {
 		return d
 	}
 	verdict, why := t.reverse.holds(vars)
-	d.Verdict, d.Why = verdict, "it was sent already; the reversal: "+why
+	d.Verdict, d.Why, d.Reversal = verdict, "it was sent already; the reversal: "+why, verdict == Blocked
 	if verdict != Send {
 		return d
 	}
@@ -135,14 +159,19 @@ func (t *Trigger) activation(f Facts) (cel.PartialActivation, error) {
 	return cel.PartialVars(t.def.variables(f))
 }
 
-// holds evaluates a condition: Send if it holds.
+// holds evaluates a condition: Send if it holds, Blocked if the record holds what
+// its types do not promise. What is merely empty does not hold.
 func (p *program) holds(vars cel.PartialActivation) (Verdict, string) {
 	if p == nil {
 		return Send, "there is no condition"
 	}
 	result, details, err := p.run.Eval(vars)
 	if err != nil {
-		return Skip, p.path + " cannot be evaluated: " + reason(err)
+		verdict := Skip
+		if unfit(err) {
+			verdict = Blocked
+		}
+		return verdict, p.path + " cannot be evaluated: " + reason(err)
 	}
 	if types.IsUnknown(result) {
 		return NoCustomer, p.path + " depends on the contact, and none is mapped to a participant"
@@ -156,6 +185,17 @@ func (p *program) holds(vars cel.PartialActivation) (Verdict, string) {
 		}
 	}
 	return Skip, p.path + " does not hold"
+}
+
+// lossy are failures to compute a number without losing some of it.
+var lossy = []error{errEndless, errFraction, errTooWide}
+
+// unfit tells whether a person has to look at the record or at the expression.
+func unfit(err error) bool {
+	if _, unreadable := errors.AsType[*UnreadableError](err); unreadable {
+		return true
+	}
+	return slices.ContainsFunc(lossy, func(loss error) bool { return errors.Is(err, loss) })
 }
 
 // celReasons puts what CEL says into words that quote nothing. The first that
@@ -185,6 +225,11 @@ func reason(err error) string {
 	case errors.As(err, &unreadable):
 		return unreadable.Error()
 	}
+	for _, loss := range lossy {
+		if errors.Is(err, loss) {
+			return loss.Error()
+		}
+	}
 	for _, known := range celReasons {
 		if strings.Contains(err.Error(), known.said) {
 			return known.words
@@ -205,9 +250,6 @@ func (t *Trigger) request(d Decision, vars cel.PartialActivation, f Facts) Decis
 	} else {
 		d.Event, problems = t.event(vars, f)
 	}
-	if age := f.Now.Sub(f.Change.OccurredAt); t.def.Conversion != nil && age > oldest {
-		problems = append(problems, "it happened more than 87 days ago, and impact.com does not take events that old")
-	}
 	if len(problems) > 0 {
 		d.Verdict, d.Why = Blocked, "it matches, but cannot be sent: "+strings.Join(problems, "; ")
 		d.Conversion, d.Event = nil, nil
@@ -221,10 +263,9 @@ func (t *Trigger) conversion(orderID string, vars cel.PartialActivation, f Facts
 	if email == "" {
 		return nil, []string{"the customer has no email"}
 	}
-	customer := c.CustomerEmail.of(email)
 	sent := map[string]string{
 		"CampaignId": strconv.FormatInt(c.CampaignID, 10), "OrderId": orderID, "EventDate": sendable(f.Change.OccurredAt),
-		"CustomerId": customer, "CustomerEmail": customer,
+		"CustomerId": c.CustomerEmail.hashed().of(email), "CustomerEmail": c.CustomerEmail.of(email),
 	}
 	switch {
 	case c.ActionTrackerID != 0:
@@ -235,7 +276,18 @@ func (t *Trigger) conversion(orderID string, vars cel.PartialActivation, f Facts
 		sent["EventTypeCode"] = c.EventTypeCode
 	}
 	problems := t.fill(sent, vars)
-	return &ConversionRequest{Fields: sent}, problems
+	if identifies(sent["CustomerId"], f) {
+		problems = append(problems, "CustomerId is an email, a phone number or a name: leave it out, and it is a hash of the customer's email")
+	}
+	request := &ConversionRequest{Fields: sent}
+	if len(problems) == 0 {
+		for _, problem := range []string{t.misstated(sent, f), request.Dated(f.Now)} {
+			if problem != "" {
+				problems = append(problems, problem)
+			}
+		}
+	}
+	return request, problems
 }
 
 // fill adds the mapped fields of a conversion and tells what is wrong with
@@ -267,9 +319,6 @@ func (t *Trigger) fill(sent map[string]string, vars cel.PartialActivation) []str
 		if takes.money {
 			money = name
 		}
-	}
-	if sent["EventDate"] == "" {
-		problems = append(problems, "EventDate is empty")
 	}
 	if money != "" && sent["CurrencyCode"] == "" && len(problems) == 0 {
 		problems = append(problems, "CurrencyCode is empty, and "+money+" needs it")
@@ -329,8 +378,8 @@ func put(into map[string]any, path []string, v any) {
 	into[path[len(path)-1]] = v
 }
 
-// value evaluates an expression: a string, float64, int64, bool or time.Time,
-// or nil for nothing. why is not empty where there is no value.
+// value evaluates an expression: a string, json.Number, bool or time.Time, or nil
+// for nothing. why is not empty where there is no value.
 func (p *program) value(vars cel.PartialActivation) (v any, why string) {
 	result, _, err := p.run.Eval(vars)
 	if err != nil {
@@ -352,14 +401,15 @@ func native(result ref.Val) (v any, why string) {
 	case bool:
 		return v, ""
 	case int64:
-		return v, ""
+		return json.Number(strconv.FormatInt(v, 10)), ""
 	case uint64:
-		return float64(v), ""
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, "the result is no finite number"
+		return json.Number(strconv.FormatUint(v, 10)), ""
+	case decimal:
+		text, ok := v.text()
+		if !ok {
+			return nil, errEndless.Error()
 		}
-		return v, ""
+		return json.Number(text), ""
 	case time.Time:
 		return v, ""
 	default:
@@ -374,10 +424,8 @@ func asText(v any) string {
 		return strings.TrimSpace(v)
 	case bool:
 		return strconv.FormatBool(v)
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case json.Number:
+		return v.String()
 	case time.Time:
 		return sendable(v)
 	default:
@@ -387,6 +435,14 @@ func asText(v any) string {
 
 // sendable is a moment as both vendors read it.
 func sendable(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// hashed is the form itself, or the default where it is no hash.
+func (form EmailForm) hashed() EmailForm {
+	if form == EmailRaw {
+		return EmailSHA1
+	}
+	return form
+}
 
 // of is an email, normal already, in this form.
 func (form EmailForm) of(email string) string {

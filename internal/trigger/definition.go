@@ -35,6 +35,8 @@ const (
 type EmailForm string
 
 // All forms are of the trimmed, lower-case email; hashes are lower-case hex.
+// CustomerId is a hash even where the email is sent as it is: by itself it never
+// identifies a person.
 const (
 	EmailRaw    EmailForm = "raw"
 	EmailSHA1   EmailForm = "sha1" // the default
@@ -90,7 +92,7 @@ type Field struct {
 	Expr Expression // computes it, or else there is a literal:
 
 	Text  string // as it was written: a conversion's 10.50 stays 10.50
-	Value any    // as it is meant: string, int64, float64 or bool
+	Value any    // as it is meant: string, bool or, exact, json.Number
 }
 
 // Expression is the text of a CEL expression.

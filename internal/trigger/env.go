@@ -28,9 +28,10 @@ const (
 )
 
 const (
-	varEvent = "event"
-	varForm  = "form"
-	varNow   = "now"
+	varEvent  = "event"
+	varForm   = "form"
+	varNow    = "now"
+	varPortal = "portal"
 )
 
 // structName is what a variable's type is called in messages.
@@ -43,12 +44,14 @@ func environment(d Definition, s Schema) (*cel.Env, error) {
 		return nil, err
 	}
 	p := &provider{Registry: registry, structs: map[string]map[string]kind{
-		structName(varEvent): {"property": text, "occurred_at": moment},
+		structName(varEvent):  {"property": text, "occurred_at": moment},
+		structName(varPortal): {"currency": text},
 	}}
-	options := []cel.EnvOption{
+	options := append(exactArithmetic(),
 		cel.Variable(varEvent, cel.ObjectType(structName(varEvent))),
+		cel.Variable(varPortal, cel.ObjectType(structName(varPortal))),
 		cel.Variable(varNow, cel.TimestampType),
-	}
+	)
 	for _, o := range d.objects() {
 		fields := map[string]kind{}
 		for name, property := range s[o] {
@@ -60,7 +63,7 @@ func environment(d Definition, s Schema) (*cel.Env, error) {
 	if d.Event.Type == FormSubmitted {
 		options = append(options, cel.Variable(varForm, cel.MapType(cel.StringType, cel.StringType)))
 	}
-	return cel.NewEnv(append(options,
+	return cel.NewCustomEnv(append(options,
 		cel.CustomTypeProvider(p), cel.CustomTypeAdapter(registry),
 		ext.Strings(), cel.OptionalTypes(), cel.CrossTypeNumericComparisons(true), cel.EnableMacroCallTracking(),
 		cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(maxDepth),
@@ -204,6 +207,7 @@ func (d Definition) variables(f Facts) map[string]any {
 		varEvent: &record{name: varEvent, values: map[string]string{
 			"property": f.Change.Property, "occurred_at": f.Change.OccurredAt.UTC().Format(time.RFC3339Nano),
 		}},
+		varPortal:        &record{name: varPortal, values: map[string]string{"currency": f.Portal.Currency}},
 		string(d.Object): &record{name: string(d.Object), values: f.Object.Properties},
 	}
 	if d.Object != bridge.ObjectContact && f.Customer != nil {

@@ -3,7 +3,6 @@ package trigger
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -170,9 +169,13 @@ func (c *compiler) parameter(f Field) *program {
 		return nil
 	}
 	p := c.expression(path, f.Expr)
-	if p != nil && !takes.accepts(p.ast.OutputType()) {
+	switch {
+	case p == nil:
+	case !takes.accepts(p.ast.OutputType()):
 		c.wrong(path, "takes %s, but this gives %s", takes.takes.words(), typeWords(plain(p.ast.OutputType())))
 		return nil
+	case name == "CustomerId" && !c.applied:
+		c.personalCustomerID(path, p)
 	}
 	return p
 }
@@ -285,7 +288,11 @@ func (k kind) words() string {
 	}
 }
 
-var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+// The years in which dates that are sent may lie.
+const (
+	firstYear = 1900
+	lastYear  = 2199
+)
 
 // check looks at a value as it will be sent; an empty one will not be. The
 // answer does not quote the value, which may be personal.
@@ -296,21 +303,25 @@ func (p parameter) check(name, sent string) string {
 	if p.longest > 0 && utf8.RuneCountInString(sent) > p.longest {
 		return fmt.Sprintf("is longer than %d characters", p.longest)
 	}
-	if name == "CurrencyCode" && !currency.MatchString(sent) {
+	if name == "CurrencyCode" && !currencies[sent] {
 		return "is no ISO 4217 code, as EUR and USD are"
 	}
 	switch p.takes {
 	case number:
-		if _, err := strconv.ParseFloat(sent, 64); err != nil || strings.ContainsAny(sent, "xXpP_nNiI") {
-			return "is not a number"
+		if _, ok := parseDecimal(sent); !ok || strings.ContainsAny(sent, "eE+") {
+			return "is not a number, as 1200.50 is"
 		}
 	case truth:
 		if sent != "true" && sent != "false" {
 			return "is neither true nor false"
 		}
 	case moment:
-		if _, ok := readMoment(sent); !ok || !strings.Contains(sent, "-") {
+		at, ok := readISO(sent)
+		if !ok {
 			return "is not an ISO 8601 date"
+		}
+		if at.Year() < firstYear || at.Year() > lastYear {
+			return fmt.Sprintf("is not a date between %d and %d", firstYear, lastYear)
 		}
 	}
 	return ""

@@ -87,6 +87,11 @@ func (m MistakesError) err() error {
 	if len(m) == 0 {
 		return nil
 	}
+	return m.sorted()
+}
+
+// sorted is in the order of the text.
+func (m MistakesError) sorted() MistakesError {
 	slices.SortStableFunc(m, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -57,7 +57,7 @@ conversion:
 		`line 6, column 1: whem: there is no such setting (did you mean "when"?); there are advocate_event, conversion, description, enabled, event, id, object, once, reverse_when, wait_for_contact, when`,
 		`line 7, column 12: when: the portal has no property "amout" here (did you mean "amount"?)`,
 		`line 7, column 41: when: > does not take text with a whole number (1)`,
-		`line 7, column 48: when: there is no "sale"; there are contact, deal, event, now, and CEL's functions`,
+		`line 7, column 48: when: there is no "sale"; there are contact, deal, event, now, portal, and CEL's functions`,
 		`line 8, column 15: reverse_when: a condition is true or false, but this gives a number`,
 		`line 10, column 3: conversion.campaign_id: impact.com needs CampaignId: the program in which the event type was created`,
 		`line 10, column 3: conversion: impact.com needs one of action_tracker_id, event_type_id and event_type_code, and 2 are given`,
@@ -67,10 +67,10 @@ conversion:
 		`line 13, column 15: conversion.fields.Amount: takes a number, but this gives text`,
 		`line 14, column 13: conversion.fields.Colour: impact.com has no such field`,
 		`line 15, column 14: conversion.fields.OrderId: is filled by the trigger itself, so that nothing counts twice`,
-		`line 16, column 31: conversion.fields.Text1: there is no "missing"; there are contact, deal, event, now, and CEL's functions`,
+		`line 16, column 31: conversion.fields.Text1: there is no "missing"; there are contact, deal, event, now, portal, and CEL's functions`,
 		`line 17, column 14: conversion.fields.ClickID: impact.com has no such field (did you mean "ClickId"?)`,
 		`line 18, column 17: conversion.fields.CustomerId: impact.com needs to know whose conversion it is: leave CustomerId to the customer's email, or fill one of ClickId, CustomerId, CustomProfileId, CustomClickId, OrderPromoCode, PromoCode, MediaId, MediaPartnerId, UniqueUrl, CallerId, GoogAId, AndroidId, AppleIfa, AppleIfv`,
-		`line 19, column 15: conversion.fields.Numeric1: is not a number`,
+		`line 19, column 15: conversion.fields.Numeric1: is not a number, as 1200.50 is`,
 		`line 20, column 14: conversion.fields.Note: this could take too long on a large record: leave out loops over texts of any length`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -1,10 +1,10 @@
 package trigger
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -227,19 +227,27 @@ func (r *reader) field(n *yaml.Node, path string, names []string) Field {
 		return f
 	}
 	switch v := decoded.(type) {
-	case int:
-		f.Value = int64(v)
+	case int, int64, uint64:
+		f.Value = json.Number(fmt.Sprint(v))
 	case float64:
-		f.Value = v
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			r.wrong(n, path, "%s cannot be sent as a number", n.Value)
-		}
+		f.Value = r.number(n, path)
 	case bool:
 		f.Value = v
 	case nil:
 		f.Text, f.Value = "", ""
 	}
 	return f
+}
+
+// number reads a number with decimals as it is written: YAML's decoder rounds it.
+func (r *reader) number(n *yaml.Node, path string) json.Number {
+	d, ok := parseDecimal(n.Value)
+	if !ok {
+		r.wrong(n, path, "%s cannot be sent as a number", n.Value)
+		return "0"
+	}
+	text, _ := d.text() // what is written in decimals has an end
+	return json.Number(text)
 }
 
 // expressionPlace is where an expression begins: prefix bytes into a value.

@@ -89,11 +89,11 @@ func value(name, raw string, k kind) (any, error) {
 	}
 	switch k {
 	case number:
-		f, err := strconv.ParseFloat(raw, 64)
-		if err != nil {
+		d, ok := parseDecimal(raw)
+		if !ok {
 			return nil, &UnreadableError{Name: name, Want: "number"}
 		}
-		return f, nil
+		return d, nil
 	case truth:
 		switch strings.ToLower(raw) {
 		case "true":
@@ -111,15 +111,32 @@ func value(name, raw string, k kind) (any, error) {
 	}
 }
 
-// readMoment takes ISO 8601 dates and times, and milliseconds since 1970.
+// A count of milliseconds outside these bounds is no such count: seconds, read
+// as milliseconds, all lie within weeks of 1970, and microseconds thousands of
+// years ahead.
+var (
+	firstMillisecond = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	lastMillisecond  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+)
+
+// readMoment reads ISO 8601 dates and times, and plausible milliseconds since
+// 1970.
 func readMoment(raw string) (time.Time, bool) {
+	if at, ok := readISO(raw); ok {
+		return at, true
+	}
+	ms, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || ms < firstMillisecond || ms >= lastMillisecond {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
+}
+
+func readISO(raw string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if at, err := time.Parse(layout, raw); err == nil {
 			return at.UTC(), true
 		}
-	}
-	if ms, err := strconv.ParseInt(raw, 10, 64); err == nil {
-		return time.UnixMilli(ms).UTC(), true
 	}
 	return time.Time{}, false
 }

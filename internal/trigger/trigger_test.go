@@ -15,10 +15,11 @@ import (
 var schema = trigger.Schema{
 	bridge.ObjectDeal: {
 		"dealname": of("string"), "amount": of("number"), "closedate": of("datetime"), "renewal": of("bool"), "hs_lastmodifieddate": of("datetime"),
-		"deal_currency_code": of("enumeration"),
-		"dealstage":          {Type: "enumeration", Options: []string{"contractsent", "closedwon", "closedlost"}},
+		"deal_currency_code": of("enumeration"), "amount_in_home_currency": of("number"),
+		"dealstage": {Type: "enumeration", Options: []string{"contractsent", "closedwon", "closedlost"}},
 	},
-	bridge.ObjectContact: {"email": of("string"), "lifecyclestage": of("enumeration"), "country": of("string"), "age": of("number")},
+	bridge.ObjectContact: {"email": of("string"), "lifecyclestage": of("enumeration"), "country": of("string"), "age": of("number"),
+		"phone": of("string"), "firstname": of("string"), "lastname": of("string"), "customer_number": of("string")},
 	bridge.ObjectCompany: {"name": of("string"), "lifecyclestage": of("enumeration"), "annualrevenue": of("number")},
 }
 
@@ -38,7 +39,7 @@ conversion:
   disposition_code: ITEM_RETURNED
   fields:
     Amount: = deal.amount
-    CurrencyCode: = deal.?deal_currency_code.orValue("EUR")
+    CurrencyCode: = deal.?deal_currency_code.orValue(portal.currency)
     Text1: HubSpot
 `
 
@@ -58,6 +59,7 @@ func facts(props map[string]string) trigger.Facts {
 		PortalID: 4711001, Now: happened.Add(time.Minute),
 		Change:   trigger.Change{Property: "dealstage", OccurredAt: happened},
 		Object:   bridge.Object{ID: "881", Properties: props},
+		Portal:   trigger.Portal{Currency: "EUR"},
 		Customer: &trigger.Customer{Email: " Ada@Example.org ", Properties: map[string]string{"email": "ada@example.org"}},
 	}
 }
