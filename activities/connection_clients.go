@@ -13,6 +13,7 @@ type ConnectionClients struct {
 	HubSpot  HubSpot
 	Advocate Advocate
 	Impact   Conversions
+	Revision int // of the credentials that the vendors are called with
 }
 
 // HubSpot is the connection's portal: calls share its budget and, on the live

@@ -29,7 +29,7 @@ var advice = map[bridge.Cause]string{
 	bridge.CauseUnreadableRow:     "A row of an Advocate export cannot be read, so its participant was left out. Correct what the message names in Advocate; the next mass sync reads the row again and closes this item. Discard it if the row is no participant.",
 	bridge.CauseEventBlocked:      "The trigger matches, but what it has to send is not complete. Correct what is missing on the record or in the trigger's definition, then retry.",
 	bridge.CauseEventRefused:      "impact.com or Advocate rejects what the trigger sent, so it does not count. Correct the trigger's definition, the record, or the event type at impact.com, then retry: it is sent under the same order id.",
-	bridge.CauseEventUnsent:       "What the trigger sent stayed without an answer for a day. Check the connection, then retry: it is sent under the same order id, which counts once.",
+	bridge.CauseEventUnsent:       "Nobody has said what came of what the trigger sent, so it may count. Look for the order id at impact.com. Retry asks again under the same order id, which counts once; discard it once you know.",
 	bridge.CauseErasureDoubted:    "HubSpot told that this contact was deleted for privacy, but still shows it after an hour. Nothing was erased. To erase the person, delete the contact for privacy in HubSpot and retry; otherwise discard.",
 	bridge.CauseNotReadable:       "HubSpot announced this contact but does not show it. If it exists, retry; otherwise discard.",
 }

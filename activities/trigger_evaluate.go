@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/facts"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -64,7 +65,8 @@ func (a *Tracking) postpone(ctx context.Context, connectionID string, t bridge.O
 type AbandonLookInput struct {
 	LookAtObjectInput
 
-	Reason string `json:"reason"`
+	Reason  string `json:"reason"`
+	Missing bool   `json:"missing,omitempty"` // HubSpot does not show the record: it is not looked for any longer
 }
 
 // AbandonLook records that what was heard of a record comes to nothing, so that
@@ -81,12 +83,21 @@ func (a *Tracking) AbandonLook(ctx context.Context, in AbandonLookInput) error {
 		if c.sent {
 			continue
 		}
-		if err := ev.record(ctx, c, store.Tracking{TrackedEvent: store.TrackedEvent{State: store.TrackedSkipped, Reason: in.Reason}}); err != nil {
+		given := store.TrackedEvent{State: store.TrackedSkipped, Reason: in.Reason}
+		if until := c.change.OccurredAt.Add(c.Definition().Wait); !in.Missing && ev.now().Before(until) {
+			// It is there, and HubSpot may show it again.
+			given.State, given.WaitUntil = store.TrackedWaiting, ev.now().Add(lookAgain)
+		}
+		if err := ev.record(ctx, c, store.Tracking{TrackedEvent: given}); err != nil {
 			return retryable(err)
 		}
 	}
 	return nil
 }
+
+// lookAgain is when a record is looked at again that could not be looked at for a
+// day.
+const lookAgain = time.Hour
 
 // evaluation is one look at one record.
 type evaluation struct {
@@ -94,8 +105,9 @@ type evaluation struct {
 	conn     ConnectionClients
 	in       LookAtObjectInput
 	cases    []trackCase
+	active   []ActiveTrigger // those about records of this type
 	object   bridge.Object
-	customer *customer                       // nil: not looked for yet
+	customer *facts.Customer                 // nil: not looked for yet
 	entries  map[string]map[string]submitted // by form and submission; read when first needed
 	result   LookAtObjectResult
 }
@@ -114,6 +126,11 @@ func (a *Tracking) evaluation(ctx context.Context, in LookAtObjectInput) (*evalu
 		return nil, err
 	}
 	ev := &evaluation{Tracking: a, conn: conn, in: in}
+	triggers, err := ev.triggers.Active(ctx, ev.in.ConnectionID)
+	if err != nil {
+		return nil, err
+	}
+	ev.active = slices.DeleteFunc(triggers, func(t ActiveTrigger) bool { return t.Definition().Object != in.ObjectType })
 	if err := ev.collect(ctx); err != nil {
 		return nil, err
 	}
@@ -123,36 +140,59 @@ func (a *Tracking) evaluation(ctx context.Context, in LookAtObjectInput) (*evalu
 // collect finds out what there is to decide: the changes that were heard, and
 // what waits or may have to be reversed.
 func (ev *evaluation) collect(ctx context.Context) error {
-	triggers, err := ev.triggers.Active(ctx, ev.in.ConnectionID)
-	if err != nil {
-		return err
-	}
+	ev.cases, ev.result = nil, LookAtObjectResult{}
 	tracked, err := ev.events.TrackedOf(ctx, ev.in.ConnectionID, ev.in.ObjectType, ev.in.ObjectID)
 	if err != nil {
 		return err
 	}
-	for _, t := range triggers {
-		if t.Definition().Object != ev.in.ObjectType {
-			continue
-		}
+	for _, t := range ev.active {
 		mine := slices.DeleteFunc(slices.Clone(tracked), func(e store.TrackedEvent) bool { return e.TriggerID != t.Definition().ID })
-		if c, heard := ev.heard(t, mine); heard {
-			ev.cases = append(ev.cases, c)
+		if err := ev.collectFor(ctx, t, mine); err != nil {
+			return err
 		}
-		ev.cases = append(ev.cases, ev.open(t, mine)...)
 	}
 	for _, e := range tracked {
-		switch off := !slices.ContainsFunc(triggers, func(t ActiveTrigger) bool { return t.Definition().ID == e.TriggerID }); {
+		switch off := !slices.ContainsFunc(ev.active, func(t ActiveTrigger) bool { return t.Definition().ID == e.TriggerID }); {
 		case e.State == store.TrackedPending:
 			ev.result.Send = append(ev.result.Send, e.ID)
 		case e.State == store.TrackedWaiting && off:
-			e.State, e.Reason = store.TrackedSkipped, "the trigger was switched off"
-			if _, err := ev.events.Track(ctx, store.Tracking{TrackedEvent: e}); err != nil {
+			if err := ev.skip(ctx, e, "the trigger was switched off"); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// collectFor finds out what one trigger has to decide.
+func (ev *evaluation) collectFor(ctx context.Context, t ActiveTrigger, tracked []store.TrackedEvent) error {
+	c, heard := ev.heard(t, tracked)
+	if heard {
+		ev.cases = append(ev.cases, c)
+	}
+	// Of a record that others were merged into several changes may wait: the
+	// record counts once all the same.
+	counts := heard && c.known.ID != 0 || slices.ContainsFunc(tracked, store.TrackedEvent.MayCount)
+	for _, c := range ev.open(t, tracked) {
+		if t.Definition().Once == trigger.OncePerObject && c.known.State == store.TrackedWaiting {
+			if counts {
+				if err := ev.skip(ctx, c.known, "a record that it was merged with counts already"); err != nil {
+					return err
+				}
+				continue
+			}
+			counts = true
+		}
+		ev.cases = append(ev.cases, c)
+	}
+	return nil
+}
+
+// skip records that something that waits comes to nothing.
+func (ev *evaluation) skip(ctx context.Context, e store.TrackedEvent, reason string) error {
+	e.State, e.Reason, e.WaitUntil = store.TrackedSkipped, reason, time.Time{}
+	_, err := ev.events.Track(ctx, store.Tracking{TrackedEvent: e})
+	return err
 }
 
 // heard is the latest change of those heard that a trigger watches. Earlier
@@ -164,24 +204,21 @@ func (ev *evaluation) heard(t ActiveTrigger, tracked []store.TrackedEvent) (c tr
 		return c, false
 	}
 	order := t.Definition().OrderID(ev.conn.PortalID, ev.in.ObjectID, c.change)
-	for _, e := range tracked {
-		switch {
-		case e.OrderID == order:
-			c.known = e
-		case !e.OccurredAt.Before(c.change.OccurredAt):
-			return c, false
-		}
-	}
-	switch c.known.State {
-	case "", store.TrackedWaiting, store.TrackedSkipped:
-		return c, true
-	case store.TrackedError:
-		// Nothing counts so far, so a new change is another chance. The same
-		// one told again is none.
-		return c, !c.known.Reversal && c.known.OccurredAt.Before(c.change.OccurredAt)
-	default:
+	if c.known = facts.Recorded(t.Definition(), order, tracked); c.known.MayCount() {
 		return c, false
 	}
+	later := func(e store.TrackedEvent) bool {
+		return e.ID != c.known.ID && !e.OccurredAt.Before(c.change.OccurredAt)
+	}
+	if t.Definition().Once == trigger.OncePerChange && slices.ContainsFunc(tracked, later) {
+		return c, false
+	}
+	if c.known.State == store.TrackedError {
+		// Nothing counts so far, so a new change is another chance. The same
+		// one told again is none.
+		return c, c.known.OccurredAt.Before(c.change.OccurredAt)
+	}
+	return c, true
 }
 
 func latestChange(e trigger.Event, heard bridge.ObjectHints) (c trigger.Change, ok bool) {
@@ -208,7 +245,7 @@ func (ev *evaluation) open(t ActiveTrigger, tracked []store.TrackedEvent) []trac
 		switch {
 		case e.State == store.TrackedWaiting && !again:
 			cases = append(cases, c)
-		case e.State == store.TrackedComplete && t.Definition().ReverseWhen != "":
+		case e.State == store.TrackedComplete && reversible(t):
 			c.sent = true
 			cases = append(cases, c)
 		}
@@ -216,17 +253,23 @@ func (ev *evaluation) open(t ActiveTrigger, tracked []store.TrackedEvent) []trac
 	return cases
 }
 
+func reversible(t ActiveTrigger) bool { return t.Definition().ReverseWhen != "" }
+
 func (ev *evaluation) evaluate(ctx context.Context) (LookAtObjectResult, error) {
-	if len(ev.cases) == 0 {
+	// What may have to be reversed may be recorded for records that were merged
+	// into this one, which only the record tells.
+	if len(ev.cases) == 0 && !slices.ContainsFunc(ev.active, reversible) {
 		return ev.result, nil
 	}
 	var err error
 	ev.object, err = ev.conn.HubSpot.Object(ctx, ev.in.ObjectType, ev.in.ObjectID, ev.reads(ev.in.ObjectType))
 	if bridge.KindOf(err) == bridge.NotFound {
-		ev.result.Missing = true
-		return ev.result, nil
+		return ev.missing(ctx)
 	}
 	if err != nil {
+		return LookAtObjectResult{}, err
+	}
+	if err := ev.continueParts(ctx); err != nil {
 		return LookAtObjectResult{}, err
 	}
 	for _, c := range ev.cases {
@@ -239,9 +282,9 @@ func (ev *evaluation) evaluate(ctx context.Context) (LookAtObjectResult, error) 
 
 // reads are the properties that the decisions need of a record.
 func (ev *evaluation) reads(of bridge.ObjectType) []string {
-	var props []string
-	for _, c := range ev.cases {
-		props = append(props, c.Reads()[of]...)
+	props := []string{facts.PropMerged}
+	for _, t := range ev.active {
+		props = append(props, t.Reads()[of]...)
 	}
 	return props
 }
@@ -249,35 +292,54 @@ func (ev *evaluation) reads(of bridge.ObjectType) []string {
 // decide asks the trigger, first without a customer: for most changes that is
 // enough, and saves finding one.
 func (ev *evaluation) decide(ctx context.Context, c trackCase) error {
-	facts := trigger.Facts{
+	known := trigger.Facts{
 		PortalID: ev.conn.PortalID, Now: ev.now(), Change: c.change, Sent: c.sent,
-		Object: ev.object,
+		Object: ev.object, OrderID: c.known.OrderID,
+	}
+	var err error
+	if known.Portal, err = ev.source(ev.conn).Portal(ctx, c.PortalDecides()); err != nil {
+		return err
 	}
 	if c.change.Form != "" {
-		return ev.decideForm(ctx, c, facts)
+		return ev.decideForm(ctx, c, known)
 	}
-	d, err := c.Decide(facts)
+	d, err := c.Decide(known)
 	if err != nil || d.Verdict != trigger.NoCustomer {
 		return ev.settle(ctx, c, d, err)
 	}
-	customer, err := ev.findCustomer(ctx)
-	if err != nil {
+	if known.Customer, err = ev.findCustomer(ctx); err != nil {
 		return err
 	}
-	if facts.Customer = customer.facts(); facts.Customer != nil {
-		d, err = c.Decide(facts)
+	if known.Customer != nil {
+		if known.Portal, err = ev.source(ev.conn).Portal(ctx, c.ReadsPortal()); err != nil {
+			return err
+		}
+		d, err = c.Decide(known)
 	}
 	return ev.settle(ctx, c, d, err)
 }
 
+// findCustomer finds the record's customer, once for all triggers; nil: there is
+// none.
+func (ev *evaluation) findCustomer(ctx context.Context) (*trigger.Customer, error) {
+	if ev.customer == nil {
+		found, err := ev.source(ev.conn).Customer(ctx, ev.object, ev.reads(bridge.ObjectContact))
+		if err != nil {
+			return nil, err
+		}
+		ev.customer = &found
+	}
+	return ev.customer.Facts(), nil
+}
+
 // decideForm reads what was entered only once somebody can be the customer: it
 // is kept nowhere, and reading it again costs calls.
-func (ev *evaluation) decideForm(ctx context.Context, c trackCase, facts trigger.Facts) error {
-	customer, err := ev.findCustomer(ctx)
-	if err != nil {
+func (ev *evaluation) decideForm(ctx context.Context, c trackCase, known trigger.Facts) error {
+	var err error
+	if known.Customer, err = ev.findCustomer(ctx); err != nil {
 		return err
 	}
-	if facts.Customer = customer.facts(); facts.Customer == nil {
+	if known.Customer == nil {
 		return ev.settle(ctx, c, trigger.Decision{Verdict: trigger.NoCustomer, Why: "the contact is not mapped to a participant"}, nil)
 	}
 	entered, found, err := ev.entered(ctx, c.change)
@@ -287,8 +349,11 @@ func (ev *evaluation) decideForm(ctx context.Context, c trackCase, facts trigger
 	if !found {
 		return ev.settle(ctx, c, trigger.Decision{Verdict: trigger.Skip, Why: "HubSpot has the submission no more"}, nil)
 	}
-	facts.Change.Entered = entered
-	d, err := c.Decide(facts)
+	known.Change.Entered = entered
+	if known.Portal, err = ev.source(ev.conn).Portal(ctx, c.ReadsPortal()); err != nil {
+		return err
+	}
+	d, err := c.Decide(known)
 	return ev.settle(ctx, c, d, err)
 }
 
@@ -305,7 +370,7 @@ func (ev *evaluation) entered(ctx context.Context, c trigger.Change) (values sub
 				earliest = other.change.OccurredAt
 			}
 		}
-		submissions, err := newSubmissions(ctx, ev.conn.HubSpot, c.Form, earliest)
+		submissions, err := ev.source(ev.conn).Submissions(ctx, c.Form, earliest)
 		if err != nil {
 			return nil, false, err
 		}
@@ -330,7 +395,7 @@ func (ev *evaluation) settle(ctx context.Context, c trackCase, d trigger.Decisio
 	}
 	t := store.Tracking{TrackedEvent: store.TrackedEvent{Reason: d.Why}}
 	if ev.customer != nil {
-		t.ContactID, t.Candidates = ev.customer.id, ev.customer.candidates
+		t.ContactID, t.Candidates = ev.customer.ContactID, ev.customer.Candidates
 	}
 	switch d.Verdict {
 	case trigger.Send, trigger.Reverse:
@@ -339,7 +404,7 @@ func (ev *evaluation) settle(ctx context.Context, c trackCase, d trigger.Decisio
 			return err
 		}
 	case trigger.Blocked:
-		t.State = store.TrackedError
+		t.State, t.Reversal = store.TrackedError, d.Reversal
 		t.Parked = &bridge.ParkedItem{Cause: bridge.CauseEventBlocked, Advice: advice[bridge.CauseEventBlocked], VendorMessage: d.Why}
 	case trigger.NoCustomer:
 		t.State, t.ContactID = store.TrackedSkipped, ""

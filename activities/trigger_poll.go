@@ -1,9 +1,11 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"sync"
@@ -14,7 +16,6 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/impact"
-	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -33,8 +34,10 @@ const (
 	// A verdict is asked for after ten seconds, twenty, forty and so on.
 	mostDoublings = 10
 	longestPause  = time.Hour
-	// noVerdict is when a verdict is not waited for any longer.
+	// noVerdict is when a verdict is not waited for any longer, notShown when a
+	// submission that is not shown is not.
 	noVerdict = 7 * 24 * time.Hour
+	notShown  = 24 * time.Hour
 )
 
 // suspended makes a round of a connection whose work waits, or that is gone, one in
@@ -54,7 +57,8 @@ type PollVerdictsResult struct {
 }
 
 // PollVerdicts asks for the verdicts that are due, a hundred at most, and
-// records them. Where the vendor grants no more calls, all wait until it does.
+// records them. One that cannot be had holds up none of the others. Where the
+// vendor grants no more calls, or refuses the account, all wait.
 func (a *Tracking) PollVerdicts(ctx context.Context, in RoundInput) (PollVerdictsResult, error) {
 	due, err := a.events.DueVerdicts(ctx, in.ConnectionID, verdictsAtOnce)
 	if err != nil || len(due) == 0 {
@@ -85,52 +89,97 @@ func (a *Tracking) PollVerdicts(ctx context.Context, in RoundInput) (PollVerdict
 		})
 	}
 	err = group.Wait()
-	var refusal *bridge.Error
-	if errors.As(err, &refusal) && refusal.Kind == bridge.Throttled {
+	switch {
+	case bridge.KindOf(err) == bridge.Throttled:
 		result.More = false
-		err = a.events.PostponeVerdicts(ctx, in.ConnectionID, max(refusal.RetryAfter, time.Minute))
+		e, _ := errors.AsType[*bridge.Error](err)
+		err = a.events.PostponeVerdicts(ctx, in.ConnectionID, max(e.RetryAfter, time.Minute))
+	case refusesAccount(err):
+		result.More = false
+		err = errors.Join(a.events.RefuseImpact(ctx, conn.ID, conn.Revision, refusal(err)),
+			a.events.PostponeVerdicts(ctx, in.ConnectionID, refusedVerdicts))
 	}
 	return result, retryable(err)
 }
 
+// refusedVerdicts is how long verdicts wait after impact.com refused the account.
+const refusedVerdicts = 15 * time.Minute
+
 // knownOrder tells the complaint that an order id was used before. Ours are used
-// for nothing else: an earlier submission, whose answer was lost, has counted.
-// The vendor documents neither a name nor words for it.
-var knownOrder = regexp.MustCompile(`(?i)order ?id\b.*\b(used|duplicate|already|exists|unique)|\b(duplicate|already)\b.*\border ?id`)
+// for nothing else: where an earlier attempt went without an answer, that one has
+// counted. The vendor documents neither a name nor words for it.
+var knownOrder = regexp.MustCompile(`(?i)\border ?id\b.*\b(used|duplicate|already|exists|unique)\b|\b(duplicate|already)\b.*\border ?id\b`)
 
 // reversible are the triggers that may have to reverse what counts.
 func (a *Tracking) reversible(ctx context.Context, connectionID string) (map[string]bool, error) {
 	triggers, err := a.triggers.Active(ctx, connectionID)
 	found := map[string]bool{}
 	for _, t := range triggers {
-		found[t.Definition().ID] = t.Definition().ReverseWhen != ""
+		found[t.Definition().ID] = reversible(t)
 	}
 	return found, err
 }
 
-// askVerdict asks for one verdict. With the conversion complete, the record may
-// have moved on already: then it is looked at again.
+// askVerdict asks for one verdict. The error concerns all verdicts of the
+// connection: what concerns this one alone is recorded with it.
 func (a *Tracking) askVerdict(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, reversible bool) (decided bool, err error) {
 	got, err := conn.Impact.Submission(ctx, e.Receipt)
-	switch {
-	case bridge.KindOf(err) == bridge.NotFound:
-		return true, a.refusedLater(ctx, e, "impact.com knows nothing of the submission", "")
-	case err != nil:
+	switch bridge.KindOf(err) {
+	case bridge.Throttled, bridge.Unauthorized, bridge.Misdirected:
 		return false, err
-	case got.Stage == impact.Complete && got.ErrorType != "" && !knownOrder.MatchString(got.ErrorReason):
-		return true, a.refusedLater(ctx, e, got.ErrorType, bridge.Redact(got.ErrorReason))
-	case got.Stage == impact.Complete:
-		end := store.TrackedEnd{State: store.TrackedComplete, Recheck: reversible}
-		if e.Reversal {
-			end = store.TrackedEnd{State: store.TrackedReversed}
-		}
-		return true, a.events.EndTracked(ctx, e.ID, end)
-	case a.now().Sub(e.SentAt) > noVerdict:
-		return true, a.refusedLater(ctx, e, "impact.com gave no verdict for a week", "")
-	default:
-		pause := min(a.verdict<<min(e.Polls, mostDoublings), longestPause)
-		return false, a.events.PostponeVerdict(ctx, e.ID, pause)
+	case bridge.NotFound: // also while the vendor has queued it and shows it to nobody yet
+		return a.undecided(ctx, e, notShown, "impact.com does not show the submission")
 	}
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil:
+		return a.undecided(ctx, e, noVerdict, "the verdict cannot be read")
+	case got.OrderID != "" && got.OrderID != e.OrderID:
+		return a.undecided(ctx, e, noVerdict, "impact.com answers with the verdict of another order")
+	}
+	return a.recordVerdict(ctx, e, got, reversible)
+}
+
+// recordVerdict records a verdict. With the conversion complete, the record may have
+// moved on already: then it is looked at again.
+func (a *Tracking) recordVerdict(ctx context.Context, e store.TrackedEvent, got impact.Submission, reversible bool) (decided bool, err error) {
+	switch known := got.Stage == impact.Queued || got.Stage == impact.InProgress; {
+	case known:
+		return a.undecided(ctx, e, noVerdict, "")
+	case got.Failed() && e.Unanswered > 0 && knownOrder.MatchString(got.ErrorReason), !got.Failed() && got.Stage == impact.Complete:
+		end := counted(e)
+		end.Recheck = reversible && !e.Reversal
+		return true, a.events.EndTracked(ctx, e.ID, end)
+	case got.Failed():
+		return true, a.refusedLater(ctx, e, cmp.Or(got.ErrorType, shownStage(got.Stage)), bridge.Redact(got.ErrorReason))
+	default:
+		return a.undecided(ctx, e, noVerdict, fmt.Sprintf("impact.com says %q", shownStage(got.Stage)))
+	}
+}
+
+// stageName is what may be repeated of a stage that we do not know.
+var stageName = regexp.MustCompile(`^[A-Za-z][A-Za-z _-]{0,39}$`)
+
+func shownStage(s impact.Stage) string {
+	if stageName.MatchString(string(s)) {
+		return string(s)
+	}
+	return "something unreadable"
+}
+
+// undecided asks again later, until there has been no verdict for too long: then
+// a person has to find out whether it counts.
+func (a *Tracking) undecided(ctx context.Context, e store.TrackedEvent, patience time.Duration, reason string) (decided bool, err error) {
+	if a.now().Sub(e.SentAt) <= patience {
+		pause := min(a.verdict<<min(e.Polls, mostDoublings), longestPause)
+		return false, a.events.PostponeVerdict(ctx, e.ID, pause, reason)
+	}
+	reason = cmp.Or(reason, "impact.com gave no verdict")
+	return true, a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
+		State: store.TrackedError, Reason: reason, Unanswered: true,
+		Parked: &bridge.ParkedItem{Cause: bridge.CauseEventUnsent, Advice: advice[bridge.CauseEventUnsent], VendorMessage: reason},
+	})
 }
 
 func (a *Tracking) refusedLater(ctx context.Context, e store.TrackedEvent, reason, words string) error {
@@ -210,11 +259,15 @@ func (a *Tracking) pollForm(ctx context.Context, conn ConnectionClients, form st
 	if err != nil {
 		return 0, err
 	}
-	submissions, err := newSubmissions(ctx, conn.HubSpot, form, readTo)
+	submissions, err := a.source(conn).Submissions(ctx, form, readTo)
 	if err != nil || len(submissions) == 0 {
 		return 0, err
 	}
-	next := latest(readTo, submissions[0].SubmittedAt.Add(-lateSubmission))
+	newest := submissions[0].SubmittedAt
+	if now := a.now(); newest.After(now) {
+		newest = now // by a clock of HubSpot's that is wrong: nothing may be left out until then
+	}
+	next := latest(readTo, newest.Add(-lateSubmission))
 	submissions = slices.DeleteFunc(submissions, func(s hubspot.Submission) bool { return seen[a.submissionKey(form, s)] })
 	contacts, err := a.submitters(ctx, conn, submissions)
 	if err != nil {
@@ -234,27 +287,6 @@ func (a *Tracking) pollForm(ctx context.Context, conn ConnectionClients, form st
 	return len(entries), a.events.TakeSubmissions(ctx, conn.ID, form, entries, next)
 }
 
-// newSubmissions reads a form, the newest first, as far back as it was read.
-func newSubmissions(ctx context.Context, from records, form string, readTo time.Time) ([]hubspot.Submission, error) {
-	var all []hubspot.Submission
-	for pages, more := (portal.Cursor{}), true; more; {
-		page, err := from.Submissions(ctx, form, pages.After)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range page.Submissions {
-			if s.SubmittedAt.Before(readTo) {
-				return all, nil
-			}
-			all = append(all, s)
-		}
-		if more, err = pages.Next("hubspot.submissions", page.Next); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
 func (a *Tracking) submissionKey(form string, s hubspot.Submission) string {
 	return hex.EncodeToString(a.hash.Submission(form, s.ConversionID, bridge.NormalEmail(s.Values[bridge.PropEmail]), s.SubmittedAt))
 }
@@ -263,7 +295,7 @@ func (a *Tracking) submissionKey(form string, s hubspot.Submission) string {
 func (a *Tracking) submitters(ctx context.Context, conn ConnectionClients, submissions []hubspot.Submission) (map[string]bridge.Contact, error) {
 	var emails []string
 	for _, s := range submissions {
-		if email := bridge.NormalEmail(s.Values[bridge.PropEmail]); email != "" {
+		if email := bridge.NormalEmail(s.Email); email != "" {
 			emails = append(emails, email)
 		}
 	}
@@ -274,7 +306,7 @@ func (a *Tracking) submitters(ctx context.Context, conn ConnectionClients, submi
 // just be early: then it is not dealt with yet.
 func (a *Tracking) entry(conn ConnectionClients, form string, by []ActiveTrigger, s hubspot.Submission, contacts map[string]bridge.Contact) (e store.FormEntry, dealt bool) {
 	e = store.FormEntry{Submission: a.submissionKey(form, s), SubmittedAt: s.SubmittedAt}
-	email := bridge.NormalEmail(s.Values[bridge.PropEmail])
+	email := bridge.NormalEmail(s.Email)
 	contact, found := contacts[email]
 	if !found {
 		return e, email == "" || a.now().Sub(s.SubmittedAt) > lateSubmission

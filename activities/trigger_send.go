@@ -1,11 +1,14 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
@@ -29,9 +32,10 @@ type TrackedEventInput struct {
 // it is run again for, it sends the same under the same order id, which the
 // vendor takes once. An event that is not pending any more is left alone. While
 // the connection's work waits, it stays pending, and its record waits in the
-// inbox.
+// inbox; while impact.com refuses the account, it stays pending and a later round
+// wakes it.
 func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
-	e, sealed, err := a.events.PendingRequest(ctx, in.ID)
+	e, r, err := a.pending(ctx, in.ID)
 	if bridge.KindOf(err) == bridge.NotFound {
 		return nil
 	}
@@ -45,10 +49,6 @@ func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
 	if err != nil {
 		return retryable(err)
 	}
-	var r request
-	if err := json.Unmarshal(sealed, &r); err != nil {
-		return retryable(&bridge.Error{Kind: bridge.Invalid, Op: "activities.send_event", Err: errors.New("the recorded request is not what we record")})
-	}
 	// Somebody may have been erased since: the erasure also blanks the request,
 	// but it may have come after we read it.
 	erased, err := a.events.Erased(ctx, in.ConnectionID, a.hash.ContactID(e.ContactID))
@@ -59,32 +59,98 @@ func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
 		return retryable(a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped, Reason: string(bridge.ReasonErased)}))
 	}
 	if r.Event != nil {
-		err = a.logEvent(ctx, conn, e, *r.Event)
-		a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
-	} else {
-		// A refusal of the account's credentials is not told on: it would have
-		// contacts wait, whom it does not concern.
-		err = a.submit(ctx, conn, e, r.Conversion.Fields)
+		return retryable(a.logEvent(ctx, conn, e, r))
 	}
-	return retryable(a.refused(ctx, e, r, err))
+	return retryable(a.submit(ctx, conn, e, r))
 }
 
-// submit hands a conversion in, or takes one back.
-func (a *Tracking) submit(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, fields map[string]string) error {
+// pending reads an event that is to be sent, and what.
+func (a *Tracking) pending(ctx context.Context, id int64) (e store.TrackedEvent, r request, err error) {
+	e, sealed, err := a.events.PendingRequest(ctx, id)
+	if err == nil && json.Unmarshal(sealed, &r) != nil {
+		err = &bridge.Error{Kind: bridge.Invalid, Op: "activities.send_event", Err: errors.New("the recorded request is not what we record")}
+	}
+	return e, r, err
+}
+
+// submit hands a conversion in, or takes one back, unless impact.com refuses the
+// account or would not take a conversion that old any more.
+func (a *Tracking) submit(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, r request) error {
+	account, err := a.events.ImpactAccount(ctx, e.ConnectionID)
+	if err != nil {
+		return err
+	}
+	if account.Holds {
+		return a.events.HoldEvent(ctx, e.ID)
+	}
+	if problem := r.Conversion.Dated(a.now()); problem != "" {
+		return a.tooLate(ctx, e, problem)
+	}
+	release, err := a.turns.take(ctx, e.ConnectionID)
+	if err != nil {
+		return err
+	}
+	defer release()
 	do := conn.Impact.Submit
 	if e.Reversal {
 		do = conn.Impact.Reverse
 	}
-	receipt, err := do(ctx, fields)
-	if err != nil {
+	var receipt string
+	err = a.attempt(ctx, e, r, func() (err error) {
+		receipt, err = do(ctx, r.Conversion.Fields)
 		return err
+	})
+	switch {
+	case refusesAccount(err):
+		return errors.Join(a.events.RefuseImpact(ctx, conn.ID, conn.Revision, refusal(err)), a.events.HoldEvent(ctx, e.ID))
+	case err != nil || receipt == "": // ended, or to be tried again
+		return err
+	}
+	if account.Refused() {
+		if err := a.events.AcceptImpact(ctx, conn.ID); err != nil {
+			return err
+		}
 	}
 	return a.events.MarkSent(ctx, e.ID, receipt, a.now().Add(a.verdict))
 }
 
+// tooLate ends an event that has waited until impact.com would not take it.
+func (a *Tracking) tooLate(ctx context.Context, e store.TrackedEvent, problem string) error {
+	cause := bridge.CauseEventBlocked
+	if e.Unanswered > 0 {
+		cause, problem = bridge.CauseEventUnsent, "it was sent without an answer, and cannot be sent again: "+problem
+	}
+	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
+		State: store.TrackedError, Reason: problem, Unanswered: e.Unanswered > 0,
+		Parked: &bridge.ParkedItem{Cause: cause, Advice: advice[cause], VendorMessage: problem},
+	})
+}
+
+// refusesAccount tells a failure that every call of the connection would have.
+func refusesAccount(err error) bool {
+	kind := bridge.KindOf(err)
+	return kind == bridge.Unauthorized || kind == bridge.Misdirected
+}
+
+// refusal is what the vendor says about the account, for people to read.
+func refusal(err error) string {
+	e, is := errors.AsType[*bridge.Error](err)
+	if !is {
+		return ""
+	}
+	said := bridge.Redact(e.VendorMessage)
+	if e.Kind == bridge.Misdirected && e.Err != nil {
+		said = e.Err.Error()
+	}
+	if e.Status != 0 {
+		said = strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, said))
+	}
+	return cmp.Or(said, "there is no account SID and token")
+}
+
 // logEvent records a user event, which Advocate judges at once. The
 // participant's ids are read when they are needed: they are kept nowhere else.
-func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, event trigger.EventRequest) error {
+func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, r request) error {
 	mapped, err := a.events.MappedTo(ctx, e.ConnectionID, []string{e.ContactID})
 	if err != nil {
 		return err
@@ -94,31 +160,58 @@ func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store
 		return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped,
 			Reason: "the contact is not mapped to a participant any more"})
 	}
-	err = conn.Advocate.LogEvent(ctx, id, advocate.UserEvent{
-		Key: event.Key, TriggeredAt: event.TriggeredAt, Fields: event.Fields, IdempotencyKey: e.OrderID,
+	logged := false
+	err = a.attempt(ctx, e, r, func() error {
+		err := conn.Advocate.LogEvent(ctx, id, advocate.UserEvent{
+			Key: r.Event.Key, TriggeredAt: r.Event.TriggeredAt, Fields: r.Event.Fields, IdempotencyKey: e.OrderID,
+		})
+		a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
+		logged = err == nil
+		return err
 	})
-	if err != nil {
+	if err != nil || !logged {
 		return err
 	}
 	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedComplete})
 }
 
-// refused parks what the vendor will not take as it is, and returns every other
-// error.
-func (a *Tracking) refused(ctx context.Context, e store.TrackedEvent, r request, err error) error {
+// attempt makes one call that sends an event. That it is made is known before,
+// and forgotten only once the vendor has answered: until then the event may
+// count. What the vendor will not take as it is, is parked, and no error.
+func (a *Tracking) attempt(ctx context.Context, e store.TrackedEvent, r request, call func() error) error {
+	begun, err := a.events.BeginSend(ctx, e.ID)
+	if err != nil || !begun {
+		return err
+	}
+	err = call()
 	switch bridge.KindOf(err) {
+	case bridge.Throttled, bridge.Unauthorized, bridge.Misdirected:
+		return errors.Join(a.events.DeclineSend(ctx, e.ID), err)
 	case bridge.Invalid, bridge.NotFound, bridge.Conflict, bridge.DoNotTrack:
+		return a.refused(ctx, e, r, err)
 	default:
 		return err
 	}
-	var refusal *bridge.Error
-	if !errors.As(err, &refusal) || strings.HasPrefix(refusal.Op, "store.") {
-		return err
-	}
+}
+
+// refused parks what the vendor will not take as it is. That the order id is used
+// already is no refusal, where an earlier attempt went without an answer.
+func (a *Tracking) refused(ctx context.Context, e store.TrackedEvent, r request, err error) error {
 	item := parkedItem(bridge.CauseEventRefused, err, r.personal()...)
+	if e.Unanswered > 0 && knownOrder.MatchString(item.VendorMessage) {
+		return a.events.EndTracked(ctx, e.ID, counted(e))
+	}
 	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
 		State: store.TrackedError, Reason: "refused", VendorMessage: item.VendorMessage, Parked: item,
 	})
+}
+
+// counted is the end of what counts, or counts no longer.
+func counted(e store.TrackedEvent) store.TrackedEnd {
+	if e.Reversal {
+		return store.TrackedEnd{State: store.TrackedReversed}
+	}
+	return store.TrackedEnd{State: store.TrackedComplete}
 }
 
 // ours are the fields of a conversion that hold nothing of a person.
@@ -158,11 +251,30 @@ func texts(v any) []string {
 	return all
 }
 
-// AbandonEvent records that sending an event was given up. What came of it is
-// not known; sending it again sends it under the same order id.
+// askAgain is how long what may count rests before it is sent again.
+const askAgain = 6 * time.Hour
+
+// AbandonEvent records that sending an event was given up. Where nobody knows
+// what came of it, the request is kept, and a conversion is sent again after some
+// hours, the same under the same order id. Advocate remembers the ids of events
+// for a day only, so those wait for a person.
 func (a *Tracking) AbandonEvent(ctx context.Context, in TrackedEventInput) error {
-	return retryable(a.events.EndTracked(ctx, in.ID, store.TrackedEnd{
+	e, r, err := a.pending(ctx, in.ID)
+	if bridge.KindOf(err) == bridge.NotFound {
+		return nil // it has ended after all
+	}
+	if err != nil {
+		return retryable(err)
+	}
+	end := store.TrackedEnd{
 		State: store.TrackedError, Reason: "not sent for a day",
 		Parked: &bridge.ParkedItem{Cause: bridge.CauseEventUnsent, Advice: advice[bridge.CauseEventUnsent]},
-	}))
+	}
+	if e.Unanswered > 0 {
+		end.Reason, end.Unanswered, end.KeepRequest = "sent without an answer for a day: it may count", true, true
+		if r.Conversion != nil {
+			end.AskAgain = askAgain
+		}
+	}
+	return retryable(a.events.EndTracked(ctx, in.ID, end))
 }

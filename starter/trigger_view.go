@@ -55,6 +55,9 @@ func (a *app) printApplied(applied api.AppliedTrigger) error {
 		}
 		fmt.Fprintf(a.out, "Trigger %s %s: version %d, %s.\n", applied.TriggerID, verb, applied.Version, state(applied.Trigger))
 		fmt.Fprintf(a.out, "  %s\n", what(applied.Trigger))
+		for _, w := range applied.Warnings {
+			fmt.Fprintf(a.out, "Warning: line %d, column %d: %s: %s.\n", w.Line, w.Column, w.Field, w.Detail)
+		}
 		if applied.Event != "form_submitted" {
 			fmt.Fprintln(a.out, "The HubSpot app must subscribe to the webhooks that it needs: see \"starter webhooks manifest\".")
 		}

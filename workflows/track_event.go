@@ -66,10 +66,10 @@ func track(ctx workflow.Context, in *TrackEventInput) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return in.abandon(ctx, input, "it could not be looked at for a day")
+		return in.abandon(ctx, activities.AbandonLookInput{LookAtObjectInput: input, Reason: "it could not be looked at for a day"})
 	case result.Missing:
 		if in.Misses++; in.Misses >= maxMisses {
-			return in.abandon(ctx, input, "HubSpot does not show the record")
+			return in.abandon(ctx, activities.AbandonLookInput{LookAtObjectInput: input, Reason: "HubSpot does not show the record", Missing: true})
 		}
 	default:
 		in.settled(result)
@@ -81,17 +81,16 @@ func (in *TrackEventInput) settled(result activities.LookAtObjectResult) {
 	in.Hints, in.Misses, in.Last = bridge.ObjectHints{}, 0, result
 }
 
-func (in *TrackEventInput) abandon(ctx workflow.Context, evaluate activities.LookAtObjectInput, reason string) error {
+func (in *TrackEventInput) abandon(ctx workflow.Context, given activities.AbandonLookInput) error {
 	in.settled(activities.LookAtObjectResult{Missing: true})
-	return workflow.ExecuteActivity(live(ctx, "give the evaluation up"), tracking.AbandonLook,
-		activities.AbandonLookInput{LookAtObjectInput: evaluate, Reason: reason}).Get(ctx, nil)
+	return workflow.ExecuteActivity(live(ctx, "give the evaluation up"), tracking.AbandonLook, given).Get(ctx, nil)
 }
 
 // send sends what was recorded, all at once: they are of different triggers.
 func send(ctx workflow.Context, connectionID string, ids []int64) error {
 	sends := make([]workflow.Future, len(ids))
 	for i, id := range ids {
-		sends[i] = workflow.ExecuteActivity(sending(ctx, fmt.Sprintf("send event %d", id)), tracking.SendEvent,
+		sends[i] = workflow.ExecuteActivity(sending(ctx, connectionID, fmt.Sprintf("send event %d", id)), tracking.SendEvent,
 			activities.TrackedEventInput{ConnectionID: connectionID, ID: id})
 	}
 	for i, sent := range sends {
@@ -112,11 +111,13 @@ func send(ctx workflow.Context, connectionID string, ids []int64) error {
 
 // sending sets the options of calls to impact.com. They have a queue of their
 // own, whose workers take as many at a time as the vendor is to see: a burst
-// waits on the server, not in slots that contacts need.
-func sending(ctx workflow.Context, summary string) workflow.Context {
+// waits on the server, not in slots that contacts need. Where the server shares a
+// backlog fairly, each connection has its share.
+func sending(ctx workflow.Context, connectionID, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              ImpactTaskQueue,
 		Summary:                summary,
+		Priority:               temporal.Priority{FairnessKey: connectionID},
 		StartToCloseTimeout:    5 * time.Minute,
 		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		ScheduleToCloseTimeout: 24 * time.Hour,

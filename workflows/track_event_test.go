@@ -623,3 +623,21 @@ advocate_event:
 		t.Errorf("logged %+v", logged)
 	}
 }
+
+func replaced(text string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+func TestTrackEvent_aDealWithoutACurrencyIsInThePortals(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	apply(t, s, replaced(dealWon, "deal.deal_currency_code", "deal.?deal_currency_code.orValue(portal.currency)"))
+	values := won()
+	delete(values, "deal_currency_code")
+	values["amount"] = "12345678901234567.89"
+	heard(t, s, bridge.ObjectDeal, record(t, s, "deals", values, buyer(t, s, ann)), stageChanged())
+	sent := s.Tenant.Conversions()
+	if len(sent) != 1 || sent[0].Params["CurrencyCode"] != "USD" || sent[0].Params["Amount"] != "12345678901234567.89" {
+		t.Errorf("conversions: %+v", sent)
+	}
+}

@@ -50,7 +50,8 @@ type Config struct {
 // Client calls Advocate for one tenant. It is safe for concurrent use.
 type Client struct {
 	base      string // up to and including the tenant
-	secure    bool   // the host is reached by TLS, so files must be too
+	tenant    string
+	secure    bool // the host is reached by TLS, so files must be too
 	user, key string
 	field     string
 	now       func() time.Time
@@ -70,7 +71,8 @@ func New(cfg Config, h *http.Client) *Client {
 	files := outbound.HTTP(&lasting)
 	files.CheckRedirect = lasting.CheckRedirect // its target is fetched without our key
 	c := &Client{
-		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + "/api/v1/" + url.PathEscape(cfg.Tenant),
+		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + tenantPath(cfg.Tenant),
+		tenant: cfg.Tenant,
 		secure: cfg.BaseURL.Scheme == "https",
 		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: outbound.HTTP(h), files: files, storage: &lasting,
 	}
@@ -88,6 +90,9 @@ func New(cfg Config, h *http.Client) *Client {
 	}
 	return c
 }
+
+// tenantPath is where a tenant's paths begin.
+func tenantPath(tenant string) string { return "/api/v1/" + url.PathEscape(tenant) }
 
 // maxAnswer bounds a JSON answer; the largest one asked for is a page of 100.
 const maxAnswer = 8 << 20

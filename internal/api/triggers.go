@@ -52,7 +52,8 @@ type TriggerDefinition struct {
 type AppliedTrigger struct {
 	Trigger
 
-	Changed bool `json:"changed"` // it is a new version
+	Changed  bool      `json:"changed"`  // it is a new version
+	Warnings []Mistake `json:"warnings"` // what it may say but hardly means, each with its fix
 }
 
 // TriggerChanges are what can be changed without a new version.
@@ -123,7 +124,7 @@ func (h *Handler) applyTrigger(r *request) (any, error) {
 		return nil, err
 	}
 	applied, err := h.operator.ApplyTrigger(r.Context(), c, []byte(in.Source))
-	return AppliedTrigger{triggerOf(applied.TriggerStatus), applied.Changed}, err
+	return AppliedTrigger{triggerOf(applied.TriggerStatus), applied.Changed, mistakesOf(applied.Warnings)}, err
 }
 
 func (h *Handler) getTrigger(r *request) (any, error) {

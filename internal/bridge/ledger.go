@@ -56,7 +56,7 @@ const (
 
 	CauseEventBlocked Cause = "event_blocked" // a trigger matches, but its request cannot be made
 	CauseEventRefused Cause = "event_refused" // the vendor refused what a trigger sent
-	CauseEventUnsent  Cause = "event_unsent"  // the vendor failed for longer than we retry: what came of it is not known
+	CauseEventUnsent  Cause = "event_unsent"  // the vendor gave no answer for longer than we wait: it may count
 )
 
 // Warnings are the causes that hold nothing up: the contact was synced, and a

@@ -15,6 +15,7 @@ type Account struct {
 	Type     string // STANDARD, SANDBOX, DEVELOPER_TEST, APP_DEVELOPER
 	TimeZone string // IANA name; the daily quota returns at its midnight
 	UIDomain string
+	Currency string // ISO 4217, of amounts that name none; empty: HubSpot does not tell
 }
 
 // AccountDetails reads the portal's own data: the cheapest check of a credential.
@@ -26,6 +27,7 @@ func (c *Client) AccountDetails(ctx context.Context) (Account, error) {
 		Type     lenient.Text `json:"accountType"`
 		TimeZone lenient.Text `json:"timeZone"`
 		UIDomain lenient.Text `json:"uiDomain"`
+		Currency lenient.Text `json:"companyCurrency"`
 	}
 	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: "/account-info/" + Version + "/details"}, &out); err != nil {
 		return Account{}, err
@@ -34,5 +36,7 @@ func (c *Client) AccountDetails(ctx context.Context) (Account, error) {
 	if err != nil {
 		return Account{}, outbound.Unreadable(op, http.StatusOK)
 	}
-	return Account{PortalID: id, Type: out.Type.String(), TimeZone: out.TimeZone.String(), UIDomain: out.UIDomain.String()}, nil
+	return Account{
+		PortalID: id, Type: out.Type.String(), TimeZone: out.TimeZone.String(), UIDomain: out.UIDomain.String(), Currency: out.Currency.String(),
+	}, nil
 }

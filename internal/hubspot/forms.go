@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"advocatesync/internal/lenient"
 )
 
 // Form is a form of the portal.
@@ -56,30 +58,15 @@ type Submission struct {
 }
 
 type submissionJSON struct {
-	ConversionID lenient           `json:"conversionId"`
-	SubmittedAt  lenient           `json:"submittedAt"` // milliseconds since 1970
+	ConversionID lenient.Text      `json:"conversionId"`
+	SubmittedAt  lenient.Text      `json:"submittedAt"` // milliseconds since 1970
 	Values       []json.RawMessage `json:"values"`
 }
 
 type submittedValue struct {
-	Name         lenient `json:"name"`
-	ObjectTypeID lenient `json:"objectTypeId"`
-	Value        lenient `json:"value"`
-}
-
-// lenient is a text, or a number or truth in its place; anything else is empty.
-type lenient string
-
-// UnmarshalJSON never fails: one odd value must not cost the whole page.
-func (l *lenient) UnmarshalJSON(raw []byte) error {
-	var text string
-	switch {
-	case json.Unmarshal(raw, &text) == nil: // null is empty
-		*l = lenient(text)
-	case raw[0] != '{' && raw[0] != '[':
-		*l = lenient(raw)
-	}
-	return nil
+	Name         lenient.Text `json:"name"`
+	ObjectTypeID lenient.Text `json:"objectTypeId"`
+	Value        lenient.Text `json:"value"`
 }
 
 const contactType = "0-1"
@@ -97,8 +84,8 @@ func submission(raw json.RawMessage) Submission {
 	if json.Unmarshal(raw, &in) != nil {
 		return Submission{Unreadable: true}
 	}
-	out := Submission{ConversionID: string(in.ConversionID), Values: map[string]string{}}
-	at, err := strconv.ParseInt(string(in.SubmittedAt), 10, 64)
+	out := Submission{ConversionID: in.ConversionID.String(), Values: map[string]string{}}
+	at, err := strconv.ParseInt(in.SubmittedAt.String(), 10, 64)
 	if out.SubmittedAt = time.UnixMilli(at).UTC(); err != nil || at < earliestSubmission || at > latestSubmission {
 		out.Unreadable = true
 	}
@@ -127,14 +114,17 @@ func submittedValues(raw []json.RawMessage) map[string]map[string][]string {
 	out := map[string]map[string][]string{}
 	for _, one := range raw {
 		var v submittedValue
-		if json.Unmarshal(one, &v) != nil || v.Name == "" || v.Value == "" {
+		if json.Unmarshal(one, &v) != nil {
 			continue
 		}
-		object := cmp.Or(string(v.ObjectTypeID), contactType)
+		name, value, object := v.Name.String(), v.Value.String(), cmp.Or(v.ObjectTypeID.String(), contactType)
+		if name == "" || value == "" {
+			continue
+		}
 		if out[object] == nil {
 			out[object] = map[string][]string{}
 		}
-		out[object][string(v.Name)] = append(out[object][string(v.Name)], string(v.Value))
+		out[object][name] = append(out[object][name], value)
 	}
 	return out
 }

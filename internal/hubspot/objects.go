@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -25,6 +26,16 @@ func plural(t bridge.ObjectType) string {
 }
 
 func objectsPath(t bridge.ObjectType) string { return "/crm/objects/" + Version + "/" + plural(t) }
+
+// ObjectID returns the id under which a record lives: its own, or that of the one
+// that it was merged into, which HubSpot tells on single reads only. A record that
+// is archived or gone is NotFound.
+// HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/guide
+func (c *Client) ObjectID(ctx context.Context, t bridge.ObjectType, id string) (string, error) {
+	var out contactJSON
+	err := c.do(ctx, request{op: "hubspot.object", method: http.MethodGet, path: objectsPath(t) + "/" + url.PathEscape(id)}, &out)
+	return out.ID.String(), err
+}
 
 // BatchReadObjects reads up to MaxBatch live records of one type by id, in any
 // order. Found is keyed by id. Missing ids are archived, gone, merged away or

@@ -48,27 +48,49 @@ func New(cfg Config, h *http.Client) *Client {
 	return &Client{cfg: cfg, http: outbound.HTTP(h)}
 }
 
+// Request is a call as it is made, but for the host and the credentials.
+type Request struct {
+	Method string
+	Path   string
+	Form   map[string]string // in the address of a DELETE
+}
+
+// ConversionRequest is the call by which an account hands in a conversion.
+//
+// Source: impact.com Brand API, POST Conversions.
+func ConversionRequest(accountSID string, fields map[string]string) Request {
+	return Request{Method: http.MethodPost, Path: resource(accountSID, "Conversions"), Form: fields}
+}
+
+// ReversalRequest is the call by which an account takes a conversion back.
+//
+// Source: impact.com Brand API, DELETE Actions.
+func ReversalRequest(accountSID string, fields map[string]string) Request {
+	return Request{Method: http.MethodDelete, Path: resource(accountSID, "Actions"), Form: fields}
+}
+
+// resource is the path of one of an account's resources.
+func resource(accountSID, name string) string {
+	return "/Advertisers/" + url.PathEscape(accountSID) + "/" + name
+}
+
 // Submit hands in a conversion, by its form fields, and returns the id under
 // which its verdict can be asked for. The vendor has no key against duplicates:
 // when the outcome is unknown (unavailable), send the same OrderId again.
 //
-// Errors by kind: invalid with the vendor's complaints as VendorMessage, unauthorized,
-// throttled, unavailable.
-//
-// Source: impact.com Brand API, POST Conversions.
+// Errors by kind: invalid with the vendor's complaints as VendorMessage; unauthorized
+// where the account and not the conversion is refused; throttled; unavailable.
 func (c *Client) Submit(ctx context.Context, fields map[string]string) (submissionID string, err error) {
-	return c.queue(ctx, "impact.submit_conversion", http.MethodPost, "Conversions", fields)
+	return c.queue(ctx, "impact.submit_conversion", ConversionRequest(c.cfg.AccountSID, fields))
 }
 
 // Reverse takes a conversion back. fields name it by ActionTrackerId and
 // OrderId and say why, see trigger.Decision. It returns the submission's id.
-//
-// Source: impact.com Brand API, DELETE Actions.
 func (c *Client) Reverse(ctx context.Context, fields map[string]string) (submissionID string, err error) {
-	return c.queue(ctx, "impact.reverse_conversion", http.MethodDelete, "Actions", fields)
+	return c.queue(ctx, "impact.reverse_conversion", ReversalRequest(c.cfg.AccountSID, fields))
 }
 
-// Stage says how far a submission is.
+// Stage says how far a submission is. The vendor may say what is not among these.
 type Stage string
 
 const (
@@ -78,7 +100,7 @@ const (
 )
 
 // Submission is what became of a conversion or a reversal. A complete one
-// without ErrorType counts.
+// without an error counts.
 type Submission struct {
 	OrderID     string
 	Stage       Stage
@@ -101,31 +123,29 @@ func (c *Client) Submission(ctx context.Context, id string) (Submission, error) 
 	if !submissionID.MatchString(id) {
 		return Submission{}, &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("this is no submission's id")}
 	}
-	if err := c.do(ctx, op, http.MethodGet, "APISubmissions/"+id, nil, &out); err != nil {
+	get := Request{Method: http.MethodGet, Path: resource(c.cfg.AccountSID, "APISubmissions/"+id)}
+	if err := c.do(ctx, op, get, &out); err != nil {
 		return Submission{}, err
 	}
-	switch out.Status {
-	case Queued, InProgress, Complete:
-		return Submission{out.OrderID, out.Status, out.ErrorType, out.ErrorReason}, nil
-	default:
+	if out.Status == "" {
 		return Submission{}, outbound.Unreadable(op, http.StatusOK)
 	}
+	return Submission{out.OrderID, out.Status, out.ErrorType, out.ErrorReason}, nil
 }
+
+// Failed tells whether the vendor says that something is wrong.
+func (s Submission) Failed() bool { return s.ErrorType != "" || s.ErrorReason != "" }
 
 // submissionID is what may be put into an address of ours.
 var submissionID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 
 // queue hands something in.
-func (c *Client) queue(ctx context.Context, op, method, resource string, fields map[string]string) (string, error) {
-	form := url.Values{}
-	for name, value := range fields {
-		form.Set(name, value)
-	}
+func (c *Client) queue(ctx context.Context, op string, r Request) (string, error) {
 	var out struct {
 		Status    string `json:"Status"`
 		QueuedURI string `json:"QueuedUri"`
 	}
-	if err := c.do(ctx, op, method, resource, form, &out); err != nil {
+	if err := c.do(ctx, op, r, &out); err != nil {
 		return "", err
 	}
 	if id := path.Base(out.QueuedURI); out.Status == "QUEUED" && submissionID.MatchString(id) && strings.Contains(out.QueuedURI, "/APISubmissions/") {
@@ -137,12 +157,12 @@ func (c *Client) queue(ctx context.Context, op, method, resource string, fields 
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 1 << 20
 
-// do sends one call below the account and decodes a success into out.
-func (c *Client) do(ctx context.Context, op, method, resource string, form url.Values, out any) error {
+// do makes one call and decodes a success into out.
+func (c *Client) do(ctx context.Context, op string, r Request, out any) error {
 	if c.cfg.AccountSID == "" || c.cfg.AuthToken == "" {
 		return &bridge.Error{Kind: bridge.Unauthorized, Op: op, Err: errors.New("the connection has no impact.com account SID and token")}
 	}
-	req, err := c.request(ctx, method, resource, form)
+	req, err := c.request(ctx, r)
 	if err != nil {
 		return &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("the address cannot be built")}
 	}
@@ -154,7 +174,7 @@ func (c *Client) do(ctx context.Context, op, method, resource string, form url.V
 	answer := outbound.Read(resp, maxAnswer)
 	switch {
 	case !answer.OK():
-		return c.refused(op, method, answer)
+		return c.refused(op, r.Method, answer)
 	case answer.Cut != nil:
 		return outbound.Unreachable(op, answer.Cut)
 	}
@@ -164,15 +184,19 @@ func (c *Client) do(ctx context.Context, op, method, resource string, form url.V
 	return nil
 }
 
-func (c *Client) request(ctx context.Context, method, resource string, form url.Values) (*http.Request, error) {
-	address := strings.TrimSuffix(c.cfg.BaseURL.String(), "/") + "/Advertisers/" + url.PathEscape(c.cfg.AccountSID) + "/" + resource
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	form := url.Values{}
+	for name, value := range r.Form {
+		form.Set(name, value)
+	}
+	address := strings.TrimSuffix(c.cfg.BaseURL.String(), "/") + r.Path
 	var body io.Reader
-	if method == http.MethodPost {
+	if r.Method == http.MethodPost {
 		body = strings.NewReader(form.Encode())
 	} else if len(form) > 0 {
 		address += "?" + form.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, address, body)
 	if err != nil {
 		return nil, err
 	}

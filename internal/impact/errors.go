@@ -65,19 +65,22 @@ func (c *Client) refused(op, method string, a outbound.Answer) *bridge.Error {
 	return e
 }
 
+// kindOf says what a status means with which the vendor itself refuses. Only what
+// it says is wrong with the fields is the conversion's fault. Any other refusal
+// concerns the account: a wrong token, a missing scope, an unpaid bill, a path that
+// is not there.
 func kindOf(status int, method string) bridge.Kind {
 	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return bridge.Unauthorized
-	case status == http.StatusNotFound && method == http.MethodGet:
-		return bridge.NotFound
 	case status == http.StatusTooManyRequests:
 		return bridge.Throttled
-	case status == http.StatusRequestTimeout, status >= 500:
+	case status == http.StatusRequestTimeout, status < 400, status >= 500:
 		return bridge.Unavailable
-	case status >= 400:
+	case status == http.StatusNotFound && method == http.MethodGet:
+		return bridge.NotFound
+	case status == http.StatusBadRequest, status == http.StatusConflict, status == http.StatusUnprocessableEntity,
+		status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
 		return bridge.Invalid
 	default:
-		return bridge.Unavailable // a redirect or the like, from something in between
+		return bridge.Unauthorized
 	}
 }

@@ -3,12 +3,13 @@ package operator
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
+	"slices"
 	"time"
 
+	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/hubspot"
+	"advocatesync/internal/facts"
+	"advocatesync/internal/impact"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -56,120 +57,78 @@ func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, obj
 		return TriggerTrial{}, err
 	}
 	trial := &trial{
-		operator: o, connection: c, credentials: credentials, hub: o.hubspot(c, credentials), trigger: t,
+		operator: o, connection: c, credentials: credentials, trigger: t,
+		source: facts.Source{
+			Connection: c, HubSpot: directly{o.hubspot(c, credentials)}, Advocate: o.vendors.advocate(c, credentials), Mappings: o.store,
+		},
 		result: TriggerTrial{TriggerID: id, Version: kept.Version, Object: t.Definition().Object, ObjectID: objectID},
 	}
 	err = trial.run(ctx)
 	return trial.result, err
 }
 
-// trial gathers the facts for one trigger and one record.
+// trial decides one trigger about one record, by the facts that the live path
+// would gather.
 type trial struct {
 	operator    *Operator
 	connection  bridge.Connection
 	credentials store.Credentials
-	hub         *hubspot.Client
+	source      facts.Source
 	trigger     *trigger.Trigger
-	participant bridge.Identity // of the customer
 	result      TriggerTrial
 }
 
 func (t *trial) run(ctx context.Context) error {
-	objectType, id := t.result.Object, t.result.ObjectID
-	found, err := t.read(ctx, objectType, []string{id})
+	reads := t.trigger.Reads()
+	record, err := t.source.HubSpot.Object(ctx, t.result.Object, t.result.ObjectID, append(reads[t.result.Object], facts.PropMerged))
+	if bridge.KindOf(err) == bridge.NotFound {
+		return refuse(bridge.NotFound, "unknown_object", "the portal has no live %s %s", t.result.Object, t.result.ObjectID)
+	}
 	if err != nil {
-		return fmt.Errorf("read %s %s from HubSpot: %w", objectType, id, err)
+		return fmt.Errorf("read %s %s from HubSpot: %w", t.result.Object, t.result.ObjectID, err)
 	}
-	if len(found) == 0 {
-		return refuse(bridge.NotFound, "unknown_object", "the portal has no live %s %s", objectType, id)
+	customer, err := t.source.Customer(ctx, record, reads[bridge.ObjectContact])
+	if err != nil {
+		return fmt.Errorf("find the customer of %s %s: %w", record.Type, record.ID, err)
 	}
-	facts := trigger.Facts{PortalID: t.connection.PortalID, Now: t.operator.now(), Object: found[0]}
-	if facts.Customer, err = t.customer(ctx, found[0]); err != nil {
+	t.result.CustomerID = customer.ContactID
+	known := trigger.Facts{PortalID: t.connection.PortalID, Now: t.operator.now(), Object: record, Customer: customer.Facts()}
+	if known.Portal, err = t.source.Portal(ctx, t.trigger.ReadsPortal()); err != nil {
+		return fmt.Errorf("read the portal's currency from HubSpot: %w", err)
+	}
+	if known.Change, err = t.change(ctx, record); err != nil {
 		return err
 	}
-	if facts.Change, err = t.change(ctx, found[0]); err != nil {
+	recorded, err := t.recorded(ctx, record, known.Change)
+	if err != nil {
 		return err
 	}
-	if facts.Sent, err = t.sent(ctx, facts.Change); err != nil {
-		return err
-	}
-	if t.result.Decision, err = t.trigger.Decide(facts); err != nil {
+	t.result.Tracked = recorded.State
+	known.Sent, known.OrderID = recorded.MayCount(), recorded.OrderID
+	if t.result.Decision, err = t.trigger.Decide(known); err != nil {
 		return err
 	}
 	if t.result.Tracked == store.TrackedReversed {
 		t.result.Decision = trigger.Decision{Verdict: trigger.Skip, Why: "it was sent, and taken back again", OrderID: t.result.Decision.OrderID}
 	}
-	t.result.Request = t.request()
-	return nil
+	t.result.Request, err = t.request(customer.Identity)
+	return err
 }
 
-// read returns live records with the properties that the trigger looks at.
-func (t *trial) read(ctx context.Context, objectType bridge.ObjectType, ids []string) ([]bridge.Object, error) {
-	found, _, err := t.hub.BatchReadObjects(ctx, objectType, ids, t.trigger.Reads()[objectType])
-	if err != nil {
-		return nil, err
-	}
-	var records []bridge.Object
-	for _, r := range found {
-		records = append(records, bridge.Object{Type: objectType, ID: r.ID, Properties: r.Properties, CreatedAt: r.CreatedAt})
-	}
-	return records, nil
-}
-
-// customer finds the mapped contact who is credited for the record; nil if
-// there is none.
-func (t *trial) customer(ctx context.Context, record bridge.Object) (*trigger.Customer, error) {
-	ids := []string{record.ID}
-	if record.Type != bridge.ObjectContact {
-		associations, err := t.hub.BatchReadAssociations(ctx, record.Type, bridge.ObjectContact, []hubspot.AssociationInput{{ID: record.ID}})
+// recorded is what was recorded of the change that the trial pretends, for the
+// record or for one that was merged into it.
+func (t *trial) recorded(ctx context.Context, record bridge.Object, change trigger.Change) (store.TrackedEvent, error) {
+	var mine []store.TrackedEvent
+	for _, id := range append(facts.Merged(record), record.ID) {
+		tracked, err := t.operator.store.TrackedOf(ctx, t.connection.ID, record.Type, id)
 		if err != nil {
-			return nil, fmt.Errorf("read the contacts of %s %s from HubSpot: %w", record.Type, record.ID, err)
+			return store.TrackedEvent{}, err
 		}
-		ids = associations[record.ID].IDs
-		if associations[record.ID].After != "" || len(ids) > hubspot.MaxBatch {
-			ids = ids[:min(len(ids), hubspot.MaxBatch)]
-			t.result.Assumed = append(t.result.Assumed, fmt.Sprintf("only the first %d contacts of the record were looked at", len(ids)))
-		}
+		mine = append(mine, tracked...)
 	}
-	participants := map[string]bridge.Identity{}
-	var mapped []string
-	for _, id := range ids {
-		known, err := t.operator.store.Known(ctx, t.connection.ID, id)
-		if err != nil {
-			return nil, err
-		}
-		if known.Mapping != nil && !known.Erased {
-			mapped, participants[id] = append(mapped, id), known.Mapping.Identity()
-		}
-	}
-	if len(mapped) == 0 {
-		return nil, nil //nolint:nilnil // no customer is an answer, not a failure
-	}
-	contacts, err := t.read(ctx, bridge.ObjectContact, mapped)
-	if err != nil {
-		return nil, fmt.Errorf("read the mapped contacts of %s %s from HubSpot: %w", record.Type, record.ID, err)
-	}
-	chosen, ok := trigger.ChooseCustomer(contacts)
-	if !ok {
-		return nil, nil //nolint:nilnil // likewise: all of them have just been deleted
-	}
-	t.result.CustomerID, t.participant = chosen.ID, participants[chosen.ID]
-	email, err := t.email(ctx, chosen)
-	return &trigger.Customer{Properties: chosen.Properties, Email: email}, err
-}
-
-// email is the one under which Advocate knows the customer, which does not
-// follow the contact's.
-func (t *trial) email(ctx context.Context, chosen bridge.Object) (string, error) {
-	tenant := t.operator.vendors.advocate(t.connection, t.credentials)
-	participant, err := readParticipant(ctx, tenant, t.participant, t.connection.Program)
-	if err != nil {
-		return "", fmt.Errorf("read the participant of contact %s from Advocate: %w", chosen.ID, err)
-	}
-	if participant == nil || participant.Email == "" {
-		return chosen.Properties[bridge.PropEmail], nil
-	}
-	return participant.Email, nil
+	d := t.trigger.Definition()
+	mine = slices.DeleteFunc(mine, func(e store.TrackedEvent) bool { return e.TriggerID != d.ID })
+	return facts.Recorded(d, d.OrderID(t.connection.PortalID, record.ID, change), mine), nil
 }
 
 // change is the event that the trial pretends.
@@ -196,12 +155,12 @@ func (t *trial) change(ctx context.Context, record bridge.Object) (trigger.Chang
 func (t *trial) submission(ctx context.Context, forms []string, email string) (trigger.Change, error) {
 	var latest trigger.Change
 	for _, form := range forms {
-		submissions, _, err := t.hub.Submissions(ctx, form, "")
+		submissions, _, err := t.source.HubSpot.Submissions(ctx, form, "")
 		if err != nil {
 			return trigger.Change{}, fmt.Errorf("read the submissions of form %s from HubSpot: %w", form, err)
 		}
 		for _, s := range submissions {
-			if bridge.NormalEmail(s.Values["email"]) != bridge.NormalEmail(email) || !s.SubmittedAt.After(latest.OccurredAt) {
+			if s.Email == "" || bridge.NormalEmail(s.Email) != bridge.NormalEmail(email) || !s.SubmittedAt.After(latest.OccurredAt) {
 				continue
 			}
 			latest = trigger.Change{Form: form, Submission: s.ConversionID, OccurredAt: s.SubmittedAt, Entered: s.Values}
@@ -213,46 +172,22 @@ func (t *trial) submission(ctx context.Context, forms []string, email string) (t
 	return latest, nil
 }
 
-// sent tells whether what the trial would send was sent already.
-func (t *trial) sent(ctx context.Context, change trigger.Change) (bool, error) {
-	tracked, err := t.operator.store.TrackedOf(ctx, t.connection.ID, t.result.Object, t.result.ObjectID)
-	if err != nil {
-		return false, err
-	}
-	order := t.trigger.Definition().OrderID(t.connection.PortalID, t.result.ObjectID, change)
-	for _, e := range tracked {
-		if e.OrderID == order {
-			t.result.Tracked = e.State
-		}
-	}
-	switch t.result.Tracked {
-	case store.TrackedPending, store.TrackedSent, store.TrackedComplete:
-		return true, nil
-	default:
-		return false, nil
-	}
-}
-
 // request writes the decision out as the call that would be made.
-func (t *trial) request() *Request {
+func (t *trial) request(customer bridge.Identity) (*Request, error) {
 	switch d := t.result.Decision; {
 	case d.Conversion != nil:
-		account := "/Advertisers/" + url.PathEscape(t.credentials.ImpactAccountSID)
+		call := impact.ConversionRequest
 		if d.Verdict == trigger.Reverse {
-			return &Request{Method: http.MethodDelete, Path: account + "/Actions", Form: d.Conversion.Fields}
+			call = impact.ReversalRequest
 		}
-		return &Request{Method: http.MethodPost, Path: account + "/Conversions", Form: d.Conversion.Fields}
+		r := call(t.credentials.ImpactAccountSID, d.Conversion.Fields)
+		return &Request{Method: r.Method, Path: r.Path, Form: r.Form}, nil
 	case d.Event != nil:
-		account, user := t.participant.AccountID, t.participant.UserID
-		return &Request{
-			Method: http.MethodPost,
-			Path:   "/api/v1/" + t.connection.Tenant + "/open/account/" + url.PathEscape(account) + "/user/" + url.PathEscape(user) + "/events",
-			Body: map[string]any{
-				"accountId": account, "userId": user, "idempotencyKey": d.OrderID,
-				"events": []any{map[string]any{"key": d.Event.Key, "dateTriggered": d.Event.TriggeredAt.UnixMilli(), "fields": d.Event.Fields}},
-			},
-		}
+		r, err := advocate.EventRequest(t.connection.Tenant, customer, advocate.UserEvent{
+			Key: d.Event.Key, TriggeredAt: d.Event.TriggeredAt, Fields: d.Event.Fields, IdempotencyKey: d.OrderID,
+		})
+		return &Request{Method: r.Method, Path: r.Path, Body: r.Body}, err
 	default:
-		return nil
+		return nil, nil //nolint:nilnil // nothing would be sent
 	}
 }

@@ -26,7 +26,8 @@ type TriggerStatus struct {
 type AppliedTrigger struct {
 	TriggerStatus
 
-	Changed bool // it is a new version; else the same was there before
+	Changed  bool              // it is a new version; else the same was there before
+	Warnings []trigger.Mistake // what it may say but hardly means
 }
 
 // checkTrigger reads a definition and checks it against what the portal has.
@@ -79,7 +80,7 @@ func (o *Operator) ApplyTrigger(ctx context.Context, c bridge.Connection, source
 	if err != nil {
 		return AppliedTrigger{}, err
 	}
-	return AppliedTrigger{TriggerStatus{Trigger: applied, Definition: d, Watches: t.Watches()}, changed}, nil
+	return AppliedTrigger{TriggerStatus{Trigger: applied, Definition: d, Watches: t.Watches()}, changed, t.Warnings()}, nil
 }
 
 // readSchema reads the types of the properties that a definition can use.
@@ -113,22 +114,50 @@ func options(p hubspot.Property) []string {
 	return values
 }
 
-// unknownForms tells which of a definition's forms the portal does not have.
+// unknownForms tells which of a definition's forms the portal does not have. One
+// that HubSpot does not list is there all the same if its submissions can be read.
 func unknownForms(ctx context.Context, hub *hubspot.Client, d trigger.Definition) ([]string, error) {
-	unknown := slices.Clone(d.Event.Forms)
-	for pages, more := (portal.Cursor{}), true; more && len(unknown) > 0; {
-		forms, next, err := hub.Forms(ctx, pages.After)
-		if err != nil {
-			return nil, fmt.Errorf("list the portal's forms, for which the app needs the scope \"forms\": %w", err)
+	if len(d.Event.Forms) == 0 {
+		return nil, nil
+	}
+	listed, err := forms(ctx, hub)
+	if err != nil {
+		return nil, fmt.Errorf("list the portal's forms, for which the app needs the scope \"forms\": %w", err)
+	}
+	var unknown []string
+	for _, id := range d.Event.Forms {
+		if listed[id] {
+			continue
 		}
-		unknown = slices.DeleteFunc(unknown, func(id string) bool {
-			return slices.ContainsFunc(forms, func(f hubspot.Form) bool { return f.ID == id })
-		})
-		if more, err = pages.Next("hubspot.forms", next); err != nil {
-			return nil, fmt.Errorf("list the portal's forms: %w", err)
+		_, _, err := hub.Submissions(ctx, id, "")
+		switch bridge.KindOf(err) {
+		case bridge.NotFound, bridge.Invalid:
+			unknown = append(unknown, id)
+		default:
+			if err != nil {
+				return nil, fmt.Errorf("read the submissions of form %s: %w", id, err)
+			}
 		}
 	}
 	return unknown, nil
+}
+
+// forms lists the portal's forms of all types.
+func forms(ctx context.Context, hub *hubspot.Client) (map[string]bool, error) {
+	all := map[string]bool{}
+	for pages, more := (portal.Cursor{}), true; more; {
+		page, next, err := hub.Forms(ctx, pages.After)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range page {
+			all[f.ID] = true
+		}
+		if more, err = pages.Next("hubspot.forms", next); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Triggers lists a connection's triggers by id.

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -112,7 +113,7 @@ func TestTriggers_theDocumentedExamplesAskForWhatTheySay(t *testing.T) {
 					"accountId": user.AccountID, "userId": user.ID, "idempotencyKey": trial.Decision.OrderID,
 					"events": []any{map[string]any{
 						"key": "hubspot_company_customer", "dateTriggered": trial.Decision.Event.TriggeredAt.UnixMilli(),
-						"fields": map[string]any{"company": map[string]any{"stage": "customer", "revenue": 50000.0}},
+						"fields": map[string]any{"company": map[string]any{"stage": "customer", "revenue": json.Number("50000")}},
 					}},
 				},
 			}

@@ -24,6 +24,8 @@ type records interface {
 	BatchReadObjects(ctx context.Context, t bridge.ObjectType, ids, props []string) (found map[string]hubspot.Object, missing []string, err error)
 	BatchReadAssociations(ctx context.Context, from, to bridge.ObjectType, in []hubspot.AssociationInput) (map[string]hubspot.Associations, error)
 	ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]hubspot.Property, error)
+	ObjectID(ctx context.Context, t bridge.ObjectType, id string) (string, error)
+	AccountDetails(ctx context.Context) (hubspot.Account, error)
 	Forms(ctx context.Context, after string) (forms []hubspot.Form, next string, err error)
 	Submissions(ctx context.Context, formID, after string) (submissions []hubspot.Submission, next string, err error)
 }
@@ -179,33 +181,33 @@ func (p *Portal) Forms(ctx context.Context) ([]hubspot.Form, error) {
 // pageKey is a page of a form's submissions.
 type pageKey struct{ form, after string }
 
-// SubmissionPage is a page of a form's submissions, the newest first.
-type SubmissionPage struct {
-	Submissions []hubspot.Submission // not to be changed: callers of one page share it
-	Next        string               // asks for the page after; empty on the last
+type submissionPage struct {
+	submissions []hubspot.Submission
+	next        string
 }
 
-// Submissions returns a page of a form's submissions, as it is at some moment
-// after the call, in the live lane. Whoever else asks for it now shares the
-// answer. after is empty for the first page.
-func (p *Portal) Submissions(ctx context.Context, formID, after string) (SubmissionPage, error) {
+// Submissions returns a page of a form's submissions, the newest first, as it is
+// at some moment after the call, in the live lane. Whoever else asks for it now
+// shares the answer, which is not to be changed. after is empty for the first
+// page, next is empty on the last.
+func (p *Portal) Submissions(ctx context.Context, formID, after string) (submissions []hubspot.Submission, next string, err error) {
 	page, err := p.pages.do(ctx, pageKey{formID, after}, struct{}{})
 	if err != nil {
-		return SubmissionPage{}, fmt.Errorf("portal %d: read submissions: %w", p.id, err)
+		return nil, "", fmt.Errorf("portal %d: read submissions: %w", p.id, err)
 	}
-	return page, nil
+	return page.submissions, page.next, nil
 }
 
 // readPages makes a call for each page: HubSpot has no batch of them.
-func (p *Portal) readPages(ctx context.Context, batch []item[pageKey, struct{}]) map[pageKey]outcome[SubmissionPage] {
-	outcomes := make(map[pageKey]outcome[SubmissionPage], len(batch))
+func (p *Portal) readPages(ctx context.Context, batch []item[pageKey, struct{}]) map[pageKey]outcome[submissionPage] {
+	outcomes := make(map[pageKey]outcome[submissionPage], len(batch))
 	t := &turn{lane: bridge.LaneLive, held: true}
 	for _, key := range keysOf(batch) {
-		page, err := call(ctx, p, t, opSubmissions, true, func(ctx context.Context) (page SubmissionPage, err error) {
-			page.Submissions, page.Next, err = p.client.Submissions(ctx, key.form, key.after)
+		page, err := call(ctx, p, t, opSubmissions, true, func(ctx context.Context) (page submissionPage, err error) {
+			page.submissions, page.next, err = p.client.Submissions(ctx, key.form, key.after)
 			return page, err
 		})
-		outcomes[key] = outcome[SubmissionPage]{value: page, err: err}
+		outcomes[key] = outcome[submissionPage]{value: page, err: err}
 	}
 	return outcomes
 }

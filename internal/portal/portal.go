@@ -53,11 +53,12 @@ type Portal struct {
 	bulkTurn   chan struct{} // holds one: the bulk caller who asks the budget
 	suspecting chan struct{} // holds one: whoever splits a batch that HubSpot fails on
 
-	reads   *batcher[string, struct{}, bridge.Contact]
-	writes  *batcher[string, bridge.Properties, struct{}]
-	objects map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]
-	links   map[bridge.ObjectType]*batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
-	pages   *batcher[pageKey, struct{}, SubmissionPage]
+	reads    *batcher[string, struct{}, bridge.Contact]
+	writes   *batcher[string, bridge.Properties, struct{}]
+	objects  map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]
+	links    map[bridge.ObjectType]*batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
+	currency remembered
+	pages    *batcher[pageKey, struct{}, submissionPage]
 }
 
 // Option adjusts a Portal when it is made.

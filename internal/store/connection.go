@@ -111,6 +111,9 @@ func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, c
 	if err := s.replaceCredentials(ctx, tx, id, cred); err != nil {
 		return bridge.Connection{}, err
 	}
+	if _, err := tx.Exec(ctx, acceptImpact, id); err != nil { // to be tried again, even if they are the same
+		return bridge.Connection{}, err
+	}
 	rows, err := tx.Query(ctx, updateConnection, id, c.Tenant, c.Program, c.ContactIDField,
 		c.Rules.ParticipantCreated, c.Rules.ParticipantUpdated, c.Rules.ContactCreated, c.Rules.ContactUpdated, c.SharePIIUpdates)
 	if err != nil {

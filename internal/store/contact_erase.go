@@ -167,7 +167,7 @@ UPDATE tracked_event e
    SET words = '', request = NULL, candidates = ARRAY(SELECT c FROM unnest(e.candidates) AS c WHERE c <> ALL ($2)),
        state = CASE WHEN open.due AND e.reversal THEN 'complete' WHEN open.due THEN 'skipped' ELSE e.state END,
        reversal = e.reversal AND NOT open.due,
-       reason = CASE WHEN open.due THEN $3 ELSE e.reason END,
+       reason = CASE WHEN open.due THEN $3 ELSE e.reason END, held_at = NULL,
        decided_at = CASE WHEN open.due THEN now() ELSE e.decided_at END
   FROM (SELECT id, state = 'pending' OR state = 'waiting' AND object_type = 'contact' AND object_id = ANY ($2) AS due
           FROM tracked_event

@@ -124,11 +124,19 @@ func (s *Store) ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, er
 	return item, wrap(err, "parked_item %d", id)
 }
 
+// What was kept to be sent again goes with its item.
+const closeParked = `
+WITH closed AS (
+     UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1
+     RETURNING tracked_event_id),
+     forgotten AS (
+     UPDATE tracked_event e SET request = NULL, wait_until = NULL FROM closed WHERE e.id = closed.tracked_event_id AND e.state = 'error' AND $2 = 'discarded')
+SELECT 1 FROM closed`
+
 // CloseParked ends an item. One that has ended already keeps its outcome, which
 // is success; an unknown id is a not_found error.
 func (s *Store) CloseParked(ctx context.Context, id int64, outcome Outcome) error {
-	return s.updateOne(ctx, "close_parked", `
-UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1`, id, outcome)
+	return s.updateOne(ctx, "close_parked", closeParked, id, outcome)
 }
 
 // CloseUnreadable resolves the items of a connection's unreadable rows, except

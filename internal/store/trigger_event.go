@@ -19,7 +19,7 @@ const (
 	TrackedPending  TrackedState = "pending"  // recorded, and about to be sent
 	TrackedSent     TrackedState = "sent"     // taken by the vendor, who has not said yet what came of it
 	TrackedComplete TrackedState = "complete" // it counts
-	TrackedError    TrackedState = "error"    // refused; parked
+	TrackedError    TrackedState = "error"    // refused, or given up without an answer; parked
 	TrackedSkipped  TrackedState = "skipped"  // nothing was sent, for the reason given
 	TrackedReversed TrackedState = "reversed" // it counted, and was taken back
 )
@@ -47,6 +47,7 @@ type TrackedEvent struct {
 	VendorMessage string // the vendor's
 	Receipt       string // by which the vendor tells its verdict
 
+	Unanswered int       // times it was sent, or given up, without an answer: it may count
 	WaitUntil  time.Time // zero: it does not wait
 	Polls      int       // times the verdict was asked for
 	RecordedAt time.Time
@@ -55,13 +56,26 @@ type TrackedEvent struct {
 }
 
 const trackedColumns = `id, connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission,
-       occurred_at, order_id, contact_id, state, reversal, reason, words, receipt, coalesce(wait_until, '0001-01-01Z'), polls,
+       occurred_at, order_id, contact_id, state, reversal, reason, words, receipt, unanswered, coalesce(wait_until, '0001-01-01Z'), polls,
        recorded_at, coalesce(sent_at, '0001-01-01Z'), coalesce(decided_at, '0001-01-01Z')`
 
 func (e *TrackedEvent) columns() []any {
 	return []any{&e.ID, &e.ConnectionID, &e.TriggerID, &e.TriggerVersion, &e.ObjectType, &e.ObjectID, &e.Property, &e.Form, &e.Submission,
-		&e.OccurredAt, &e.OrderID, &e.ContactID, &e.State, &e.Reversal, &e.Reason, &e.VendorMessage, &e.Receipt, &e.WaitUntil, &e.Polls,
+		&e.OccurredAt, &e.OrderID, &e.ContactID, &e.State, &e.Reversal, &e.Reason, &e.VendorMessage, &e.Receipt, &e.Unanswered, &e.WaitUntil, &e.Polls,
 		&e.RecordedAt, &e.SentAt, &e.DecidedAt}
+}
+
+// MayCount tells whether the vendor may have credited it already, so that nothing
+// else may be sent for it.
+func (e TrackedEvent) MayCount() bool {
+	switch e.State {
+	case TrackedPending, TrackedSent, TrackedComplete, TrackedReversed:
+		return true
+	case TrackedError:
+		return e.Unanswered > 0 || e.Reversal
+	default:
+		return false
+	}
 }
 
 func scanTracked(row pgx.CollectableRow) (TrackedEvent, error) {
@@ -120,7 +134,7 @@ func (s *Store) TrackedEvents(ctx context.Context, connectionID string, f Tracke
 type Tracking struct {
 	TrackedEvent
 
-	Candidates []string           // contacts of the record that are not mapped
+	Candidates []string           // contacts of the record that are not mapped; none: as they were
 	Request    []byte             // TrackedPending only; kept sealed
 	Parked     *bridge.ParkedItem // TrackedError only
 }
@@ -128,7 +142,7 @@ type Tracking struct {
 // An order id names portal, record and trigger.
 func requestContext(orderID string) string { return "tracked_event/request/" + orderID }
 
-// Once something was sent, a look changes nothing about it any more, except
+// Once something may count, a look changes nothing about it any more, except
 // that it can have it reversed.
 const upsertTracked = `
 INSERT INTO tracked_event AS t (connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission,
@@ -138,10 +152,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (connection_id, order_id) DO UPDATE
    SET trigger_version = excluded.trigger_version, property = excluded.property, form = excluded.form,
        submission = excluded.submission, occurred_at = excluded.occurred_at, contact_id = excluded.contact_id,
-       candidates = excluded.candidates, state = excluded.state, reversal = excluded.reversal, reason = excluded.reason,
+       candidates = CASE WHEN cardinality(excluded.candidates) = 0 THEN t.candidates ELSE excluded.candidates END, state = excluded.state, reversal = excluded.reversal, reason = excluded.reason,
        recorded_at = now(), words = '', request = excluded.request, receipt = '', wait_until = excluded.wait_until, woken_at = NULL,
-       poll_at = NULL, polls = 0, decided_at = excluded.decided_at
- WHERE CASE WHEN excluded.reversal THEN t.state = 'complete' ELSE t.state IN ('waiting', 'skipped', 'error') AND NOT t.reversal END
+       poll_at = NULL, polls = 0, held_at = NULL, unanswered = 0, decided_at = excluded.decided_at
+ WHERE CASE WHEN excluded.reversal THEN t.state = 'complete'
+            ELSE t.state IN ('waiting', 'skipped') OR t.state = 'error' AND NOT t.reversal AND t.unanswered = 0 END
 RETURNING id`
 
 // Track records the outcome of a look, unless what was recorded before stands;
@@ -215,15 +230,38 @@ func (s *Store) PendingRequest(ctx context.Context, id int64) (e TrackedEvent, r
 	return e, request, wrap(err, "pending_request of event %d", id)
 }
 
+// BeginSend notes that an event is being sent, before it is: whatever becomes of
+// this process, it is known that it may count. An event that is not pending any
+// more is not to be sent.
+func (s *Store) BeginSend(ctx context.Context, id int64) (begun bool, err error) {
+	tag, err := s.pool.Exec(ctx, "UPDATE tracked_event SET unanswered = unanswered + 1 WHERE id = $1 AND state = 'pending'", id)
+	return tag.RowsAffected() == 1, wrap(err, "begin_send of event %d", id)
+}
+
+// DeclineSend takes BeginSend back: the vendor answered that it did not take the
+// request.
+func (s *Store) DeclineSend(ctx context.Context, id int64) error {
+	_, err := s.pool.Exec(ctx, "UPDATE tracked_event SET unanswered = greatest(unanswered - 1, 0) WHERE id = $1 AND state = 'pending'", id)
+	return wrap(err, "decline_send of event %d", id)
+}
+
 const markSent = `
 UPDATE tracked_event
-   SET state = 'sent', request = NULL, receipt = $2, poll_at = $3, sent_at = now(), reason = ''
+   SET state = 'sent', request = NULL, receipt = $2, poll_at = $3, polls = 0, sent_at = now(), reason = '', words = '',
+       held_at = NULL, wait_until = NULL, unanswered = greatest(unanswered - 1, 0)
  WHERE id = $1 AND state = 'pending'`
 
 // MarkSent records that the vendor took the request, and when to ask for its
 // verdict. An event that is not pending any more stays as it is.
 func (s *Store) MarkSent(ctx context.Context, id int64, receipt string, pollAt time.Time) error {
-	_, err := s.pool.Exec(ctx, markSent, id, receipt, pollAt)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, markSent, id, receipt, pollAt)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, resolveEvent, id)
+		return err
+	})
 	return wrap(err, "mark_sent event %d", id)
 }
 
@@ -234,12 +272,21 @@ type TrackedEnd struct {
 	VendorMessage string             // the vendor's, without personal data
 	Parked        *bridge.ParkedItem // TrackedError only
 	Recheck       bool               // look at the record again: now it may have to be reversed
+
+	// TrackedError only: it may count all the same, its request is kept to be sent
+	// again, after some time even if no person asks for it.
+	Unanswered  bool
+	KeepRequest bool
+	AskAgain    time.Duration
 }
 
 // A reversal that was refused leaves what it was to reverse as it is: complete.
 const endTracked = `
 UPDATE tracked_event
-   SET state = $2, reason = $3, words = $4, request = NULL, poll_at = NULL, decided_at = now(),
+   SET state = $2, reason = $3, words = $4, poll_at = NULL, held_at = NULL, decided_at = now(),
+       unanswered = CASE WHEN $5 THEN greatest(unanswered, 1) ELSE 0 END,
+       request = CASE WHEN $6 THEN request END,
+       wait_until = CASE WHEN $7 > interval '0' THEN now() + $7 END,
        sent_at = CASE WHEN $2 IN ('complete', 'reversed') THEN coalesce(sent_at, now()) ELSE sent_at END
  WHERE id = $1 AND state IN ('pending', 'sent')
 RETURNING ` + trackedColumns
@@ -254,7 +301,7 @@ ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
 func (s *Store) EndTracked(ctx context.Context, id int64, end TrackedEnd) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var e TrackedEvent
-		err := tx.QueryRow(ctx, endTracked, id, end.State, end.Reason, storable(end.VendorMessage)).Scan(e.columns()...)
+		err := tx.QueryRow(ctx, endTracked, id, end.State, end.Reason, storable(end.VendorMessage), end.Unanswered, end.KeepRequest, end.AskAgain).Scan(e.columns()...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -279,9 +326,11 @@ func (s *Store) DueVerdicts(ctx context.Context, connectionID string, limit int)
 	return events, wrap(err, "due_verdicts of %s", connectionID)
 }
 
-// PostponeVerdict asks for an event's verdict again after a time.
-func (s *Store) PostponeVerdict(ctx context.Context, id int64, d time.Duration) error {
-	_, err := s.pool.Exec(ctx, "UPDATE tracked_event SET polls = polls + 1, poll_at = now() + $2::interval WHERE id = $1 AND state = 'sent'", id, d)
+// PostponeVerdict asks for an event's verdict again after a time. reason says what
+// there is in its place.
+func (s *Store) PostponeVerdict(ctx context.Context, id int64, d time.Duration, reason string) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE tracked_event SET polls = polls + 1, poll_at = now() + $2::interval, reason = $3 WHERE id = $1 AND state = 'sent'`, id, d, storable(reason))
 	return wrap(err, "postpone_verdict of event %d", id)
 }
 
@@ -294,19 +343,39 @@ UPDATE tracked_event SET poll_at = greatest(poll_at, now() + $2::interval) WHERE
 
 // A record that stays as it is is not looked at all the time, even if one of
 // its contacts is mapped. What has been about to be sent for longer than a run
-// tries has lost its run.
+// tries has lost its run. What an account's refusal held goes on once that is
+// over; until then one of it tries whether it is. What was given up without an
+// answer is asked for again while somebody can see that it is.
 const wakeWaiting = `
-WITH woken AS (
+WITH account AS (
+     SELECT impact_refused_at AS refused_at FROM connection c WHERE c.id = $1 AND` + mayWork + `),
+     woken AS (
      UPDATE tracked_event e SET woken_at = now()
       WHERE connection_id = $1 AND state IN ('waiting', 'pending') AND (woken_at IS NULL OR woken_at < now() - interval '10 minutes')
-        AND EXISTS (SELECT FROM connection c WHERE c.id = $1 AND` + mayWork + `)
-        AND CASE state WHEN 'pending' THEN recorded_at < now() - interval '25 hours'
-                 ELSE wait_until <= now()
-                      OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates)) END
+        AND EXISTS (SELECT FROM account)
+        AND CASE WHEN state = 'waiting'
+                 THEN wait_until <= now()
+                      OR EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = $1 AND m.contact_id = ANY (e.candidates))
+                 WHEN held_at IS NULL THEN recorded_at < now() - interval '25 hours'
+                 ELSE (SELECT refused_at IS NULL FROM account)
+                      OR id = (SELECT min(id) FROM tracked_event h, account
+                                WHERE h.connection_id = $1 AND h.state = 'pending' AND h.held_at IS NOT NULL
+                                  AND refused_at < now() - interval '` + probeAfter + `') END
+     RETURNING object_type, object_id, id),
+     asked AS (
+     UPDATE tracked_event e SET state = 'pending', recorded_at = now(), woken_at = now(), wait_until = NULL, decided_at = NULL, reason = 'asked again'
+      WHERE connection_id = $1 AND state = 'error' AND request IS NOT NULL AND wait_until <= now()
+        AND EXISTS (SELECT FROM account)
+        AND EXISTS (SELECT 1 FROM parked_item p WHERE p.tracked_event_id = e.id AND p.closed_at IS NULL)
      RETURNING object_type, object_id, id)
 INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
 SELECT $1, object_type, object_id, 'recheck', '', now(), 'woken/' || max(id) || '/' || extract(epoch FROM now())
-  FROM woken GROUP BY object_type, object_id`
+  FROM (SELECT * FROM woken UNION ALL SELECT * FROM asked) AS due GROUP BY object_type, object_id`
+
+// probeAfter is how long after a refusal of the account it is tried again without
+// anybody having changed its credentials: a scope may have been added, or a bill
+// paid.
+const probeAfter = "15 minutes"
 
 // WakeWaiting has the records looked at again one of whose contacts is mapped
 // by now, that have waited long enough, or whose request nobody sends. It returns
@@ -325,20 +394,29 @@ SELECT EXISTS (SELECT 1 FROM tracked_event WHERE connection_id = $1 AND state IN
 	return open, wrap(err, "open_tracked of %s", connectionID)
 }
 
-// Again from the beginning, but for a reversal: then from where it began. The
-// record is looked at as it is now.
+// What may count is asked for again as it was sent: by its receipt, or else by
+// sending the same. The rest begins again, with the record as it is now; a
+// reversal from where it began.
 const retryTracked = `
 WITH retried AS (
      UPDATE parked_item SET closed_at = now(), outcome = 'retried'
       WHERE connection_id = $1 AND id = ANY ($2) AND tracked_event_id IS NOT NULL AND closed_at IS NULL
      RETURNING id, tracked_event_id),
+     due AS (
+     SELECT e.id, CASE WHEN request IS NOT NULL THEN 'pending' WHEN unanswered > 0 AND receipt <> '' THEN 'sent'
+                       WHEN reversal THEN 'complete' ELSE 'waiting' END AS next
+       FROM tracked_event e JOIN retried r ON e.id = r.tracked_event_id
+      WHERE e.state = 'error'
+      ORDER BY e.id FOR UPDATE OF e),
      begun AS (
      UPDATE tracked_event e
-        SET state = CASE WHEN reversal THEN 'complete' ELSE 'waiting' END, reversal = false, words = '',
-            wait_until = CASE WHEN reversal THEN NULL ELSE greatest(wait_until, now() + interval '1 hour') END,
-            candidates = CASE WHEN contact_id = '' THEN candidates ELSE ARRAY[contact_id] END, reason = 'to be tried again'
-       FROM retried r
-      WHERE e.id = r.tracked_event_id AND e.state = 'error'
+        SET state = due.next, reversal = reversal AND due.next IN ('pending', 'sent'), words = '', reason = 'to be tried again',
+            recorded_at = now(), woken_at = NULL, decided_at = NULL, polls = 0,
+            poll_at = CASE due.next WHEN 'sent' THEN now() END, sent_at = CASE due.next WHEN 'sent' THEN now() ELSE sent_at END,
+            wait_until = CASE due.next WHEN 'waiting' THEN greatest(wait_until, now() + interval '1 hour') END,
+            candidates = CASE WHEN contact_id = '' THEN candidates ELSE ARRAY[contact_id] END
+       FROM due
+      WHERE e.id = due.id
      RETURNING object_type, object_id),
      asked AS (
      INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
@@ -363,4 +441,14 @@ func (s *Store) RetryTracked(ctx context.Context, connectionID string, itemIDs [
 func (s *Store) PurgeTracked(ctx context.Context, olderThan time.Time) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM tracked_event WHERE state = 'skipped' AND decided_at < $1", olderThan)
 	return tag.RowsAffected(), wrap(err, "purge_tracked")
+}
+
+// ContinueTracked makes what was tracked of records that have been merged into
+// another one that record's own, under the order ids that it has. It returns how
+// many events were not yet.
+func (s *Store) ContinueTracked(ctx context.Context, connectionID string, t bridge.ObjectType, parts []string, into string) (int64, error) {
+	tag, err := s.pool.Exec(ctx, `
+UPDATE tracked_event SET object_id = $4 WHERE connection_id = $1 AND object_type = $2 AND object_id = ANY ($3) AND object_id <> $4`,
+		connectionID, t, parts, into)
+	return tag.RowsAffected(), wrap(err, "continue_tracked in %s", connectionID)
 }

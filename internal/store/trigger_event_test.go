@@ -89,7 +89,7 @@ func TestTrack_whatWasSentStands(t *testing.T) {
 	if len(due) != 1 || due[0].Receipt != "A-1" {
 		t.Fatalf("due: %+v", due)
 	}
-	must(t, d.PostponeVerdict(t.Context(), id, time.Hour))
+	must(t, d.PostponeVerdict(t.Context(), id, time.Hour, ""))
 	if due, err = d.DueVerdicts(t.Context(), d.conn.ID, 10); err != nil || len(due) != 0 {
 		t.Errorf("due: %+v, %v", due, err)
 	}

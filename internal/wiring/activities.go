@@ -28,7 +28,7 @@ func NewActivities(connections *Connections, s *store.Store, opts ActivityOption
 	if opts.ExportNow == nil {
 		opts.ExportNow = time.Now
 	}
-	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), opts.VerdictAfter, time.Now)
+	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), connections.vendors.ImpactConcurrency, opts.VerdictAfter, time.Now)
 	return Activities{
 		Live: []any{
 			activities.NewContacts(connections, s, s.Hasher(), opts.Hold, time.Now),

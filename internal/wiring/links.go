@@ -33,7 +33,7 @@ type Vendors struct {
 	App      hubspot.App // its id and secret refresh the tokens of portals that consented
 
 	// ImpactConcurrency is how many calls this process may have under way at
-	// impact.com; 0 means one.
+	// impact.com for one account; 0 means one.
 	ImpactConcurrency int
 }
 
@@ -62,7 +62,6 @@ type Connections struct {
 	budget  *store.Budget
 	metrics *portal.Metrics
 	log     *slog.Logger
-	impact  *http.Client // for all connections together: they share the bound
 
 	mu   sync.Mutex
 	open map[string]*clients // by connection id
@@ -81,7 +80,6 @@ func NewConnections(vendors Vendors, s connections, budget *store.Budget, metric
 	return &Connections{
 		vendors: vendors, store: s, tokens: oauth.NewTokens(s, app, time.Now), budget: budget,
 		metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{},
-		impact: &http.Client{Transport: outbound.NewLimiter(answering(), outbound.AtMost(vendors.ImpactConcurrency))},
 	}
 }
 
@@ -105,6 +103,7 @@ func (l *Connections) Open(ctx context.Context, connectionID string) (activities
 		HubSpot:    c.portal,
 		Advocate:   c.advocate,
 		Impact:     c.impact,
+		Revision:   c.revision,
 	}, nil
 }
 
@@ -143,7 +142,7 @@ func (l *Connections) build(connection bridge.Connection, credentials store.Cred
 		}, limited),
 		impact: impact.New(impact.Config{
 			BaseURL: l.vendors.Impact, AccountSID: credentials.ImpactAccountSID, AuthToken: credentials.ImpactAuthToken,
-		}, l.impact),
+		}, &http.Client{Transport: outbound.NewLimiter(answering(), outbound.AtMost(l.vendors.ImpactConcurrency))}),
 	}
 }
 

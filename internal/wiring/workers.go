@@ -38,7 +38,7 @@ func NewWorkers(c client.Client, s *store.Store, connections *Connections, opts 
 	workflows.Register(live)
 	bulk := worker.New(c, workflows.BulkTaskQueue, options(d, more))
 	few := options(d, more)
-	few.MaxConcurrentActivityExecutionSize = max(connections.vendors.ImpactConcurrency, 1)
+	few.MaxConcurrentActivityExecutionSize = impactAccounts * max(connections.vendors.ImpactConcurrency, 1)
 	few.DisableWorkflowWorker = true
 	calls := worker.New(c, workflows.ImpactTaskQueue, few)
 	register(live, all.Live)
@@ -52,6 +52,10 @@ func register(w worker.Worker, structs []any) {
 		w.RegisterActivity(s)
 	}
 }
+
+// impactAccounts is how many accounts at impact.com can be busy at once. One that
+// is slow or has a burst to send then never takes the slots of all.
+const impactAccounts = 4
 
 func options(d Deployment, more []interceptor.WorkerInterceptor) worker.Options {
 	o := worker.Options{

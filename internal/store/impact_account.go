@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// ImpactAccount says whether conversions are sent for a connection.
+type ImpactAccount struct {
+	Holds     bool      // sending waits; else it goes on, or is to be tried again
+	RefusedAt time.Time // when impact.com last refused the account; zero: it does not
+	Refusal   string    // in the vendor's words, without personal data
+}
+
+// Refused tells whether impact.com took nothing since it refused the account.
+func (a ImpactAccount) Refused() bool { return !a.RefusedAt.IsZero() }
+
+// ImpactAccount returns how impact.com takes a connection's account.
+func (s *Store) ImpactAccount(ctx context.Context, connectionID string) (ImpactAccount, error) {
+	var a ImpactAccount
+	err := s.pool.QueryRow(ctx, `
+SELECT coalesce(impact_refused_at > now() - interval '`+probeAfter+`', false), coalesce(impact_refused_at, '0001-01-01Z'), impact_refusal
+  FROM connection WHERE id = $1`, connectionID).Scan(&a.Holds, &a.RefusedAt, &a.Refusal)
+	return a, wrap(err, "impact_account of %s", connectionID)
+}
+
+// RefuseImpact has a connection's conversions wait: impact.com refused the account
+// with the credentials of a revision. Credentials that have changed since are not
+// judged by it.
+func (s *Store) RefuseImpact(ctx context.Context, connectionID string, revision int, refusal string) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE connection SET impact_refused_at = now(), impact_refusal = $3, updated_at = now() WHERE id = $1 AND credentials_revision = $2`,
+		connectionID, revision, storable(refusal))
+	return wrap(err, "refuse_impact of %s", connectionID)
+}
+
+const acceptImpact = `
+UPDATE connection SET impact_refused_at = NULL, impact_refusal = '' WHERE id = $1 AND impact_refused_at IS NOT NULL`
+
+// AcceptImpact has a connection's conversions go on. What was held is sent in the
+// next round.
+func (s *Store) AcceptImpact(ctx context.Context, connectionID string) error {
+	_, err := s.pool.Exec(ctx, acceptImpact, connectionID)
+	return wrap(err, "accept_impact of %s", connectionID)
+}
+
+// HoldEvent has an event that is about to be sent wait for the account.
+func (s *Store) HoldEvent(ctx context.Context, id int64) error {
+	_, err := s.pool.Exec(ctx, `
+UPDATE tracked_event SET held_at = coalesce(held_at, now()), reason = 'impact.com refuses the account' WHERE id = $1 AND state = 'pending'`, id)
+	return wrap(err, "hold_event %d", id)
+}
