@@ -152,6 +152,9 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	if s.MassSync != "" {
 		line("Mass sync", "%s", s.MassSync)
 	}
+	if !s.ImpactRefusedAt.IsZero() {
+		line("impact.com", "refused the account at %s (%s); %d conversions wait: run \"starter connect\" with its account SID and token", stamp(s.ImpactRefusedAt), s.ImpactRefusal, s.WaitingConversions)
+	}
 	_ = w.Flush() // like Println: a closed terminal is no failure of the command
 	for _, stuck := range s.Stuck {
 		a.printStuck(stuck)

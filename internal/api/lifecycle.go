@@ -28,6 +28,12 @@ type ConnectionStatus struct {
 	Agreement           *Agreement     `json:"agreement,omitempty"`   // the last; left out: there was none yet
 	Drift               []Drift        `json:"drift"`                 // what the latest reconcile left
 	Stuck               []StuckWork    `json:"stuck"`
+
+	// While impact.com refuses the account: since the last refusal, in its words, and
+	// how many conversions wait.
+	ImpactRefusedAt    time.Time `json:"impact_refused_at,omitzero"`
+	ImpactRefusal      string    `json:"impact_refusal,omitempty"`
+	WaitingConversions int64     `json:"waiting_conversions"`
 }
 
 // StuckWork is work that has not moved for longer than it should take.
@@ -89,6 +95,7 @@ func statusOf(s operator.ConnectionStatus, now time.Time) ConnectionStatus {
 		},
 		MappedContacts: s.Mapped, ParkedItems: s.Parked, WaitingEvents: s.WaitingEvents, WaitingSeconds: int64(s.WaitingFor.Seconds()),
 		HubSpotCalls: s.CallsMade, HubSpotCallLimit: s.CallLimit, HubSpotPauseSeconds: int64(s.PortalPause.Seconds()),
+		ImpactRefusedAt: utc(s.Impact.RefusedAt), ImpactRefusal: s.Impact.Refusal, WaitingConversions: s.Impact.Waiting,
 	}
 	if !s.Watermark.IsZero() {
 		lag := int64(now.Sub(s.Watermark).Seconds())

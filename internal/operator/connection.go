@@ -34,6 +34,7 @@ type ConnectionStatus struct {
 	Agreement *store.Agreement   // the last; nil: there was none yet
 	Drift     []store.DriftCount // what the latest reconcile left
 	Stuck     []bridge.StuckWork
+	Impact    store.ImpactAccount
 }
 
 // ConnectionStatus tells how a connection is doing.
@@ -50,6 +51,9 @@ func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (C
 		return ConnectionStatus{}, err
 	}
 	if err := o.agreement(ctx, &status); err != nil {
+		return ConnectionStatus{}, err
+	}
+	if status.Impact, err = o.store.ImpactAccount(ctx, c.ID); err != nil {
 		return ConnectionStatus{}, err
 	}
 	mass, err := o.MassSyncStatus(ctx, c.ID, 0)

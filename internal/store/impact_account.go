@@ -10,6 +10,7 @@ type ImpactAccount struct {
 	Holds     bool      // sending waits; else it goes on, or is to be tried again
 	RefusedAt time.Time // when impact.com last refused the account; zero: it does not
 	Refusal   string    // in the vendor's words, without personal data
+	Waiting   int64     // conversions that wait for it
 }
 
 // Refused tells whether impact.com took nothing since it refused the account.
@@ -19,8 +20,9 @@ func (a ImpactAccount) Refused() bool { return !a.RefusedAt.IsZero() }
 func (s *Store) ImpactAccount(ctx context.Context, connectionID string) (ImpactAccount, error) {
 	var a ImpactAccount
 	err := s.pool.QueryRow(ctx, `
-SELECT coalesce(impact_refused_at > now() - interval '`+probeAfter+`', false), coalesce(impact_refused_at, '0001-01-01Z'), impact_refusal
-  FROM connection WHERE id = $1`, connectionID).Scan(&a.Holds, &a.RefusedAt, &a.Refusal)
+SELECT coalesce(impact_refused_at > now() - interval '`+probeAfter+`', false), coalesce(impact_refused_at, '0001-01-01Z'), impact_refusal,
+       (SELECT count(*) FROM tracked_event e WHERE e.connection_id = c.id AND e.state = 'pending' AND e.held_at IS NOT NULL)
+  FROM connection c WHERE id = $1`, connectionID).Scan(&a.Holds, &a.RefusedAt, &a.Refusal, &a.Waiting)
 	return a, wrap(err, "impact_account of %s", connectionID)
 }
 
