@@ -192,6 +192,8 @@ func (c ContactComparison) mapped() (Finding, bool) {
 
 func (c ContactComparison) unmapped() (Finding, bool) {
 	switch {
+	case c.FormerDeleted && c.State == StateDoNotTrack && !c.NamedExists:
+		return c.wanted() // restored, and refused: its ids name nobody any more
 	case c.FormerDeleted && (c.Names == NamesNone || !c.NamedExists):
 		return Finding{ClassMissingParticipant, RepairHintRestored}, true
 	case c.Names == NamesOther && c.NamedExists:

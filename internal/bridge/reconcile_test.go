@@ -84,9 +84,12 @@ func TestCompareContact(t *testing.T) {
 			bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintUpdated}},
 		"one that waited for an email and has one": {unmapped(func(c *bridge.ContactComparison) { c.State = bridge.StateAwaitingEmail }),
 			bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintUpdated}},
-		"one that a rule keeps out":                     {unmapped(func(c *bridge.ContactComparison) { c.State, c.Young = bridge.StateNotShared, true }), nothing},
-		"one that a rule kept out, with another email":  {unmapped(func(c *bridge.ContactComparison) { c.State, c.EmailChanged = bridge.StateNotShared, true }), bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintUpdated}},
-		"restored, with the ids of what was deleted":    {unmapped(func(c *bridge.ContactComparison) { c.FormerDeleted, c.Names = true, bridge.NamesOther }), bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintRestored}},
+		"one that a rule keeps out":                    {unmapped(func(c *bridge.ContactComparison) { c.State, c.Young = bridge.StateNotShared, true }), nothing},
+		"one that a rule kept out, with another email": {unmapped(func(c *bridge.ContactComparison) { c.State, c.EmailChanged = bridge.StateNotShared, true }), bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintUpdated}},
+		"restored, with the ids of what was deleted":   {unmapped(func(c *bridge.ContactComparison) { c.FormerDeleted, c.Names = true, bridge.NamesOther }), bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintRestored}},
+		"restored, of a person whom Advocate does not take": {unmapped(func(c *bridge.ContactComparison) {
+			c.FormerDeleted, c.Names, c.State = true, bridge.NamesOther, bridge.StateDoNotTrack
+		}), nothing},
 		"ids of a participant of this tenant":           {unmapped(func(c *bridge.ContactComparison) { c.Names, c.NamedExists = bridge.NamesOther, true }), bridge.Finding{Class: bridge.ClassMissingParticipant, Repair: bridge.RepairHintResync}},
 		"ids of nobody in this tenant: a copied portal": {unmapped(func(c *bridge.ContactComparison) { c.Names = bridge.NamesOther }), bridge.Finding{Class: bridge.ClassForeignIDs, Repair: bridge.RepairPark}},
 	} {
