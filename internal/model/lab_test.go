@@ -72,7 +72,7 @@ func (l *lab) world(t reporter, p plan) *world {
 	crm := l.crm.AddPortal(hubspottest.PortalConfig{ID: hubspottest.DefaultPortalID, Token: hubspottest.DefaultToken})
 	crm.Tune(func(k *hubspottest.Knobs) { k.Limits, k.ReadLagReads = hubspottest.Unlimited(), p.lag })
 	w := &world{
-		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii,
+		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii, lag: p.lag,
 		program: programs[0],
 		mail:    map[string][]bridge.Hints{}, living: map[string]bool{}, said: map[string]string{}, ref: newReference(),
 	}

@@ -34,6 +34,7 @@ type world struct {
 	ctx context.Context
 	lab *lab
 	pii bool
+	lag int // how many reads do not show a new contact yet
 	// narrow: some rule is off, or was, so that not everybody has a counterpart.
 	narrow  bool
 	retried bool // an operator had everything tried again that is parked
