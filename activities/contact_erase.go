@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,9 @@ import (
 // What we know is needed until the participants are gone, so that a crash
 // between the steps loses nothing.
 func (c *contactSync) erase(ctx context.Context) (bridge.State, error) {
+	if err := c.took(ctx, store.ErasureVerified); err != nil {
+		return "", err
+	}
 	// From here on the contact itself tells that its erasure is to be completed.
 	if err := c.ledger.AddTombstone(ctx, c.conn.ID, c.hash.ContactID(c.in.ContactID)); err != nil {
 		return "", err
@@ -25,18 +29,70 @@ func (c *contactSync) erase(ctx context.Context) (bridge.State, error) {
 	if err := c.ledger.AddTombstone(ctx, c.conn.ID, c.tombstones(person)...); err != nil {
 		return "", err
 	}
-	for _, id := range person.ids {
-		err := c.conn.Advocate.Delete(ctx, id.AccountID, id.UserID, true)
-		if err != nil && bridge.KindOf(err) != bridge.NotFound {
-			return "", err
-		}
+	if err := c.took(ctx, store.ErasureBlocked); err != nil {
+		return "", err
+	}
+	deleted, err := c.deleteParticipants(ctx, person.ids)
+	if err != nil {
+		return "", err
+	}
+	if err := c.checkErased(ctx, person.ids); err != nil {
+		return "", err
 	}
 	_, err = c.ledger.Erase(ctx, store.Erasure{
 		ConnectionID: c.conn.ID, ContactIDs: person.contacts,
-		Identities: person.ids, EmailHashes: person.emailHashes,
+		Identities: person.ids, EmailHashes: person.emailHashes, Deleted: deleted,
 		Advice: advice[bridge.CauseParticipantErased],
 	})
 	return bridge.StateErased, err
+}
+
+// took records a step of the erasure.
+func (c *contactSync) took(ctx context.Context, step store.ErasureStep) error {
+	return c.ledger.StepErasure(ctx, c.conn.ID, c.in.ContactID, step)
+}
+
+// deleteParticipants deletes the person's participants for good, and returns how
+// many there were.
+func (c *contactSync) deleteParticipants(ctx context.Context, ids []bridge.Identity) (deleted int, err error) {
+	for _, id := range ids {
+		err := c.conn.Advocate.Delete(ctx, id.AccountID, id.UserID, true)
+		switch {
+		case err == nil:
+			deleted++
+		case bridge.KindOf(err) != bridge.NotFound:
+			return deleted, err
+		}
+	}
+	return deleted, c.took(ctx, store.ErasureDeleted)
+}
+
+// checkErased asks Advocate again: only what it does not show any more is deleted.
+// HubSpot was asked when this look began, or the contact would not be erased.
+func (c *contactSync) checkErased(ctx context.Context, ids []bridge.Identity) error {
+	for _, id := range ids {
+		_, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
+		if err == nil {
+			return &bridge.Error{Kind: bridge.Unavailable, Op: "erasure.check", Err: errors.New("Advocate goes on showing a participant that it deleted")}
+		}
+		if kind := bridge.KindOf(err); kind != bridge.NotFound && kind != bridge.DoNotTrack {
+			return err
+		}
+	}
+	return c.took(ctx, store.ErasureChecked)
+}
+
+// recordFailure keeps what an attempt at an erasure failed with, for whoever
+// looks at its record. The attempt's own error is what counts.
+func (c *contactSync) recordFailure(ctx context.Context, failure error) error {
+	erasing := !c.in.Hints.ErasedAt.IsZero() || c.known.HalfErased()
+	if failure == nil || !erasing || errors.Is(failure, bridge.ErrSuspended) {
+		return failure
+	}
+	if err := c.ledger.FailErasure(ctx, c.conn.ID, c.in.ContactID, failure); err != nil {
+		return errors.Join(failure, err)
+	}
+	return failure
 }
 
 // doubtErasure tells a person of a privacy deletion that HubSpot does not bear out,

@@ -54,6 +54,8 @@ type erasures interface {
 	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
 	AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error
 	LiftTombstone(ctx context.Context, connectionID, contactID string) error
+	StepErasure(ctx context.Context, connectionID, contactID string, step store.ErasureStep) error
+	FailErasure(ctx context.Context, connectionID, contactID string, failure error) error
 	Erase(ctx context.Context, e store.Erasure) (orphaned []string, err error)
 }
 
@@ -115,6 +117,7 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 	// It makes several calls to Advocate. Those of one contact end before the next
 	// contact's begin, or a slow vendor would let nobody through.
 	result, err := sync.run(outbound.InTurn(ctx))
+	err = sync.recordFailure(ctx, err)
 	a.connections.Observe(ctx, conn.Connection, err, worked(result)...)
 	if errors.Is(err, bridge.ErrSuspended) { // since the look began
 		return a.postpone(ctx, in)

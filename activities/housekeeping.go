@@ -17,6 +17,9 @@ const (
 	parkedKept = 30 * 24 * time.Hour
 	// skippedKept is how long an event can be looked at of which nothing was sent.
 	skippedKept = 90 * 24 * time.Hour
+	// tokensKept is how long a token of the admin API can be looked at after it has
+	// ended: as long as the audit log names it.
+	tokensKept = 400 * 24 * time.Hour
 )
 
 // purger deletes what is older than a time.
@@ -25,6 +28,8 @@ type purger interface {
 	PurgeRuns(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeParked(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeTracked(ctx context.Context, olderThan time.Time) (int64, error)
+	PurgeAPITokens(ctx context.Context, olderThan time.Time) (int64, error)
+	PurgeAudit(ctx context.Context) (int64, error)
 	ForgetDisconnected(ctx context.Context) error
 }
 
@@ -46,6 +51,8 @@ type Purged struct {
 	Runs           int64 `json:"runs"`
 	ParkedItems    int64 `json:"parked_items"`
 	SkippedEvents  int64 `json:"skipped_events,omitempty"`
+	APITokens      int64 `json:"api_tokens,omitempty"`
+	AuditEntries   int64 `json:"audit_entries,omitempty"`
 }
 
 // Purge deletes the former mappings of contacts that HubSpot cannot restore any
@@ -69,5 +76,13 @@ func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 		return Purged{}, retryable(err)
 	}
 	skipped, err := a.store.PurgeTracked(ctx, a.now().Add(-skippedKept))
-	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked, SkippedEvents: skipped}, retryable(err)
+	if err != nil {
+		return Purged{}, retryable(err)
+	}
+	tokens, err := a.store.PurgeAPITokens(ctx, a.now().Add(-tokensKept))
+	if err != nil {
+		return Purged{}, retryable(err)
+	}
+	entries, err := a.store.PurgeAudit(ctx)
+	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked, SkippedEvents: skipped, APITokens: tokens, AuditEntries: entries}, retryable(err)
 }

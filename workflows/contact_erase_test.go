@@ -231,3 +231,41 @@ func TestContactLifecycle_countsTimeNotNewsUntilAContactShows(t *testing.T) {
 
 	s.InStep(t, id, ann, ann)
 }
+
+// The record of an erasure says how far it came, what is in its way, and in the end
+// that it is done.
+func TestContactLifecycle_leavesTheRecordOfAnErasure(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	erase(t, s, id)
+	refuseDeletions(s)
+	_, err := s.Store.AppendEvents(t.Context(), []store.Event{{
+		ConnectionID: s.Connection.ID, ContactID: id, Kind: store.EventErased, OccurredAt: time.Now(), DedupeKey: "told",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func() store.ErasureRecord {
+		t.Helper()
+		all, err := s.Store.Erasures(t.Context(), s.Connection.ID, false, 0, 10)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d erasures, %v", len(all), err)
+		}
+		return all[0]
+	}
+
+	live(t, s, id, due(t, s, id))
+
+	e := record()
+	if !e.Open() || e.VerifiedAt.IsZero() || e.BlockedAt.IsZero() || !e.DeletedAt.IsZero() || e.Attempts == 0 || e.Problem == "" {
+		t.Errorf("while Advocate refuses: %+v", e)
+	}
+	s.Advocate.Host.ClearFaults()
+	live(t, s, id, retry(t, s, id))
+
+	e = record()
+	if e.Open() || e.DeletedAt.IsZero() || e.CheckedAt.IsZero() || e.ForgottenAt.IsZero() || e.Participants != 1 || e.Contacts != 1 || e.Problem != "" {
+		t.Errorf("once it is done: %+v", e)
+	}
+}

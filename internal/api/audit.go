@@ -114,6 +114,8 @@ func answerSubject(answer any) string {
 		return numberSubject("item", a.Discarded...)
 	case AppliedTrigger:
 		return "trigger:" + a.TriggerID
+	case Erasure:
+		return numberSubject("erasure", a.ErasureID)
 	case CreatedToken:
 		return "token:" + a.ID
 	default:

@@ -30,14 +30,14 @@ var needs = map[bridge.Role][]string{
 	bridge.RoleViewer: {
 		"getDocument", "listConnections", "getConnection", "getConnectionStatus", "planDisconnect", "getConsent", "getRules", "getContact",
 		"listContactEvents", "listParked", "getMassSync", "listPrograms", "getProgramSwitch", "listTriggers", "getTrigger", "listTrackedEvents",
-		"getWebhooksManifest", "getReconcile",
+		"getWebhooksManifest", "listErasures", "getErasure", "getReconcile",
 	},
 	bridge.RoleOperator: {
 		"pauseConnection", "resumeConnection", "changeRules", "resyncContact", "retryParked", "discardParked", "startMassSync", "pauseMassSync",
 		"resumeMassSync", "cancelMassSync", "planProgramSwitch", "startProgramSwitch", "applyTrigger", "changeTrigger", "testTrigger",
 		"startReconcile", "pauseReconcile", "resumeReconcile", "cancelReconcile",
 	},
-	bridge.RolePrivacy: {"revealContact", "listAuditEntries"},
+	bridge.RolePrivacy: {"revealContact", "eraseContact", "listAuditEntries"},
 	bridge.RoleAdmin:   {"connect", "disconnect", "requestConsent", "requestConsentAgain", "rotateKeys", "createToken", "listTokens", "revokeToken"},
 }
 

@@ -109,6 +109,7 @@ var schemas = map[string]any{
 	"Status": nil, "ConnectionStatus": ConnectionStatus{}, "StuckWork": StuckWork{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
 	"NextPage": nil, "Role": nil,
 	"Token": Token{}, "TokenPage": Page[Token]{}, "NewToken": NewToken{}, "CreatedToken": CreatedToken{},
+	"Erasure": Erasure{}, "ErasurePage": Page[Erasure]{},
 	"AuditEntry": AuditEntry{}, "AuditPage": Page[AuditEntry]{},
 }
 

@@ -129,6 +129,9 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 			c, err := b.ResumeConnection(ctx, b.connection)
 			return c.Paused, err
 		}, false},
+		{"eraseContact", func(ctx context.Context) (any, error) { return b.EraseContact(ctx, b.connection, "987654321") }, nil},
+		{"listErasures", func(ctx context.Context) (any, error) { return b.Erasures(ctx, b.connection, true, "") }, nil},
+		{"getErasure", func(ctx context.Context) (any, error) { return b.Erasure(ctx, 1) }, nil},
 		{"createToken", func(ctx context.Context) (any, error) {
 			made, err := b.CreateToken(ctx, api.NewToken{Name: "marketing", Role: bridge.RoleOperator})
 			token = made.ID

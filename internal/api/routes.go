@@ -33,6 +33,8 @@ var routes = []route{
 	{http.MethodGet, "/tokens", "listTokens", bridge.RoleAdmin, http.StatusOK, (*Handler).listTokens},
 	{http.MethodPost, "/tokens", "createToken", bridge.RoleAdmin, http.StatusCreated, (*Handler).createToken},
 	{http.MethodDelete, "/tokens/{token}", "revokeToken", bridge.RoleAdmin, http.StatusOK, (*Handler).revokeToken},
+	{http.MethodGet, "/erasures", "listErasures", bridge.RoleViewer, http.StatusOK, (*Handler).listErasures},
+	{http.MethodGet, "/erasures/{erasure}", "getErasure", bridge.RoleViewer, http.StatusOK, (*Handler).getErasure},
 	{http.MethodGet, "/audit", "listAuditEntries", bridge.RolePrivacy, http.StatusOK, (*Handler).listAuditEntries},
 
 	{http.MethodPost, "/keys/rotate", "rotateKeys", bridge.RoleAdmin, http.StatusOK, (*Handler).rotateKeys},
@@ -47,6 +49,7 @@ var routes = []route{
 	{http.MethodGet, "/connections/{connection}/contacts/{contact}", "getContact", bridge.RoleViewer, http.StatusOK, (*Handler).getContact},
 	{http.MethodGet, "/connections/{connection}/contacts/{contact}/events", "listContactEvents", bridge.RoleViewer, http.StatusOK, (*Handler).listContactEvents},
 	{http.MethodPost, "/connections/{connection}/contacts/{contact}/reveal", "revealContact", bridge.RolePrivacy, http.StatusOK, (*Handler).revealContact},
+	{http.MethodPost, "/connections/{connection}/contacts/{contact}/erase", "eraseContact", bridge.RolePrivacy, http.StatusAccepted, (*Handler).eraseContact},
 	{http.MethodPost, "/connections/{connection}/contacts/{contact}/resync", "resyncContact", bridge.RoleOperator, http.StatusAccepted, (*Handler).resyncContact},
 
 	{http.MethodGet, "/connections/{connection}/parked", "listParked", bridge.RoleViewer, http.StatusOK, (*Handler).listParked},

@@ -17,7 +17,7 @@ var deletedTables = []string{
 // retainedTables are the tables whose rows outlive their connection: nobody who was
 // erased may come back because the portal is connected again, who did what stays on
 // record, and what an operator has paused stays paused.
-var retainedTables = []string{"tombstone", "audit_entry", "schedule_pause"}
+var retainedTables = []string{"tombstone", "erasure", "audit_entry", "schedule_pause"}
 
 // Forgotten is what a disconnection removed and kept, in rows.
 type Forgotten struct {

@@ -17,6 +17,7 @@ type Erasure struct {
 	ContactIDs   []string          // the contact, and those that were merged into it
 	Identities   []bridge.Identity // of the person's participants
 	EmailHashes  [][]byte
+	Deleted      int    // participants that Advocate deleted
 	Advice       string // for the operator of a contact that shared a participant
 }
 
@@ -46,7 +47,8 @@ func (e Erasure) accountsAndUsers() (accounts, users []string) {
 
 // Erase forgets a person: it adds the tombstones and deletes, or blanks,
 // everything personal that any table holds, in one transaction. What stays are
-// the contacts' ids with the state erased. Other contacts that were mapped to
+// the contacts' ids with the state erased, and the records of their erasures, which
+// end here. Other contacts that were mapped to
 // one of the person's participants are unmapped, parked and returned, ascending.
 // Erasing again finds nothing more to do.
 //
@@ -64,7 +66,11 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 		if orphaned, err = forgetMappings(ctx, tx, e); err != nil {
 			return err
 		}
-		return settleErased(ctx, tx, e, orphaned)
+		if err := settleErased(ctx, tx, e, orphaned); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, finishErasure, e.ConnectionID, e.ContactIDs, e.Deleted, len(orphaned))
+		return err
 	})
 	if err != nil {
 		return nil, wrap(err, "erase contact %s/%s", e.ConnectionID, strings.Join(e.ContactIDs, "+"))

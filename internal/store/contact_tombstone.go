@@ -36,15 +36,22 @@ func (s *Store) AddTombstone(ctx context.Context, connectionID string, hashes ..
 
 // LiftTombstone takes a contact's own tombstone away, under its contact id alone:
 // HubSpot did not bear out its privacy deletion. One whose erasure was carried out
-// keeps it.
+// keeps it. The record of its erasure ends as doubted.
 func (s *Store) LiftTombstone(ctx context.Context, connectionID, contactID string) error {
-	_, err := s.pool.Exec(ctx, `
-DELETE FROM tombstone t
- WHERE t.connection_id = $1 AND t.key_hash = $2
-   AND NOT EXISTS (SELECT 1 FROM contact_ledger l WHERE l.connection_id = $1 AND l.contact_id = $3 AND l.state = 'erased')`,
-		connectionID, s.hasher.ContactID(contactID), contactID)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, liftTombstone, connectionID, s.hasher.ContactID(contactID), contactID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, doubtErasure, connectionID, contactID)
+		return err
+	})
 	return wrap(err, "lift_tombstone of contact %s/%s", connectionID, contactID)
 }
+
+const liftTombstone = `
+DELETE FROM tombstone t
+ WHERE t.connection_id = $1 AND t.key_hash = $2
+   AND NOT EXISTS (SELECT 1 FROM contact_ledger l WHERE l.connection_id = $1 AND l.contact_id = $3 AND l.state = 'erased')`
 
 // addTombstones adds tombstones. From here to the end of the transaction nobody of the
 // connection is mapped, and no page is begun or finished.
