@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -22,7 +23,8 @@ func environment(s *wiringtest.System) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(5 * time.Minute) // of no progress; the machine may be busy
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 5 * time.Minute}) // a second is little on a busy machine
+	env.SetTestTimeout(5 * time.Minute)                                             // of no progress; the machine may be busy
 	workflows.Register(env)
 	for _, a := range s.Activities() {
 		env.RegisterActivity(a)

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"advocatesync/activities"
 	"advocatesync/internal/advocate"
@@ -165,7 +166,8 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quietLog))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(5 * time.Minute) // of no progress; the machine may be busy
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 5 * time.Minute}) // a second is little on a busy machine
+	env.SetTestTimeout(5 * time.Minute)                                             // of no progress; the machine may be busy
 	workflows.Register(env)
 	x, s := &wire{w: w, nested: nested}, w.lab.store
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
