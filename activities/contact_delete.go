@@ -10,6 +10,11 @@ import (
 // deleteParticipant deletes the participant of a contact that is gone. What is
 // absent already was deleted by an earlier attempt, or by somebody else.
 func (c *contactSync) deleteParticipant(ctx context.Context) (bridge.State, error) {
+	if admitted, err := c.admitDeletion(ctx); err != nil {
+		return "", err
+	} else if !admitted {
+		return c.awaitApproval(ctx)
+	}
 	m := c.known.Mapping
 	err := c.conn.Advocate.Delete(ctx, m.AccountID, m.UserID, false)
 	if err != nil && bridge.KindOf(err) != bridge.NotFound {

@@ -21,6 +21,8 @@ type contactSync struct {
 	decision    bridge.ContactDecision
 	participant bridge.Participant // that the decision rests on, as Advocate has it
 	emailHolder *bridge.Contact    // another live contact that has the participant's email
+
+	admitted bool // the guard lets its deletion pass
 }
 
 // probeAfter is the number of fruitless looks after which a contact that

@@ -46,7 +46,14 @@ type contactLedger interface {
 	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
 	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
 	RequestSync(ctx context.Context, connectionID string, requests ...store.SyncRequest) error
+	deletions
 	erasures
+}
+
+// deletions is the guard of deletions in numbers.
+type deletions interface {
+	DueDeletion(ctx context.Context, connectionID, contactID string, graceElapsed bool) (bridge.DeletionVerdict, error)
+	SettleDeletion(ctx context.Context, connectionID, contactID string, deleted bool) error
 }
 
 // erasures is the store's side of privacy.
@@ -172,6 +179,9 @@ func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
 }
 
 func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
+	if result, answered, err := c.guardDeletion(ctx); answered || err != nil {
+		return result, err
+	}
 	snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return SyncContactResult{}, err
@@ -183,6 +193,9 @@ func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
 		return SyncContactResult{}, errSwitching()
 	}
 	state, err := c.act(ctx, snapshot)
+	if err == nil {
+		err = c.settleDeletion(ctx, c.decision.Action, state)
+	}
 	if err != nil {
 		return SyncContactResult{}, err
 	}

@@ -20,6 +20,8 @@ const (
 	// tokensKept is how long a token of the admin API can be looked at after it has
 	// ended: as long as the audit log names it.
 	tokensKept = 400 * 24 * time.Hour
+	// deletionsKept is longer than a deletion counts, and than one is held.
+	deletionsKept = 24 * time.Hour
 )
 
 // purger deletes what is older than a time.
@@ -30,6 +32,7 @@ type purger interface {
 	PurgeTracked(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeAPITokens(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeAudit(ctx context.Context) (int64, error)
+	PurgeDeletions(ctx context.Context, olderThan time.Time) (int64, error)
 	ForgetDisconnected(ctx context.Context) error
 }
 
@@ -65,6 +68,9 @@ func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 	}
 	former, err := a.store.PurgeFormer(ctx, a.now().Add(-formerKept))
 	if err != nil {
+		return Purged{}, retryable(err)
+	}
+	if _, err := a.store.PurgeDeletions(ctx, a.now().Add(-deletionsKept)); err != nil {
 		return Purged{}, retryable(err)
 	}
 	runs, err := a.store.PurgeRuns(ctx, a.now().Add(-runsKept))

@@ -149,6 +149,9 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	line("Reports", "%s", reports(s))
 	line("HubSpot", "%d of %d calls in the last 10 s%s", s.HubSpotCalls, s.HubSpotCallLimit, pausedFor(s.HubSpotPauseSeconds))
 	line("Agreement", "%s", agreement(s))
+	if s.DeletionsWaiting > 0 {
+		line("Deletions", "%d wait for a person: see \"starter deletions show\"", s.DeletionsWaiting)
+	}
 	if s.MassSync != "" {
 		line("Mass sync", "%s", s.MassSync)
 	}

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, a *app) error {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.log)
-	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand(), a.tokenCommand(), a.auditCommand(), a.eraseCommand(), a.erasureCommand())
+	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.deletionsCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand(), a.tokenCommand(), a.auditCommand(), a.eraseCommand(), a.erasureCommand())
 	root.AddCommand(a.temporalCommand()) // speaks to no server of ours
 	err := root.ExecuteContext(ctx)
 	if err != nil && !understood {

@@ -30,12 +30,12 @@ var needs = map[bridge.Role][]string{
 	bridge.RoleViewer: {
 		"getDocument", "listConnections", "getConnection", "getConnectionStatus", "planDisconnect", "getConsent", "getRules", "getContact",
 		"listContactEvents", "listParked", "getMassSync", "listPrograms", "getProgramSwitch", "listTriggers", "getTrigger", "listTrackedEvents",
-		"getWebhooksManifest", "listErasures", "getErasure", "getReconcile",
+		"getWebhooksManifest", "listErasures", "getErasure", "getReconcile", "getDeletions",
 	},
 	bridge.RoleOperator: {
 		"pauseConnection", "resumeConnection", "changeRules", "resyncContact", "retryParked", "discardParked", "startMassSync", "pauseMassSync",
 		"resumeMassSync", "cancelMassSync", "planProgramSwitch", "startProgramSwitch", "applyTrigger", "changeTrigger", "testTrigger",
-		"startReconcile", "pauseReconcile", "resumeReconcile", "cancelReconcile",
+		"startReconcile", "pauseReconcile", "resumeReconcile", "cancelReconcile", "approveDeletions", "rejectDeletions", "setDeletionGuard",
 	},
 	bridge.RolePrivacy: {"revealContact", "eraseContact", "listAuditEntries"},
 	bridge.RoleAdmin:   {"connect", "disconnect", "requestConsent", "requestConsentAgain", "rotateKeys", "createToken", "listTokens", "revokeToken"},

@@ -98,6 +98,7 @@ var schemas = map[string]any{
 	"Contact":        Contact{}, "Event": Event{}, "EventPage": Page[Event]{}, "Person": Person{}, "PersonField": PersonField{}, "Resync": Resync{},
 	"ParkedItem": ParkedItem{}, "ParkedPage": Page[ParkedItem]{}, "RetryRequest": RetryRequest{}, "Retried": Retried{},
 	"DiscardRequest": DiscardRequest{}, "Discarded": Discarded{}, "ItemIDs": nil, "NotOpen": nil,
+	"Deletions": Deletions{}, "DecideDeletions": DecideDeletions{}, "DecidedDeletions": DecidedDeletions{}, "DeletionGuard": DeletionGuard{},
 	"StartReconcile": StartReconcile{}, "Reconcile": Reconcile{}, "Drift": Drift{}, "Agreement": Agreement{},
 	"StartMassSync": StartMassSync{}, "MassSync": MassSync{}, "MassSyncPrediction": MassSyncPrediction{},
 	"Program": Program{}, "ProgramPage": Page[Program]{}, "SwitchRequest": SwitchRequest{}, "SwitchPlan": SwitchPlan{},

@@ -25,6 +25,7 @@ type ConnectionStatus struct {
 	HubSpotCallLimit    int            `json:"hubspot_call_limit_10s"`
 	HubSpotPauseSeconds int64          `json:"hubspot_pause_seconds"` // for so long HubSpot accepts no calls
 	MassSync            string         `json:"mass_sync,omitempty"`   // the state of the latest; empty: there was none
+	DeletionsWaiting    int64          `json:"deletions_waiting"`     // for a person, because they are many
 	Agreement           *Agreement     `json:"agreement,omitempty"`   // the last; left out: there was none yet
 	Drift               []Drift        `json:"drift"`                 // what the latest reconcile left
 	Stuck               []StuckWork    `json:"stuck"`
@@ -104,6 +105,7 @@ func statusOf(s operator.ConnectionStatus, now time.Time) ConnectionStatus {
 	if s.Agreement != nil {
 		view.Agreement = new(agreementOf(*s.Agreement))
 	}
+	view.DeletionsWaiting = s.Guarded
 	view.Drift = collect(s.Drift, func(d store.DriftCount) Drift { return Drift{d.Class, d.Outcome, d.N} })
 	view.Stuck = collect(s.Stuck, func(w bridge.StuckWork) StuckWork {
 		return StuckWork{

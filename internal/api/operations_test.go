@@ -98,6 +98,20 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"pauseMassSync", func(ctx context.Context) (any, error) { return b.PauseMassSync(ctx, b.connection, 0) }, nil},
 		{"resumeMassSync", func(ctx context.Context) (any, error) { return b.ResumeMassSync(ctx, b.connection, 0) }, nil},
 		{"cancelMassSync", func(ctx context.Context) (any, error) { return b.CancelMassSync(ctx, b.connection, 0) }, nil},
+		{"getDeletions", func(ctx context.Context) (any, error) {
+			b.holdDeletions(t)
+			return b.Deletions(ctx, b.connection)
+		}, nil},
+		{"approveDeletions", func(ctx context.Context) (any, error) {
+			return b.ApproveDeletions(ctx, b.connection, api.DecideDeletions{ContactIDs: []string{"9001"}})
+		}, api.DecidedDeletions{Decided: 1}},
+		{"rejectDeletions", func(ctx context.Context) (any, error) {
+			return b.RejectDeletions(ctx, b.connection, api.DecideDeletions{})
+		},
+			api.DecidedDeletions{Decided: 1}},
+		{"setDeletionGuard", func(ctx context.Context) (any, error) {
+			return b.SetDeletionGuard(ctx, b.connection, api.DeletionGuard{Guard: new(7)})
+		}, api.Deletions{ConnectionID: b.connection, Guard: 7, ContactIDs: []string{}}},
 		{"startReconcile", func(ctx context.Context) (any, error) {
 			return b.StartReconcile(ctx, b.connection, api.StartReconcile{DryRun: true})
 		}, nil},
@@ -212,4 +226,23 @@ func (b bench) document(ctx context.Context) (tree map[string]any, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	err = json.NewDecoder(resp.Body).Decode(&tree)
 	return tree, err
+}
+
+// holdDeletions has the deletions of two contacts wait for a person.
+func (b bench) holdDeletions(t *testing.T) {
+	t.Helper()
+	if err := b.Store.SetDeletionGuard(t.Context(), b.connection, new(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, grace := range []bool{false, true} {
+		for _, id := range []string{"9001", "9002"} {
+			err := b.Store.Link(t.Context(), store.Linking{Mapping: bridge.Mapping{ConnectionID: b.connection, ContactID: id, AccountID: id, UserID: id}})
+			if err == nil {
+				_, err = b.Store.DueDeletion(t.Context(), b.connection, id, grace)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -68,6 +68,11 @@ var routes = []route{
 	{http.MethodPost, "/connections/{connection}/reconciles/{run}/resume", "resumeReconcile", bridge.RoleOperator, http.StatusAccepted, (*Handler).resumeReconcile},
 	{http.MethodPost, "/connections/{connection}/reconciles/{run}/cancel", "cancelReconcile", bridge.RoleOperator, http.StatusAccepted, (*Handler).cancelReconcile},
 
+	{http.MethodGet, "/connections/{connection}/deletions", "getDeletions", bridge.RoleViewer, http.StatusOK, (*Handler).getDeletions},
+	{http.MethodPost, "/connections/{connection}/deletions/approve", "approveDeletions", bridge.RoleOperator, http.StatusOK, (*Handler).approveDeletions},
+	{http.MethodPost, "/connections/{connection}/deletions/reject", "rejectDeletions", bridge.RoleOperator, http.StatusOK, (*Handler).rejectDeletions},
+	{http.MethodPut, "/connections/{connection}/deletions/guard", "setDeletionGuard", bridge.RoleOperator, http.StatusOK, (*Handler).setDeletionGuard},
+
 	{http.MethodGet, "/connections/{connection}/programs", "listPrograms", bridge.RoleViewer, http.StatusOK, (*Handler).listPrograms},
 	{http.MethodPost, "/connections/{connection}/program-switches/plan", "planProgramSwitch", bridge.RoleOperator, http.StatusOK, (*Handler).planProgramSwitch},
 	{http.MethodPost, "/connections/{connection}/program-switches", "startProgramSwitch", bridge.RoleOperator, http.StatusAccepted, (*Handler).startProgramSwitch},

@@ -7,16 +7,17 @@ import "time"
 type State string
 
 const (
-	StateNew           State = ""               // never looked at
-	StateMapped        State = "mapped"         // in step with its participant
-	StateAwaitingEmail State = "awaiting_email" // cannot become a participant before it has an email
-	StateNotShared     State = "not_shared"     // a sharing rule keeps it out
-	StateParked        State = "parked"         // needs a person; see the parked item
-	StateDoNotTrack    State = "do_not_track"   // Advocate refuses the person for good
-	StateErased        State = "erased"         // under one of our tombstones
-	StateMissing       State = "missing"        // HubSpot told us of it, but shows no such contact
-	StateDeleted       State = "deleted"        // gone, and its participant with it unless another contact has it
-	StateMergedAway    State = "merged_away"    // lives on under another contact's id
+	StateNew              State = ""                  // never looked at
+	StateMapped           State = "mapped"            // in step with its participant
+	StateAwaitingEmail    State = "awaiting_email"    // cannot become a participant before it has an email
+	StateNotShared        State = "not_shared"        // a sharing rule keeps it out
+	StateParked           State = "parked"            // needs a person; see the parked item
+	StateDoNotTrack       State = "do_not_track"      // Advocate refuses the person for good
+	StateErased           State = "erased"            // under one of our tombstones
+	StateMissing          State = "missing"           // HubSpot told us of it, but shows no such contact
+	StateDeleted          State = "deleted"           // gone, and its participant with it unless another contact has it
+	StateAwaitingApproval State = "awaiting_approval" // gone, as one of so many that a person has to approve the deletion of their participants
+	StateMergedAway       State = "merged_away"       // lives on under another contact's id
 )
 
 // Action is what one look at a contact asks us to do.
@@ -35,6 +36,7 @@ const (
 	ParkErasedIDs     Action = "park_erased_ids"    // the ids name an erased participant, the contact is somebody else: tell
 	HoldDeletion      Action = "hold_deletion"      // wait for what may belong to the deletion, then look again
 	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
+	AwaitApproval     Action = "await_approval"     // one of too many deletions: a person has to approve them
 	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
 	UnmapRemoved      Action = "unmap_removed"      // Advocate's staff deleted the participant: clear the contact, tell
 	FollowMerge       Action = "follow_merge"       // the contact lives on under another id
@@ -66,6 +68,8 @@ const (
 	ReasonRemoved        Reason = "participant_removed" // by Advocate's staff
 	ReasonNothingHeard   Reason = "nothing_heard"
 	ReasonDeleted        Reason = "contact_deleted"
+	ReasonGuarded        Reason = "deletions_guarded" // one of too many within an hour
+	ReasonRejected       Reason = "deletion_rejected" // a person wants the participant to stay
 	ReasonShared         Reason = "participant_shared"
 	ReasonEmailShared    Reason = "email_shared" // another live contact has the participant's email
 	ReasonMerged         Reason = "contact_merged"

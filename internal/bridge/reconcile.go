@@ -223,6 +223,10 @@ func (c ContactComparison) wanted() (Finding, bool) {
 	case StateAwaitingEmail, StateMapped:
 		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
 	case StateParked:
+		// What waits for a person is not made anew behind their back.
+		if !c.ChangedSince {
+			return Finding{ClassMissingParticipant, RepairNone}, true
+		}
 		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
 	default: // a rule, or a person, keeps it out: only another email is news
 		if c.EmailChanged && c.Rules.ContactUpdated {
@@ -239,7 +243,7 @@ type ParticipantComparison struct {
 	Contested bool // it names a contact that is mapped to another participant
 	HasEmail  bool
 	Erased    bool // the person was erased
-	Deleted   bool // we deleted it since the export was made
+	Ended     bool // its contact went since it was made: it was deleted with it, or left to itself
 	Young     bool // created since the portal was connected
 	Handled   bool // a report has seen it, whatever came of it
 	Changed   bool // Handled: it has other values now
@@ -253,7 +257,7 @@ func CompareParticipant(p ParticipantComparison) (f Finding, found bool) {
 	switch {
 	case p.Erased:
 		return Finding{ClassErasedPresent, RepairNone}, true
-	case p.Deleted, p.Named:
+	case p.Ended, p.Named:
 		return Finding{}, false
 	case p.Contested:
 		return Finding{ClassContestedContact, RepairPark}, true

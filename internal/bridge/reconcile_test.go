@@ -118,7 +118,7 @@ func TestCompareParticipant(t *testing.T) {
 		"as a report has seen it":                {bridge.ParticipantComparison{HasEmail: true, Young: true, Handled: true}, bridge.Finding{}},
 		"there before us: a mass sync's":         {bridge.ParticipantComparison{HasEmail: true}, bridge.Finding{}},
 		"without an email":                       {bridge.ParticipantComparison{Young: true}, bridge.Finding{}},
-		"deleted since the export":               {bridge.ParticipantComparison{HasEmail: true, Young: true, Deleted: true}, bridge.Finding{}},
+		"its contact went":                       {bridge.ParticipantComparison{HasEmail: true, Young: true, Ended: true}, bridge.Finding{}},
 		"its contact is being mapped":            {bridge.ParticipantComparison{HasEmail: true, Young: true, Named: true}, bridge.Finding{}},
 		"it names somebody else's contact":       {bridge.ParticipantComparison{HasEmail: true, Contested: true}, bridge.Finding{Class: bridge.ClassContestedContact, Repair: bridge.RepairPark}},
 		"a person who was erased is there again": {bridge.ParticipantComparison{HasEmail: true, Young: true, Erased: true}, bridge.Finding{Class: bridge.ClassErasedPresent, Repair: bridge.RepairNone}},

@@ -35,6 +35,7 @@ type ConnectionStatus struct {
 	Drift     []store.DriftCount // what the latest reconcile left
 	Stuck     []bridge.StuckWork
 	Impact    store.ImpactAccount
+	Guarded   int64 // deletions that wait for a person
 }
 
 // ConnectionStatus tells how a connection is doing.

@@ -121,7 +121,8 @@ func (o *Operator) ReconcileStatus(ctx context.Context, connectionID string, run
 	return s, nil
 }
 
-// agreement adds to a connection's status whether both sides agree.
+// agreement adds to a connection's status whether both sides agree, and what
+// keeps them from it.
 func (o *Operator) agreement(ctx context.Context, status *ConnectionStatus) error {
 	switch agreement, err := o.store.Agreement(ctx, status.Connection.ID); {
 	case err == nil:
@@ -129,7 +130,11 @@ func (o *Operator) agreement(ctx context.Context, status *ConnectionStatus) erro
 	case bridge.KindOf(err) != bridge.NotFound:
 		return err
 	}
-	var err error
+	waiting, err := o.store.WaitingDeletions(ctx, status.Connection.ID, "", 0)
+	if err != nil {
+		return err
+	}
+	status.Guarded = waiting.Waiting
 	status.Drift, err = o.store.DriftLeft(ctx, status.Connection.ID)
 	return err
 }

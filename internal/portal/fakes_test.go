@@ -55,10 +55,6 @@ func (*crm) Contact(context.Context, string, []string) (hubspot.Contact, error) 
 	return hubspot.Contact{}, &bridge.Error{Kind: bridge.NotFound}
 }
 
-func (*crm) ArchivedContact(context.Context, string, []string) (hubspot.Contact, error) {
-	return hubspot.Contact{}, &bridge.Error{Kind: bridge.NotFound}
-}
-
 func (c *crm) BatchReadContacts(_ context.Context, ids, _ []string) (map[string]hubspot.Contact, []string, error) {
 	return c.read(opRead, ids)
 }

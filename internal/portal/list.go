@@ -44,16 +44,3 @@ func (p *Portal) ReadArchivedContacts(ctx context.Context, lane bridge.Lane, ids
 	}
 	return found, err
 }
-
-// Survivor returns the contact that a contact was merged into, or the contact
-// itself if it lives. One that is gone is bridge.NotFound. It is a call of its
-// own: only single reads follow merges (observed).
-func (p *Portal) Survivor(ctx context.Context, lane bridge.Lane, id string) (bridge.Contact, error) {
-	found, err := call(ctx, p, &turn{lane: lane}, opTrace, true, func(ctx context.Context) (hubspot.Contact, error) {
-		return p.client.Contact(ctx, id, bridge.ReadProperties())
-	})
-	if err != nil {
-		return bridge.Contact{}, fmt.Errorf("portal %d: read contact %s: %w", p.id, id, err)
-	}
-	return contact(found), nil
-}

@@ -24,7 +24,6 @@ type client interface {
 	definitions
 	records
 	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
-	ArchivedContact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchReadArchivedContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	ListContacts(ctx context.Context, archived bool, after string, props []string) (hubspot.ContactPage, error)
@@ -54,6 +53,7 @@ type Portal struct {
 	suspecting chan struct{} // holds one: whoever splits a batch that HubSpot fails on
 
 	reads    *batcher[string, struct{}, bridge.Contact]
+	archived *batcher[string, struct{}, bridge.Contact]
 	writes   *batcher[string, bridge.Properties, struct{}]
 	objects  map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]
 	links    map[bridge.ObjectType]*batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
@@ -81,7 +81,8 @@ func New(portalID int64, c client, b budget, opts ...Option) *Portal {
 	if p.metrics == nil {
 		p.metrics = NewMetrics(nil)
 	}
-	p.reads = newGather(true, p.gaps, p.liveToken, p.readLive)
+	p.reads = newGather(true, p.gaps, p.liveToken, p.readLive(opRead, c.BatchReadContacts))
+	p.archived = newGather(true, p.gaps, p.liveToken, p.readLive(opReadArchived, c.BatchReadArchivedContacts))
 	p.writes = newGather(false, p.gaps, p.liveToken, p.writeLive)
 	p.gatherObjects()
 	return p
@@ -91,6 +92,7 @@ func New(portalID int64, c client, b budget, opts ...Option) *Portal {
 // answered. Calls about sets of contacts are their callers' to end.
 func (p *Portal) Close() {
 	p.reads.close()
+	p.archived.close()
 	p.writes.close()
 	for _, reads := range p.objects {
 		reads.close()
@@ -129,12 +131,14 @@ func (p *Portal) liveToken(ctx context.Context) (bridge.Grant, error) {
 	return p.acquire(ctx, bridge.LaneLive)
 }
 
-// readLive is the work of one batch of live reads.
-func (p *Portal) readLive(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[bridge.Contact] {
-	ids := keysOf(batch)
-	outcomes := make(map[string]outcome[bridge.Contact], len(batch))
-	err := p.readBatch(ctx, &turn{lane: bridge.LaneLive, held: true}, opRead, p.client.BatchReadContacts, ids, outcomes)
-	return failRest(outcomes, ids, err)
+// readLive makes the work of one batch of live reads.
+func (p *Portal) readLive(op string, do read) func(context.Context, []item[string, struct{}]) map[string]outcome[bridge.Contact] {
+	return func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[bridge.Contact] {
+		ids := keysOf(batch)
+		outcomes := make(map[string]outcome[bridge.Contact], len(batch))
+		err := p.readBatch(ctx, &turn{lane: bridge.LaneLive, held: true}, op, do, ids, outcomes)
+		return failRest(outcomes, ids, err)
+	}
 }
 
 func keysOf[K comparable, V any](batch []item[K, V]) []K {

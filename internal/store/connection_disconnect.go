@@ -11,7 +11,7 @@ import (
 var deletedTables = []string{
 	"sync_run", "participant_ledger", "mapping", "former_mapping", "merged_contact", "contact_ledger", "parked_item",
 	"tracked_event", "form_submission", "form_cursor", "inbox", "object_inbox", "program_switch", "trigger_version", "trigger_definition", "hubspot_token", "connect_intent",
-	"advocate_event", "advocate_subscription", "agreement",
+	"advocate_event", "advocate_subscription", "agreement", "due_deletion",
 }
 
 // retainedTables are the tables whose rows outlive their connection: nobody who was

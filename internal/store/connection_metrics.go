@@ -21,6 +21,7 @@ type ConnectionMetrics struct {
 	Tracked map[string]int64 // HubSpot's events that triggers track, by state; those that have ended well, of the last day
 
 	Drift    map[string]int64 // what the latest reconcile left, by class
+	Guarded  int64            // deletions that wait for a person, because they are many
 	AgreedAt time.Time        // when both sides were last known to agree; zero: never
 
 	MassSync     bool // one is under way
@@ -39,7 +40,8 @@ SELECT c.id,` + mayWork + `,
        coalesce(m.finished_at IS NULL AND m.id IS NOT NULL, false),
        coalesce(m.total, 0), coalesce(m.created, 0), coalesce(m.matched, 0), coalesce(m.updated, 0),
        coalesce(m.unchanged, 0), coalesce(m.blocked, 0), coalesce(m.no_email, 0), coalesce(m.parked, 0),
-       coalesce(a.agreed_at, '0001-01-01Z')
+       coalesce(a.agreed_at, '0001-01-01Z'),
+       (SELECT count(*) FROM due_deletion d WHERE d.connection_id = c.id AND d.state = 'waiting')
   FROM connection c
   LEFT JOIN agreement a ON a.connection_id = c.id
   LEFT JOIN budget b ON b.portal_id = c.portal_id
@@ -60,7 +62,7 @@ func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, err
 		f := ConnectionMetrics{Parked: map[string]int64{}, Tracked: map[string]int64{}, Drift: map[string]int64{}}
 		m := &f.MassSyncRows
 		err := row.Scan(&f.ConnectionID, &f.Active, &f.WaitingEvents, &f.SinceReport, &f.CallsInWindow, &f.PausedFor,
-			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked, &f.AgreedAt)
+			&f.MassSync, &m.Total, &m.Created, &m.Matched, &m.Updated, &m.Unchanged, &m.Blocked, &m.NoEmail, &m.Parked, &f.AgreedAt, &f.Guarded)
 		return f, err
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ DECLARE compared NO SCROLL CURSOR FOR
 SELECT p.ordinal, CASE WHEN contested.contact_id IS NULL THEN '' ELSE p.contact_id_hint END,
        n.named_hash IS NOT NULL, contested.contact_id IS NOT NULL, p.email_hash IS NOT NULL,
        EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (p.email_hash, p.identity_hash)),
-       p.identity_hash = ANY ($2::bytea[]), coalesce(p.date_created >= conn.created_at, false),
+       coalesce(ended.at >= coalesce(p.date_created, '-infinity'), false), coalesce(p.date_created >= conn.created_at, false),
        pl.row_hash IS NOT NULL, coalesce(pl.row_hash <> p.row_hash, false)
   FROM sync_run r
   JOIN connection conn ON conn.id = r.connection_id
@@ -63,6 +63,8 @@ SELECT p.ordinal, CASE WHEN contested.contact_id IS NULL THEN '' ELSE p.contact_
   LEFT JOIN reconcile_contact contested ON contested.run_id = r.id AND contested.contact_id = p.contact_id_hint
                                        AND contested.presence = 'live' AND contested.mapped_hash <> p.identity_hash
   LEFT JOIN participant_ledger pl ON pl.connection_id = r.connection_id AND pl.identity_hash = p.identity_hash
+  LEFT JOIN (SELECT identity_hash, max(at) AS at FROM unnest($2::bytea[], $3::timestamptz[]) AS e (identity_hash, at) GROUP BY 1) ended
+         ON ended.identity_hash = p.identity_hash
  WHERE r.id = $1
    AND NOT EXISTS (SELECT FROM reconcile_contact m WHERE m.run_id = r.id AND m.mapped_hash = p.identity_hash)`
 
@@ -114,7 +116,7 @@ SELECT program, rule_participant_created, rule_participant_updated, rule_contact
 	if program != c.run.ProgramID {
 		return &bridge.Error{Kind: bridge.NotFound, Op: "store.compare", Err: errProgramChanged}
 	}
-	deleted, err := s.deletedSince(ctx, c.tx, c.run)
+	ended, endedAt, err := s.ended(ctx, c.tx, c.run.ConnectionID)
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ SELECT program, rule_participant_created, rule_participant_updated, rule_contact
 	if err := c.each(ctx, c.contact, compareContacts, c.run.ID, stillReached()); err != nil {
 		return fmt.Errorf("contacts: %w", err)
 	}
-	if err := c.each(ctx, c.participant, compareParticipants, c.run.ID, deleted); err != nil {
+	if err := c.each(ctx, c.participant, compareParticipants, c.run.ID, ended, endedAt); err != nil {
 		return fmt.Errorf("participants: %w", err)
 	}
 	return c.prepare(ctx)
@@ -142,22 +144,21 @@ func stillReached() []string {
 	return causes
 }
 
-// deletedSince returns the participants that we deleted about when the run's
-// export was made, or later: it may show them still.
-func (s *Store) deletedSince(ctx context.Context, tx pgx.Tx, run Run) ([][]byte, error) {
-	rows, err := tx.Query(ctx, `
-SELECT account_id, user_id FROM former_mapping
- WHERE connection_id = $1 AND ending = 'deleted' AND ended_at > $2`, run.ConnectionID, run.CreatedAt.Add(-time.Hour))
+// ended returns the participants whose last contact went, and when: deleted with
+// it, or left to themselves on purpose.
+func (s *Store) ended(ctx context.Context, tx pgx.Tx, connectionID string) (hashes [][]byte, at []time.Time, err error) {
+	rows, err := tx.Query(ctx, "SELECT account_id, user_id, ended_at FROM former_mapping WHERE connection_id = $1", connectionID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	hashes := [][]byte{}
+	hashes, at = [][]byte{}, []time.Time{}
 	var id bridge.Identity
-	_, err = pgx.ForEachRow(rows, []any{&id.AccountID, &id.UserID}, func() error {
-		hashes = append(hashes, s.hasher.Identity(id))
+	var endedAt time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id.AccountID, &id.UserID, &endedAt}, func() error {
+		hashes, at = append(hashes, s.hasher.Identity(id)), append(at, endedAt)
 		return nil
 	})
-	return hashes, err
+	return hashes, at, err
 }
 
 // found is a finding with its subject.
@@ -232,7 +233,7 @@ func (c comparer) contact(row pgx.CollectableRow) (*found, error) {
 func (c comparer) participant(row pgx.CollectableRow) (*found, error) {
 	facts := bridge.ParticipantComparison{Rules: c.rules}
 	f := found{}
-	if err := row.Scan(&f.ordinal, &f.contactID, &facts.Named, &facts.Contested, &facts.HasEmail, &facts.Erased, &facts.Deleted,
+	if err := row.Scan(&f.ordinal, &f.contactID, &facts.Named, &facts.Contested, &facts.HasEmail, &facts.Erased, &facts.Ended,
 		&facts.Young, &facts.Handled, &facts.Changed); err != nil {
 		return nil, err
 	}

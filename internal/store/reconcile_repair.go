@@ -159,6 +159,13 @@ UPDATE parked_item i SET closed_at = now(), outcome = 'resolved'
  WHERE i.connection_id = $2 AND i.cause = $4 AND i.closed_at IS NULL AND i.contact_id <> '' AND i.tracked_event_id IS NULL
    AND NOT EXISTS (SELECT FROM reconcile_finding f WHERE f.run_id = $1 AND f.class = $3 AND f.contact_id = i.contact_id)`
 
+// The guard of deletions in numbers has to know all of them before the first.
+const noteDeletions = `
+INSERT INTO due_deletion (connection_id, contact_id, state)
+SELECT $2, contact_id, 'due' FROM reconcile_finding WHERE run_id = $1 AND repair = 'deleted'
+ ORDER BY contact_id
+ON CONFLICT (connection_id, contact_id) DO UPDATE SET state = 'due', heard_at = now(), waiting_since = NULL WHERE due_deletion.state = 'done'`
+
 // ParkFindings parks what only a person can resolve, one item for each contact,
 // and closes the items of former reconciles that nothing was found for.
 func (s *Store) ParkFindings(ctx context.Context, run Run, advice ParkAdvice) error {
@@ -174,6 +181,9 @@ func (s *Store) ParkFindings(ctx context.Context, run Run, advice ParkAdvice) er
 			if _, err := tx.Exec(ctx, resolveFindings, run.ID, run.ConnectionID, class, cause); err != nil {
 				return err
 			}
+		}
+		if _, err := tx.Exec(ctx, noteDeletions, run.ID, run.ConnectionID); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, `
 UPDATE reconcile_finding SET outcome = 'parked' WHERE run_id = $1 AND repair IN ('park', 'none') AND outcome IS NULL`, run.ID)
@@ -216,7 +226,8 @@ ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
 // A contact's life has answered once it has decided about the contact since.
 const settleHints = `
 UPDATE reconcile_finding f
-   SET outcome = CASE WHEN EXISTS (SELECT FROM parked_item i
+   SET outcome = CASE WHEN l.state = 'awaiting_approval' THEN 'guarded'
+                      WHEN EXISTS (SELECT FROM parked_item i
                                     WHERE i.connection_id = $2 AND i.contact_id = f.contact_id AND i.closed_at IS NULL
                                       AND i.tracked_event_id IS NULL AND i.cause <> ALL ($3)) THEN 'parked' ELSE 'repaired' END
   FROM contact_ledger l

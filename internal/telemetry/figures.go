@@ -21,7 +21,7 @@ type figures struct {
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
-	stuck, active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, massActive, massRows, massTotal *prometheus.Desc
+	stuck, active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, guarded, massActive, massRows, massTotal *prometheus.Desc
 }
 
 // ConnectionSource is asked at each scrape.
@@ -49,6 +49,7 @@ func ConnectionMetrics(reg prometheus.Registerer, from ConnectionSource, limit i
 		tracked:     describe("tracked_events", "HubSpot's events that triggers track, by state; complete, skipped and reversed ones of the last day.", "state"),
 		drift:       describe("drift", "Differences between both sides that the latest reconcile left, by class.", "class"),
 		agreed:      describe("agreed_timestamp_seconds", "When both sides were last known to agree, but for what waits for a person; absent before."),
+		guarded:     describe("deletions_waiting", "Contacts deleted in HubSpot whose participants wait until a person approves, because they are many."),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
 		massTotal:   describe("mass_sync_participants", "Participants in the latest mass sync."),
@@ -57,7 +58,7 @@ func ConnectionMetrics(reg prometheus.Registerer, from ConnectionSource, limit i
 
 // Describe implements prometheus.Collector.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.stuck, f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.massActive, f.massRows, f.massTotal} {
+	for _, d := range []*prometheus.Desc{f.stuck, f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.guarded, f.massActive, f.massRows, f.massTotal} {
 		ch <- d
 	}
 }
@@ -91,6 +92,7 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 		for class, n := range c.Drift {
 			show(f.drift, float64(n), class)
 		}
+		show(f.guarded, float64(c.Guarded))
 		if !c.AgreedAt.IsZero() {
 			show(f.agreed, float64(c.AgreedAt.Unix()))
 		}
