@@ -35,6 +35,8 @@ var staySmall = map[string]string{
 	"connect_intent":          "links that live for a quarter of an hour",
 	"schedule_pause":          "three rows each at most",
 	"agreement":               "one row each",
+	"reconcile":               "one row for each reconcile of the last days",
+	"reconcile_count":         "some rows for each reconcile of the last days",
 }
 
 // readWhole are the statements that may read a growing table whole, by a part of
@@ -79,6 +81,12 @@ var seeds = []string{
 	   FROM connection, generate_series(40, 1, -1) AS n`,
 	`INSERT INTO sync_run (connection_id, kind, state, program, exported_at, finished_at)
 	 SELECT id, 'mass', 'done', 'p1', now(), now() FROM connection`,
+	`INSERT INTO sync_run (connection_id, kind, state, program, exported_at, finished_at)
+	 SELECT id, 'reconcile', 'done', 'p1', now(), now() FROM connection`,
+	`INSERT INTO reconcile_contact (run_id, contact_id, presence, read_at, contact_hash, half_pair, has_inputs)
+	 SELECT r.id, n, 'live', now(), sha256(n::text::bytea), false, false FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
+	`INSERT INTO reconcile_finding (run_id, class, repair, contact_id)
+	 SELECT r.id, 'values_differ', 'write', n FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
 	`INSERT INTO tracked_event (connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission, occurred_at,
 	        order_id, contact_id, candidates, state, reversal, reason, receipt, wait_until, poll_at, decided_at)
 	 SELECT id, 'won', 1, 'deal', n, '', '', '', now(), 'o' || n, n, '{}', CASE n % 20 WHEN 0 THEN 'sent' WHEN 1 THEN 'skipped' WHEN 2 THEN 'waiting' ELSE 'complete' END,
