@@ -33,25 +33,13 @@ type Advocate interface {
 	userEvents
 }
 
-// Connections opens connections.
+// Connections opens connections. Their clients keep the connection's status true to
+// what vendors answer.
 type Connections interface {
 	// Open reads the settings afresh, so that a rule change applies to what is
 	// decided after it.
 	Open(ctx context.Context, connectionID string) (ConnectionClients, error)
-	// Observe keeps the connection's status true to what its vendors answer:
-	// refused credentials mark it, and the mark goes once the vendor who
-	// refused them is among those that worked.
-	Observe(ctx context.Context, connection bridge.Connection, err error, worked ...Vendor)
 }
-
-// Vendor is one of the two sides, as the operations in errors begin.
-type Vendor string
-
-// The two sides.
-const (
-	VendorHubSpot  Vendor = "hubspot"
-	VendorAdvocate Vendor = "advocate"
-)
 
 // hasher makes the keyed hashes that stand for personal data at rest.
 type hasher interface {

@@ -125,7 +125,6 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 	// contact's begin, or a slow vendor would let nobody through.
 	result, err := sync.run(outbound.InTurn(ctx))
 	err = sync.recordFailure(ctx, err)
-	a.connections.Observe(ctx, conn.Connection, err, worked(result)...)
 	if errors.Is(err, bridge.ErrSuspended) { // since the look began
 		return a.postpone(ctx, in)
 	}
@@ -137,17 +136,6 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
 	err := a.ledger.RequestSync(ctx, in.ConnectionID, store.SyncRequest{ContactID: in.ContactID, Hints: in.Hints})
 	return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonSuspended}, retryable(err)
-}
-
-// worked tells which vendors a successful look has talked to.
-func worked(result SyncContactResult) []Vendor {
-	switch result.Action {
-	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.DeleteParticipant,
-		bridge.UnmapRemoved:
-		return []Vendor{VendorHubSpot, VendorAdvocate}
-	default:
-		return []Vendor{VendorHubSpot}
-	}
 }
 
 // ParkContactInput names a contact whose work failed for good.

@@ -255,7 +255,6 @@ func (a *Reconciles) reduce(ctx context.Context, conn ConnectionClients, contact
 func (a *Reconciles) counted(ctx context.Context, conn ConnectionClients, run store.Run, work func(context.Context) error) error {
 	var calls portal.Tally
 	err := work(portal.WithTally(ctx, &calls))
-	a.connections.Observe(ctx, conn.Connection, err, VendorHubSpot)
 	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), countingTime)
 	defer cancel()
 	return errors.Join(err, a.store.CountCalls(counting, run.ID, calls.Calls(), 0))

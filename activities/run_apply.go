@@ -101,7 +101,6 @@ func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowRe
 	}
 	work := newPageApplier(a, conn, run, rows)
 	err = a.counted(ctx, run, work.apply)
-	a.connections.Observe(ctx, conn.Connection, err, VendorHubSpot)
 	results := work.settled()
 	return results, errors.Join(err, a.record(ctx, run, page, work, results, errors.Is(err, portal.ErrHalted)))
 }

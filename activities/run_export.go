@@ -149,7 +149,6 @@ func (a *Exports) request(ctx context.Context, conn ConnectionClients, run store
 		}
 		export, err = conn.Advocate.CreateExport(ctx, advocate.ExportRequest{Name: name, ProgramID: run.ProgramID, Since: run.Since})
 	}
-	a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
 	if err := errors.Join(err, a.runs.CountCalls(ctx, run.ID, 0, calls)); err != nil {
 		return err
 	}

@@ -55,7 +55,6 @@ func (a *Retries) StageParked(ctx context.Context, in Run) error {
 	}
 	conn.Sharing.ID = run.ProgramID
 	_, err = a.retries.Stage(ctx, run.ID, conn.Sharing, a.participants(ctx, conn, items))
-	a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
 	return retryable(err)
 }
 

@@ -87,7 +87,6 @@ func (a *Programs) ArchiveProperties(ctx context.Context, in Switch) error {
 	}
 	propertyRemoval := propertyRemoval{hubspot: conn.HubSpot, blocked: map[string]string{}}
 	err = propertyRemoval.run(ctx)
-	a.connections.Observe(ctx, conn.Connection, err, VendorHubSpot)
 	switch {
 	case err != nil:
 		return retryable(err)
@@ -129,7 +128,6 @@ func (a *Programs) CreateProperties(ctx context.Context, in Switch) error {
 		return nil
 	}
 	err = a.create(ctx, sw, conn.HubSpot, made)
-	a.connections.Observe(ctx, conn.Connection, err, VendorHubSpot)
 	return retryable(err)
 }
 

@@ -50,7 +50,6 @@ func (a *Tracking) LookAtObject(ctx context.Context, in LookAtObjectInput) (Look
 		return LookAtObjectResult{}, retryable(err)
 	}
 	result, err := ev.evaluate(ctx)
-	a.connections.Observe(ctx, ev.conn.Connection, err, VendorHubSpot)
 	return result, retryable(err)
 }
 

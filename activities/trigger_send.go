@@ -165,7 +165,6 @@ func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store
 		err := conn.Advocate.LogEvent(ctx, id, advocate.UserEvent{
 			Key: r.Event.Key, TriggeredAt: r.Event.TriggeredAt, Fields: r.Event.Fields, IdempotencyKey: e.OrderID,
 		})
-		a.connections.Observe(ctx, conn.Connection, err, VendorAdvocate)
 		logged = err == nil
 		return err
 	})

@@ -22,6 +22,7 @@ import (
 	"advocatesync/internal/operator"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
+	"advocatesync/internal/vendors"
 )
 
 // withClient lets a command speak to the admin API: to a server's, where one is
@@ -138,9 +139,12 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 
 func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {
 	return operator.New(s, temporal, operator.Vendors{
-		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
-		App: hubspot.App{
-			ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
+		Config: vendors.Config{
+			HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, Impact: cfg.ImpactBaseURL,
+			App: hubspot.App{
+				ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
+			},
 		},
+		RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
 	}, cfg.ReportSyncInterval, time.Now, operator.ReconcileEvery(cfg.ReconcileInterval))
 }

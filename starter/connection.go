@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -143,6 +144,9 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	line("Portal", "%d, %s", s.PortalID, map[bool]string{true: "by consent", false: "by static token"}[s.Consented])
 	line("Tenant", "%s, program %s", s.Tenant, s.Program)
 	line("Status", "%s", standing(s.Connection))
+	for _, r := range s.Refusals {
+		line("", "%s refuses %s since %s: %s. %s", r.System, cmp.Or(string(r.Capability), "everything"), stamp(r.Since), r.Reason, r.Advice)
+	}
 	line("Contacts", "%d mapped", s.MappedContacts)
 	line("Parked", "%d", s.ParkedItems)
 	line("Webhooks", "%d events wait%s", s.WaitingEvents, waitingFor(s.WaitingSeconds))

@@ -19,9 +19,11 @@ import (
 	"advocatesync/internal/config"
 	"advocatesync/internal/health"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/oauth"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/store"
 	"advocatesync/internal/telemetry"
+	"advocatesync/internal/vendors"
 	"advocatesync/internal/wiring"
 )
 
@@ -61,14 +63,14 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 
 	metrics := tell.Registry
 	budget := store.NewBudget(s, store.BudgetOptions{Limit: cfg.HubSpot.RatePer10s})
-	vendors := wiring.Vendors{
+	vendor := vendors.New(vendors.Config{
 		HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL,
 		App:    hubspot.App{ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret)},
 		Impact: cfg.ImpactBaseURL, ImpactConcurrency: cfg.ImpactConcurrency,
-	}
-	links := wiring.NewConnections(vendors, s, budget, metrics, log)
-	defer links.Close()
-	workers := wiring.NewWorkers(temporal, s, links, wiring.ActivityOptions{
+	}, s, log)
+	connections := wiring.NewConnections(vendor, s, budget, metrics, log)
+	defer connections.Close()
+	workers := wiring.NewWorkers(temporal, s, connections, wiring.ActivityOptions{
 		Hold: cfg.DeletionHold, ExportPatience: cfg.ExportPatience, Inferred: bridge.InferredErasure(cfg.InferredErasure),
 	}, wiring.Deployment{
 		Name: cfg.DeploymentName, BuildID: cfg.BuildID,
@@ -81,10 +83,22 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	log.InfoContext(ctx, "worker started", "health", cfg.ListenAddr)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
+	group.Go(func() error { return appAccepted(ctx, vendor.Tokens) })
 	group.Go(func() error {
 		<-ctx.Done()
 		workers.Stop()
 		return nil
 	})
 	return group.Wait()
+}
+
+// appAccepted ends with the context, or with an error once HubSpot refuses the app
+// that this process runs as: its work is then for processes that run as the right one.
+func appAccepted(ctx context.Context, tokens *oauth.Tokens) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-tokens.Refused():
+		return tokens.Err()
+	}
 }

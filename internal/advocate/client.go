@@ -42,6 +42,9 @@ type Config struct {
 	StallAfter time.Duration
 	MaxExport  int64
 
+	// Heard is told what became of each call; nil means nobody.
+	Heard func(context.Context, bridge.Answer)
+
 	// Now tells how far away the moments are that the vendor names for the next
 	// call; nil means the wall clock.
 	Now func() time.Time
@@ -57,6 +60,7 @@ type Client struct {
 	now       func() time.Time
 	stall     time.Duration
 	maxExport int64
+	heard     func(context.Context, bridge.Answer)
 	api       *http.Client
 	files     *http.Client // for downloads, without the overall timeout, which long ones outlast
 	storage   *http.Client // for what a signed link leads to
@@ -74,7 +78,7 @@ func New(cfg Config, h *http.Client) *Client {
 		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + tenantPath(cfg.Tenant),
 		tenant: cfg.Tenant,
 		secure: cfg.BaseURL.Scheme == "https",
-		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, api: outbound.HTTP(h), files: files, storage: &lasting,
+		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, heard: cfg.Heard, api: outbound.HTTP(h), files: files, storage: &lasting,
 	}
 	if c.stall = cfg.StallAfter; c.stall == 0 {
 		c.stall = stallAfter
@@ -84,6 +88,9 @@ func New(cfg Config, h *http.Client) *Client {
 	}
 	if c.field == "" {
 		c.field = DefaultContactIDField
+	}
+	if c.heard == nil {
+		c.heard = func(context.Context, bridge.Answer) {}
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -97,9 +104,35 @@ func tenantPath(tenant string) string { return "/api/v1/" + url.PathEscape(tenan
 // maxAnswer bounds a JSON answer; the largest one asked for is a page of 100.
 const maxAnswer = 8 << 20
 
-// do sends one call below the tenant and decodes its answer into out, unless out
-// is nil. Segments of the path must be escaped.
+// do sends one call and tells what became of it.
 func (c *Client) do(ctx context.Context, op, method, path string, in, out any) error {
+	return c.tell(ctx, capabilityOf(path), c.call(ctx, op, method, path, in, out))
+}
+
+// capabilityOf is the part of our work that a call belongs to.
+func capabilityOf(path string) bridge.Capability {
+	switch {
+	case strings.HasPrefix(path, "/export"):
+		return bridge.CapabilityExports
+	case strings.HasPrefix(path, "/subscription"):
+		return bridge.CapabilityWebhooks
+	default:
+		return bridge.CapabilityParticipants
+	}
+}
+
+// tell passes on what became of a call, and returns it.
+func (c *Client) tell(ctx context.Context, capability bridge.Capability, err error) error {
+	if failure, ok := errors.AsType[*bridge.Error](err); ok && failure.System == "" {
+		failure.System = bridge.SystemAdvocate
+	}
+	c.heard(ctx, bridge.Answer{System: bridge.SystemAdvocate, Capability: capability, Err: err})
+	return err
+}
+
+// call sends one call below the tenant and decodes its answer into out, unless out
+// is nil. Segments of the path must be escaped.
+func (c *Client) call(ctx context.Context, op, method, path string, in, out any) error {
 	resp, err := c.send(ctx, c.api, op, method, path, in)
 	if err != nil {
 		return err

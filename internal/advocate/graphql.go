@@ -16,6 +16,10 @@ import (
 // error of its own is under extensions.apiError, anything else has a message
 // only.
 func (c *Client) graphQL(ctx context.Context, op, query string, variables map[string]any, out any) error {
+	return c.tell(ctx, bridge.CapabilityParticipants, c.callGraphQL(ctx, op, query, variables, out))
+}
+
+func (c *Client) callGraphQL(ctx context.Context, op, query string, variables map[string]any, out any) error {
 	type extensions struct {
 		APIError *apiError `json:"apiError"`
 	}
@@ -28,7 +32,7 @@ func (c *Client) graphQL(ctx context.Context, op, query string, variables map[st
 		Extensions extensions `json:"extensions"`
 	}
 	in := map[string]any{"query": query, "variables": variables}
-	if err := c.do(ctx, op, http.MethodPost, "/graphql", in, &answer); err != nil {
+	if err := c.call(ctx, op, http.MethodPost, "/graphql", in, &answer); err != nil {
 		return err
 	}
 	if len(answer.Errors) == 0 && answer.Extensions.APIError == nil {

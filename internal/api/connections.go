@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
@@ -17,12 +18,26 @@ type Connection struct {
 	Status       bridge.ConnectionStatus `json:"status"`
 	StatusReason string                  `json:"status_reason,omitempty"`
 	Paused       bool                    `json:"paused"` // an operator has its work wait
+	Refusals     []Refusal               `json:"refusals,omitempty"`
+}
+
+// Refusal is something that a vendor refuses to a connection, until it does it again.
+type Refusal struct {
+	System     bridge.System     `json:"system"`
+	Capability bridge.Capability `json:"capability,omitempty"` // left out: everything
+	Reason     string            `json:"reason"`
+	Since      time.Time         `json:"since"`
+	Advice     string            `json:"advice"`
+}
+
+func refusalOf(r bridge.Refusal) Refusal {
+	return Refusal{System: r.System, Capability: r.Capability, Reason: r.Reason, Since: r.Since.UTC(), Advice: r.Advice()}
 }
 
 func connectionOf(c bridge.Connection) Connection {
 	return Connection{
 		ConnectionID: c.ID, PortalID: c.PortalID, Tenant: c.Tenant, Program: c.Program, Status: c.Status, StatusReason: c.StatusReason,
-		Paused: !c.PausedAt.IsZero(),
+		Paused: !c.PausedAt.IsZero(), Refusals: collect(c.Refusals, refusalOf),
 	}
 }
 

@@ -107,7 +107,7 @@ var schemas = map[string]any{
 	"AppliedTrigger": AppliedTrigger{}, "TriggerChanges": TriggerChanges{}, "TriggerTest": TriggerTest{}, "TriggerTrial": TriggerTrial{},
 	"TrackedEvent": TrackedEvent{}, "TrackedEventPage": Page[TrackedEvent]{}, "TrackedState": nil,
 	"WebhooksManifest": WebhooksManifest{}, "WebhookSubscription": WebhookSubscription{},
-	"Status": nil, "ConnectionStatus": ConnectionStatus{}, "StuckWork": StuckWork{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
+	"Status": nil, "Refusal": Refusal{}, "ConnectionStatus": ConnectionStatus{}, "StuckWork": StuckWork{}, "ReportSchedule": ReportSchedule{}, "Disconnection": Disconnection{}, "Resealed": Resealed{},
 	"NextPage": nil, "Role": nil,
 	"Token": Token{}, "TokenPage": Page[Token]{}, "NewToken": NewToken{}, "CreatedToken": CreatedToken{},
 	"Erasure": Erasure{}, "ErasurePage": Page[Erasure]{},

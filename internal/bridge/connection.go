@@ -32,7 +32,7 @@ type ConnectionStatus string
 
 const (
 	StatusActive       ConnectionStatus = "active"
-	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses our credentials: work waits until it takes them
+	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses the connection as a whole: its credentials, or the account at the address we call. Work waits until it accepts them
 	StatusForbidden    ConnectionStatus = "forbidden"    // a vendor refuses part of the work (a scope, a permission); the rest goes on
 )
 
@@ -59,7 +59,8 @@ type Connection struct {
 	ContactIDField string
 
 	Status       ConnectionStatus
-	StatusReason string    // which vendor refused, in words for the operator
+	StatusReason string    // why it is not active, in words for the operator
+	Refusals     []Refusal // what vendors refuse to it; Status sums them up
 	PausedAt     time.Time // when an operator had its work wait; zero: it goes on
 	CreatedAt    time.Time
 }

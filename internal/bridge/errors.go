@@ -31,6 +31,7 @@ const (
 // redaction, ever shows it.
 type Error struct {
 	Kind          Kind
+	System        System        // who was asked; the first part of Op
 	Op            string        // "hubspot.batch_update_contacts"
 	Status        int           // HTTP status; 0 when there was no answer
 	Code          string        // the vendor's own code: "RS050", "VALIDATION_ERROR", "INVALID_EMAIL"

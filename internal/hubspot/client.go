@@ -35,13 +35,21 @@ type Client struct {
 	base  *url.URL
 	token func(context.Context) (string, error)
 	http  *http.Client
+	heard func(context.Context, bridge.Answer)
 }
 
 // New returns a client of the HubSpot at base, https://api.hubapi.com in
 // production. token is asked before every call for the access token. The HTTP
 // client brings the timeout; HubSpot itself gives up after 100 s.
 func New(base *url.URL, token func(context.Context) (string, error), hc *http.Client) *Client {
-	return &Client{base: base, token: token, http: outbound.HTTP(hc)}
+	return &Client{base: base, token: token, http: outbound.HTTP(hc), heard: func(context.Context, bridge.Answer) {}}
+}
+
+// Observed returns a client that tells what became of each of its calls.
+func (c *Client) Observed(heard func(context.Context, bridge.Answer)) *Client {
+	observed := *c
+	observed.heard = heard
+	return &observed
 }
 
 // request is one call: its name in errors, and what goes over the wire.
@@ -53,9 +61,44 @@ type request struct {
 	in     any // JSON body; nil for none
 }
 
-// do makes the call, decodes a 2xx answer into out unless that is nil, and
-// classifies everything else.
+// do makes the call and tells what became of it.
 func (c *Client) do(ctx context.Context, r request, out any) error {
+	err := c.call(ctx, r, out)
+	if failure, ok := errors.AsType[*bridge.Error](err); ok && failure.System == "" {
+		failure.System = bridge.SystemHubSpot
+	}
+	c.heard(ctx, bridge.Answer{System: bridge.SystemHubSpot, Capability: r.capability(), Err: err})
+	return err
+}
+
+// capability is the part of our work that a call belongs to: what HubSpot has a
+// scope for.
+func (r request) capability() bridge.Capability {
+	has := func(part string) bool { return strings.Contains(r.path, part) }
+	writes := r.method != http.MethodGet && !strings.HasSuffix(r.path, "/read") && !strings.HasSuffix(r.path, "/search")
+	switch {
+	case has("/account-info/"):
+		return bridge.CapabilityAccount
+	case has("/webhooks-journal/"), has("/webhooks/"):
+		return bridge.CapabilityJournal
+	case has("/marketing/"), has("/form-integrations/"):
+		return bridge.CapabilityForms
+	case has("/deals"):
+		return bridge.CapabilityDeals
+	case has("/companies"):
+		return bridge.CapabilityCompanies
+	case has("/crm/properties/"):
+		return bridge.CapabilityProperties
+	case writes:
+		return bridge.CapabilityContactWrites
+	default:
+		return bridge.CapabilityContacts
+	}
+}
+
+// call makes the call, decodes a 2xx answer into out unless that is nil, and
+// classifies everything else.
+func (c *Client) call(ctx context.Context, r request, out any) error {
 	req, err := c.build(ctx, r)
 	if err != nil {
 		return err

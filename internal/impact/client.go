@@ -28,6 +28,9 @@ type Config struct {
 	AccountSID string
 	AuthToken  string
 
+	// Heard is told what became of each call; nil means nobody.
+	Heard func(context.Context, bridge.Answer)
+
 	// Now tells how far away the moments are that the vendor names for the next
 	// call; nil means the wall clock.
 	Now func() time.Time
@@ -42,6 +45,9 @@ type Client struct {
 // New builds a client over h, which brings the timeout and bounds how many
 // calls are under way at once.
 func New(cfg Config, h *http.Client) *Client {
+	if cfg.Heard == nil {
+		cfg.Heard = func(context.Context, bridge.Answer) {}
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -157,8 +163,18 @@ func (c *Client) queue(ctx context.Context, op string, r Request) (string, error
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 1 << 20
 
-// do makes one call and decodes a success into out.
+// do makes one call and tells what became of it.
 func (c *Client) do(ctx context.Context, op string, r Request, out any) error {
+	err := c.call(ctx, op, r, out)
+	if failure, ok := errors.AsType[*bridge.Error](err); ok && failure.System == "" {
+		failure.System = bridge.SystemImpact
+	}
+	c.cfg.Heard(ctx, bridge.Answer{System: bridge.SystemImpact, Capability: bridge.CapabilityConversions, Err: err})
+	return err
+}
+
+// call makes one call and decodes a success into out.
+func (c *Client) call(ctx context.Context, op string, r Request, out any) error {
 	if c.cfg.AccountSID == "" || c.cfg.AuthToken == "" {
 		return &bridge.Error{Kind: bridge.Unauthorized, Op: op, Err: errors.New("the connection has no impact.com account SID and token")}
 	}

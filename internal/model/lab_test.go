@@ -149,9 +149,6 @@ func (l *connections) Open(ctx context.Context, connectionID string) (activities
 	return link, err
 }
 
-// Observe is activities.Connections'.
-func (*connections) Observe(context.Context, bridge.Connection, error, ...activities.Vendor) {}
-
 // plenty is a budget that always has a call left.
 type plenty struct{}
 

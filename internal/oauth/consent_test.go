@@ -332,7 +332,8 @@ func TestRequestConsentAgain_keepsTheConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Store.SetStatus(t.Context(), v.Connection.ID, bridge.StatusUnauthorized, "hubspot.refresh_token: refused"); err != nil {
+	refused := bridge.Answer{System: bridge.SystemHubSpot, Err: &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.refresh_token"}}
+	if _, _, err := v.Store.RecordAnswer(t.Context(), v.Connection.ID, refused); err != nil {
 		t.Fatal(err)
 	}
 	wantPage(t, v.open(t, http.MethodGet, v.leave(t, link.URL), nil), http.StatusOK, v.Connection.ID)

@@ -26,7 +26,7 @@ type ConnectInput struct {
 // may be run again: with the same portal it updates the connection. Everything
 // that is wrong with the input is reported together.
 func (o *Operator) Connect(ctx context.Context, in ConnectInput) (bridge.Connection, error) {
-	hub := o.vendors.hubspot(in.Credentials.HubSpotToken)
+	hub := o.vendors.Portal(in.Credentials.HubSpotToken)
 	portalID, hubErr := checkPortal(ctx, hub, in.PortalID)
 	if err := errors.Join(hubErr, o.checkProgram(ctx, in)); err != nil {
 		return bridge.Connection{}, err
@@ -82,7 +82,8 @@ func checkPortal(ctx context.Context, hub *hubspot.Client, want int64) (int64, e
 	return account.PortalID, nil
 }
 
-// checkTenant refuses a tenant that another portal is joined to. Whether a
+// checkTenant refuses a tenant that another portal is joined to, and a portal that is
+// joined to another tenant. Whether a
 // participant is still somebody's is decided within a connection: a contact
 // deleted in one portal would take the other's participant with it.
 func (o *Operator) checkTenant(ctx context.Context, in ConnectInput) error {
@@ -91,6 +92,10 @@ func (o *Operator) checkTenant(ctx context.Context, in ConnectInput) error {
 		return err
 	}
 	for _, c := range connections {
+		if c.PortalID == in.PortalID && c.Tenant != in.Tenant {
+			return refuse(bridge.Conflict, "other_tenant",
+				"portal %d is joined to tenant %s, and everything known of its contacts is about that tenant's participants: run \"starter connection disconnect --connection %s\", then \"starter connect\" with tenant %s", c.PortalID, c.Tenant, c.ID, in.Tenant)
+		}
 		if c.Tenant == in.Tenant && c.PortalID != in.PortalID {
 			return refuse(bridge.Conflict, "tenant_taken",
 				"tenant %s is joined to portal %d already, by connection %s: give this portal a tenant of its own, or disconnect the other one first", c.Tenant, c.PortalID, c.ID)
@@ -101,7 +106,7 @@ func (o *Operator) checkTenant(ctx context.Context, in ConnectInput) error {
 
 // checkProgram makes sure that the tenant lets us in and has the program.
 func (o *Operator) checkProgram(ctx context.Context, in ConnectInput) error {
-	programs, err := o.vendors.advocate(bridge.Connection{Tenant: in.Tenant}, in.Credentials).Programs(ctx)
+	programs, err := o.vendors.Tenant(in.Tenant, in.Credentials).Programs(ctx)
 	if err != nil {
 		return refusedInput("Advocate", "--tenant (ADVOCATE_TENANT_ALIAS), --advocate-user (ADVOCATE_API_USER) and --advocate-key (ADVOCATE_API_KEY)", err)
 	}

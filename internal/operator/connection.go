@@ -44,7 +44,7 @@ func (o *Operator) ConnectionStatus(ctx context.Context, c bridge.Connection) (C
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
-	status := ConnectionStatus{Connection: c, ConnectionHealth: health, CallLimit: store.BudgetOptions{Limit: o.vendors.RatePer10s}.CallLimit()}
+	status := ConnectionStatus{Connection: c, ConnectionHealth: health, CallLimit: store.BudgetOptions{Limit: o.cfg.RatePer10s}.CallLimit()}
 	if status.Stuck, err = o.stuckWork(ctx, c, health.PortalPause); err != nil {
 		return ConnectionStatus{}, err
 	}
@@ -170,7 +170,7 @@ func (o *Operator) revoke(ctx context.Context, connectionID string) (bool, error
 	if err != nil {
 		return false, err
 	}
-	err = o.vendors.oauth().Revoke(ctx, tokens.Refresh)
+	err = o.vendors.OAuth.Revoke(ctx, tokens.Refresh)
 	return err == nil, err
 }
 

@@ -40,7 +40,7 @@ func (o *Operator) RequestConsent(ctx context.Context, in ConnectInput) (Consent
 	if err != nil {
 		return ConsentRequest{}, err
 	}
-	return ConsentRequest{ID: kept.ID, URL: oauth.StartURL(o.vendors.PublicURL, link), ExpiresAt: kept.ExpiresAt}, nil
+	return ConsentRequest{ID: kept.ID, URL: oauth.StartURL(o.cfg.PublicURL, link), ExpiresAt: kept.ExpiresAt}, nil
 }
 
 // RequestConsentAgain asks the portal of a connection to consent once more:
@@ -57,7 +57,7 @@ func (o *Operator) RequestConsentAgain(ctx context.Context, c bridge.Connection)
 // FinishConsent makes the connection that an operator wanted, once HubSpot has
 // handed out its tokens.
 func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error) {
-	hub := oauth.Granted(o.vendors.HubSpot, t.Access, vendorTimeout)
+	hub := o.vendors.Consented(t.Access)
 	account, err := hub.AccountDetails(ctx)
 	if err != nil {
 		return bridge.Connection{}, fmt.Errorf("cannot ask HubSpot which portal consented: %w", err)

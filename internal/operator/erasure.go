@@ -17,7 +17,7 @@ func (o *Operator) Erase(ctx context.Context, c bridge.Connection, contactID str
 	if err != nil {
 		return store.ErasureRecord{}, err
 	}
-	shown, err := readContact(ctx, o.hubspot(c, credentials), contactID)
+	shown, err := readContact(ctx, o.clients(c, credentials).HubSpot, contactID)
 	if err != nil {
 		return store.ErasureRecord{}, fmt.Errorf("read contact %s from HubSpot: %w", contactID, err)
 	}

@@ -42,7 +42,7 @@ func (o *Operator) Webhooks(ctx context.Context) (Webhooks, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b Subscription) int { return strings.Compare(a.Type+" "+a.Property, b.Type+" "+b.Property) })
-	return Webhooks{TargetURL: o.vendors.PublicURL + intake.Path, Subscriptions: slices.Compact(all)}, nil
+	return Webhooks{TargetURL: o.cfg.PublicURL + intake.Path, Subscriptions: slices.Compact(all)}, nil
 }
 
 // contactSubscriptions are what keeping contacts in step takes.

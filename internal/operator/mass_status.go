@@ -57,7 +57,7 @@ func (o *Operator) MassSyncStatus(ctx context.Context, connectionID string, runI
 
 func (o *Operator) massStatus(p store.Progress) MassSyncStatus {
 	s := MassSyncStatus{Progress: p, State: massState(p), Stopping: p.FinishedAt.IsZero() && p.Desired == store.DesiredCancelled}
-	pace := store.BudgetOptions{Limit: o.vendors.RatePer10s}.BulkPace()
+	pace := store.BudgetOptions{Limit: o.cfg.RatePer10s}.BulkPace()
 	left := p.Total - p.Done()
 	switch {
 	case s.State == workflows.MassSyncDone && p.DryRun:

@@ -5,22 +5,18 @@ package operator
 
 import (
 	"context"
-	"net/http"
-	"net/url"
+	"log/slog"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"advocatesync/internal/advocate"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/oauth"
 	"advocatesync/internal/store"
+	"advocatesync/internal/vendors"
 )
-
-// vendorTimeout bounds one call to a vendor while a person waits.
-const vendorTimeout = 20 * time.Second
 
 // temporalClient is the part of Temporal's client that operators act on.
 type temporalClient interface {
@@ -37,19 +33,18 @@ type temporalClient interface {
 type Operator struct {
 	store    *store.Store
 	temporal temporalClient
-	vendors  Vendors
-	tokens   *oauth.Tokens
+	cfg      Vendors
+	vendors  *vendors.Vendors
+	log      *slog.Logger
 	interval time.Duration // of the report schedules
 
 	schedules *Schedules
 	now       func() time.Time
 }
 
-// Vendors says where the vendors are reached, and as which HubSpot app.
+// Vendors says where the vendors are reached, and how we are.
 type Vendors struct {
-	HubSpot  *url.URL
-	Advocate *url.URL
-	App      hubspot.App // without a client id, portals connect by static token alone
+	vendors.Config
 
 	// PublicURL is where browsers reach us, without a trailing slash.
 	PublicURL string
@@ -61,16 +56,21 @@ type Vendors struct {
 
 // New returns an operator. Reports of the connections it makes run every
 // interval.
-func New(s *store.Store, temporal temporalClient, vendors Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
+func New(s *store.Store, temporal temporalClient, cfg Vendors, interval time.Duration, now func() time.Time, opts ...Option) *Operator {
 	o := &Operator{
-		store: s, temporal: temporal, vendors: vendors, tokens: oauth.NewTokens(s, vendors.oauth(), now),
+		store: s, temporal: temporal, cfg: cfg, log: slog.New(slog.DiscardHandler),
 		interval: interval, schedules: NewSchedules(temporal.ScheduleClient(), s, interval, reconcileEvery), now: now,
 	}
 	for _, opt := range opts {
 		opt(o)
 	}
+	cfg.App.Callback = cfg.PublicURL + oauth.CallbackPath
+	o.vendors = vendors.New(cfg.Config, s, o.log)
 	return o
 }
+
+// Log sets where changes of connections' states are logged; nowhere by default.
+func Log(log *slog.Logger) Option { return func(o *Operator) { o.log = log } }
 
 // Option adjusts an Operator when it is made.
 type Option func(*Operator)
@@ -84,31 +84,13 @@ func ReconcileEvery(d time.Duration) Option {
 	return func(o *Operator) { o.schedules.reconcileEvery = d }
 }
 
-// hubspot calls a portal with a token that is not kept yet.
-func (v Vendors) hubspot(token string) *hubspot.Client {
-	return oauth.Client(v.HubSpot, nil, "", token, vendorTimeout)
-}
-
-// hubspot calls a connection's portal.
-func (o *Operator) hubspot(c bridge.Connection, secrets store.Credentials) *hubspot.Client {
-	return oauth.Client(o.vendors.HubSpot, o.tokens, c.ID, secrets.HubSpotToken, vendorTimeout)
+// clients are the vendors of a connection.
+func (o *Operator) clients(c bridge.Connection, secrets store.Credentials) vendors.Clients {
+	return o.vendors.Connected(c, secrets)
 }
 
 // OAuth is the app's side of HubSpot's consent page.
-func (o *Operator) OAuth() *hubspot.OAuth { return o.vendors.oauth() }
-
-func (v Vendors) oauth() *hubspot.OAuth {
-	app := v.App
-	app.Callback = v.PublicURL + oauth.CallbackPath
-	return hubspot.NewOAuth(v.HubSpot, app, &http.Client{Timeout: vendorTimeout})
-}
-
-func (v Vendors) advocate(c bridge.Connection, secrets store.Credentials) *advocate.Client {
-	return advocate.New(advocate.Config{
-		BaseURL: v.Advocate, Tenant: c.Tenant, User: secrets.AdvocateUser, Key: secrets.AdvocateKey,
-		ContactIDField: c.ContactIDField,
-	}, &http.Client{Timeout: vendorTimeout})
-}
+func (o *Operator) OAuth() *hubspot.OAuth { return o.vendors.OAuth }
 
 // Connections lists all connections.
 func (o *Operator) Connections(ctx context.Context) ([]bridge.Connection, error) {

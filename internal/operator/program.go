@@ -28,7 +28,7 @@ func (o *Operator) Programs(ctx context.Context, c bridge.Connection) ([]Program
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.vendors.advocate(c, secrets).Programs(ctx)
+	found, err := o.clients(c, secrets).Advocate.Programs(ctx)
 	if err != nil {
 		return nil, reconnect("Advocate", err)
 	}
@@ -169,7 +169,7 @@ func (o *Operator) plannedProperties(ctx context.Context, c bridge.Connection, i
 	if err != nil {
 		return nil, err
 	}
-	hub := o.hubspot(c, secrets)
+	hub := o.clients(c, secrets).HubSpot
 	// The group exists, so this changes nothing: it tells whether we may.
 	group := hubspot.OwnedGroup()
 	if err := hub.CreateGroup(ctx, group.Name, group.Label); err != nil && bridge.KindOf(err) != bridge.Conflict {

@@ -51,30 +51,29 @@ func (o *Operator) Recheck(ctx context.Context, log *slog.Logger) error {
 	return errors.Join(errs...)
 }
 
+// recheck makes the calls that tell: what they meet becomes the connection's status
+// by itself.
 func (o *Operator) recheck(ctx context.Context, c bridge.Connection, secrets store.Credentials, log *slog.Logger) error {
-	refused := c.Status == bridge.StatusUnauthorized
-	var err error
-	switch {
-	case refused:
-		_, hub := o.hubspot(c, secrets).AccountDetails(ctx)
-		_, tenant := o.vendors.advocate(c, secrets).Programs(ctx)
-		err = errors.Join(hub, tenant)
-	case secrets.HubSpotToken == "":
-		_, err = o.tokens.Token(ctx, c.ID)
-	}
-	status, reason := bridge.StatusActive, ""
-	refusal, _ := errors.AsType[*bridge.Error](err)
-	switch {
-	case refusal != nil && refusal.Kind == bridge.Unauthorized:
-		status, reason = bridge.StatusUnauthorized, refusal.Error()
-	case err != nil:
-		return nil //nolint:nilerr // a vendor that is away says nothing about credentials
-	case !refused:
+	clients := o.clients(c, secrets)
+	if c.Status == bridge.StatusUnauthorized {
+		_, hub := clients.HubSpot.AccountDetails(ctx)
+		_, tenant := clients.Advocate.Programs(ctx)
+		if err := errors.Join(hub, tenant); err != nil {
+			log.DebugContext(ctx, "connection still refused", "connection", c.ID, "err", err)
+		}
 		return nil
 	}
-	if status == c.Status {
+	if secrets.HubSpotToken != "" {
 		return nil
 	}
-	log.WarnContext(ctx, "connection status changed", "connection", c.ID, "status", string(status), "reason", reason)
-	return o.store.SetStatus(ctx, c.ID, status, reason)
+	_, err := o.vendors.Tokens.Token(ctx, c.ID)
+	switch bridge.KindOf(err) {
+	case bridge.Unauthorized:
+		_, _, err = o.store.RecordAnswer(ctx, c.ID, bridge.Answer{System: bridge.SystemHubSpot, Err: err})
+		return err
+	case bridge.Unknown:
+		return err
+	default:
+		return nil // a vendor that is away says nothing about credentials
+	}
 }

@@ -115,7 +115,7 @@ func (o *Operator) ReconcileStatus(ctx context.Context, connectionID string, run
 		Stopping: p.FinishedAt.IsZero() && p.Desired == store.DesiredCancelled}
 	listing := p.Step == store.ReconcileLive || p.Step == store.ReconcileArchived
 	if left := p.Expected - s.ReconcileSummary.Contacts; s.FinishedAt.IsZero() && listing && left > 0 {
-		pace := store.BudgetOptions{Limit: o.vendors.RatePer10s}.BulkPace()
+		pace := store.BudgetOptions{Limit: o.cfg.RatePer10s}.BulkPace()
 		s.ETA, s.ETAKnown = time.Duration(left/hubspot.MaxBatch+1)*pace, true
 	}
 	return s, nil

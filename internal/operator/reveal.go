@@ -65,7 +65,7 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 		return Revealed{}, err
 	}
 	var r Revealed
-	if r.Contact, err = readContact(ctx, o.hubspot(c, credentials), contactID); err != nil {
+	if r.Contact, err = readContact(ctx, o.clients(c, credentials).HubSpot, contactID); err != nil {
 		return Revealed{}, fmt.Errorf("read contact %s from HubSpot: %w", contactID, err)
 	}
 	var id bridge.Identity
@@ -80,7 +80,7 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 	if !id.Complete() {
 		return r, nil
 	}
-	if r.Participant, err = readParticipant(ctx, o.vendors.advocate(c, credentials), id, c.Program); err != nil {
+	if r.Participant, err = readParticipant(ctx, o.clients(c, credentials).Advocate, id, c.Program); err != nil {
 		return Revealed{}, fmt.Errorf("read the participant of contact %s from Advocate: %w", contactID, err)
 	}
 	return r, nil

@@ -35,7 +35,7 @@ func (o *Operator) SubscribeAll(ctx context.Context, endpoint *url.URL) error {
 	}
 	var failed error
 	for _, c := range all {
-		if c.Status == bridge.StatusActive {
+		if c.Status != bridge.StatusUnauthorized {
 			failed = errors.Join(failed, o.subscribe(ctx, c, endpoint.String()))
 		}
 	}
@@ -59,7 +59,7 @@ func (o *Operator) subscribe(ctx context.Context, c bridge.Connection, endpoint 
 		return err
 	}
 	reason := ""
-	if err := o.vendors.advocate(c, secrets).Subscribe(ctx, endpoint, "advocatesync"); err != nil {
+	if err := o.clients(c, secrets).Advocate.Subscribe(ctx, endpoint, "advocatesync"); err != nil {
 		reason = err.Error()
 	}
 	return o.store.NoteSubscription(ctx, c.ID, endpoint, reason)
@@ -76,7 +76,7 @@ func (o *Operator) unsubscribe(ctx context.Context, c bridge.Connection) {
 	if errors.Join(err, unknown, sealed) != nil || shared || have.EndpointURL == "" || have.Reason != "" {
 		return
 	}
-	_ = o.vendors.advocate(c, secrets).Unsubscribe(ctx, have.EndpointURL)
+	_ = o.clients(c, secrets).Advocate.Unsubscribe(ctx, have.EndpointURL)
 }
 
 // reachable tells whether Advocate can reach an endpoint: the vendor calls

@@ -8,6 +8,7 @@ import (
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
+	"advocatesync/internal/vendors"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -24,7 +25,7 @@ func TestSubscribeAll_asksAdvocateOnlyWhereItMust(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
 	clock := time.Now()
-	o := operator.New(s.Store, s.Temporal, operator.Vendors{HubSpot: parsed(t, "https://hubspot.invalid"), Advocate: parsed(t, s.Advocate.URL)},
+	o := operator.New(s.Store, s.Temporal, operator.Vendors{Config: vendors.Config{HubSpot: parsed(t, "https://hubspot.invalid"), Advocate: parsed(t, s.Advocate.URL)}},
 		time.Minute, func() time.Time { return clock })
 	subscribe := func(endpoint string) (store.Subscription, int) {
 		before := s.Advocate.Calls(advocatetest.RouteSubscribe)
@@ -67,7 +68,7 @@ func TestSubscribeAll_leavesAdvocateAloneThatCannotReachUs(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
 	// The real vendor, which this test must not call.
-	o := operator.New(s.Store, s.Temporal, operator.Vendors{HubSpot: parsed(t, "https://hubspot.invalid"), Advocate: parsed(t, "https://advocate.invalid")},
+	o := operator.New(s.Store, s.Temporal, operator.Vendors{Config: vendors.Config{HubSpot: parsed(t, "https://hubspot.invalid"), Advocate: parsed(t, "https://advocate.invalid")}},
 		time.Minute, time.Now)
 	tried := func(base string) bool {
 		if err := o.SubscribeAll(t.Context(), parsed(t, base+"/webhooks/advocate")); err != nil {

@@ -56,10 +56,11 @@ func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, obj
 	if err != nil {
 		return TriggerTrial{}, err
 	}
+	clients := o.clients(c, credentials)
 	trial := &trial{
 		operator: o, connection: c, credentials: credentials, trigger: t,
 		source: facts.Source{
-			Connection: c, HubSpot: directly{o.hubspot(c, credentials)}, Advocate: o.vendors.advocate(c, credentials), Mappings: o.store,
+			Connection: c, HubSpot: directly{clients.HubSpot}, Advocate: clients.Advocate, Mappings: o.store,
 		},
 		result: TriggerTrial{TriggerID: id, Version: kept.Version, Object: t.Definition().Object, ObjectID: objectID},
 	}

@@ -38,7 +38,7 @@ func (o *Operator) checkTrigger(ctx context.Context, c bridge.Connection, source
 	if err != nil {
 		return nil, nil, err
 	}
-	hub := o.hubspot(c, credentials)
+	hub := o.clients(c, credentials).HubSpot
 	d, _ := trigger.Parse(source) // Load tells what is wrong, together with the rest
 	schema, err := readSchema(ctx, hub, d)
 	if err != nil {

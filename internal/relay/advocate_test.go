@@ -88,7 +88,8 @@ func TestAdvocateRelay_leavesAConnectionAloneThatMayNotWork(t *testing.T) {
 	t.Parallel()
 	h := newHurry(t)
 	h.hear(t, store.AdvocateEvent{EventID: "1", Kind: store.AdvocateParticipantCreated})
-	if err := h.store.SetStatus(t.Context(), h.connectionID, bridge.StatusUnauthorized, "advocate.programs"); err != nil {
+	refused := bridge.Answer{System: bridge.SystemAdvocate, Err: &bridge.Error{Kind: bridge.Unauthorized, Op: "advocate.programs"}}
+	if _, _, err := h.store.RecordAnswer(t.Context(), h.connectionID, refused); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.pass(t.Context()); err != nil || len(h.reports.started) != 0 {

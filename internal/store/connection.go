@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,13 +19,16 @@ const DefaultContactIDField = "hubspot_contact_id"
 
 const connectionColumns = `id, portal_id, tenant, program, switching,
        rule_participant_created, rule_participant_updated, rule_contact_created, rule_contact_updated,
-       share_pii_updates, contact_id_field, status, status_reason, coalesce(paused_at, '0001-01-01Z'), created_at`
+       share_pii_updates, contact_id_field, status, status_reason, refusals, coalesce(paused_at, '0001-01-01Z'), created_at`
 
 func scanConnection(row pgx.CollectableRow) (bridge.Connection, error) {
 	var c bridge.Connection
 	err := row.Scan(&c.ID, &c.PortalID, &c.Tenant, &c.Program, &c.Switching,
 		&c.Rules.ParticipantCreated, &c.Rules.ParticipantUpdated, &c.Rules.ContactCreated, &c.Rules.ContactUpdated,
-		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.PausedAt, &c.CreatedAt)
+		&c.SharePIIUpdates, &c.ContactIDField, &c.Status, &c.StatusReason, &c.Refusals, &c.PausedAt, &c.CreatedAt)
+	if len(c.Refusals) == 0 {
+		c.Refusals = nil
+	}
 	return c, err
 }
 
@@ -35,13 +40,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (portal_id) DO NOTHING
 RETURNING ` + connectionColumns
 
-// The program of a tenant that is connected already changes in a switch only:
-// what contacts carry has to change with it. A connection that had ended begins
+// The program of a portal that is connected already changes in a switch only: what
+// contacts carry has to change with it. A connection that had ended begins
 // anew, under its old id.
 const updateConnection = `
 UPDATE connection
    SET tenant = $2,
-       program = CASE WHEN tenant = $2 AND status <> 'disconnected' THEN program ELSE $3 END,
+       program = CASE status WHEN 'disconnected' THEN $3 ELSE program END,
        contact_id_field = coalesce(nullif($4, ''), contact_id_field),
        rule_participant_created = CASE status WHEN 'disconnected' THEN $5 ELSE rule_participant_created END,
        rule_participant_updated = CASE status WHEN 'disconnected' THEN $6 ELSE rule_participant_updated END,
@@ -49,15 +54,15 @@ UPDATE connection
        rule_contact_updated = CASE status WHEN 'disconnected' THEN $8 ELSE rule_contact_updated END,
        share_pii_updates = CASE status WHEN 'disconnected' THEN $9 ELSE share_pii_updates END,
        created_at = CASE status WHEN 'disconnected' THEN now() ELSE created_at END,
-       status = 'active', status_reason = '', updated_at = now()
+       status = 'active', status_reason = '', refusals = '[]', updated_at = now()
  WHERE id = $1
 RETURNING ` + connectionColumns
 
 // SaveConnection stores a connection under its portal. A new one gets an id and
 // keeps the rules of c, so pass bridge.DefaultRules where nobody chose any. For
-// a portal that is connected already it replaces tenant and credentials, and
-// the program if the tenant is another one, makes the connection active again and keeps id, rules and
-// watermark; the credentials' revision grows only if they differ. One that was
+// a portal that is connected already it replaces the credentials, makes the
+// connection active again and keeps id, program, rules and watermark, and refuses
+// another tenant as a conflict; the credentials' revision grows only if they differ. One that was
 // disconnected keeps its id and its tombstones alone.
 func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
 	return s.saveConnection(ctx, c, cred, func(tx pgx.Tx, connectionID string) error {
@@ -104,9 +109,13 @@ func (s *Store) createConnection(ctx context.Context, tx pgx.Tx, c bridge.Connec
 }
 
 func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
-	var id string
-	if err := tx.QueryRow(ctx, "SELECT id FROM connection WHERE portal_id = $1 FOR UPDATE", c.PortalID).Scan(&id); err != nil {
+	var id, tenant, status string
+	if err := tx.QueryRow(ctx, "SELECT id, tenant, status FROM connection WHERE portal_id = $1 FOR UPDATE", c.PortalID).Scan(&id, &tenant, &status); err != nil {
 		return bridge.Connection{}, err
+	}
+	// Everything that is known of the portal's people is about the tenant's.
+	if tenant != c.Tenant && status != "disconnected" {
+		return bridge.Connection{}, &bridge.Error{Kind: bridge.Conflict, System: bridge.SystemStore, Op: "store.save_connection", Code: "other_tenant"}
 	}
 	if err := s.replaceCredentials(ctx, tx, id, cred); err != nil {
 		return bridge.Connection{}, err
@@ -179,11 +188,32 @@ func (s *Store) ChangeRules(ctx context.Context, id string, r bridge.RuleChanges
 	return c, wrap(err, "change_rules of %s", id)
 }
 
-// SetStatus records whether a connection's work may go on, and why not, in
-// words for the operator and free of personal data.
-func (s *Store) SetStatus(ctx context.Context, id string, status bridge.ConnectionStatus, reason string) error {
-	return s.updateOne(ctx, "set_status of "+id, `
-UPDATE connection SET status = $2, status_reason = $3, updated_at = now() WHERE id = $1 AND`+connected, id, status, reason)
+// RecordAnswer keeps what a vendor's answer says about what a connection may do,
+// and returns the connection as it is now. changed tells whether it says anything new.
+func (s *Store) RecordAnswer(ctx context.Context, id string, a bridge.Answer) (c bridge.Connection, changed bool, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE id = $1 AND"+connected+"FOR UPDATE", id)
+		if err != nil {
+			return err
+		}
+		if c, err = pgx.CollectExactlyOneRow(rows, scanConnection); err != nil {
+			return err
+		}
+		refusals := bridge.Hear(c.Refusals, a, time.Now().UTC())
+		status, reason := bridge.StatusOf(refusals)
+		if changed = len(refusals) != len(c.Refusals) || status != c.Status || reason != c.StatusReason; !changed {
+			return nil
+		}
+		c.Refusals, c.Status, c.StatusReason = refusals, status, reason
+		kept, err := json.Marshal(append([]bridge.Refusal{}, refusals...))
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+UPDATE connection SET refusals = $2, status = $3, status_reason = $4, updated_at = now() WHERE id = $1`, id, kept, status, reason)
+		return err
+	})
+	return c, changed, wrap(err, "record_answer of %s", id)
 }
 
 // SetPaused has a connection's work wait from now on, or go on. One that waits

@@ -58,7 +58,7 @@ func (s *Store) Disconnect(ctx context.Context, connectionID string) (Forgotten,
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 UPDATE connection
-   SET status = 'disconnected', status_reason = '', paused_at = NULL, switching = false, report_watermark = NULL,
+   SET status = 'disconnected', status_reason = '', refusals = '[]', paused_at = NULL, switching = false, report_watermark = NULL,
        credentials = $2, credentials_revision = credentials_revision + 1, updated_at = now()
  WHERE id = $1 AND`+connected, connectionID, nothing)
 		if err == nil && tag.RowsAffected() == 0 {

@@ -70,7 +70,8 @@ func TestDisconnect_forgetsEverythingButTombstones(t *testing.T) {
 	}
 	_, err = d.Disconnect(t.Context(), d.conn.ID)
 	wantKind(t, err, bridge.NotFound)
-	wantKind(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusActive, ""), bridge.NotFound) // whoever comes late
+	_, _, err = d.RecordAnswer(t.Context(), d.conn.ID, bridge.Answer{}) // whoever comes late
+	wantKind(t, err, bridge.NotFound)
 }
 
 func TestSaveConnection_aPortalThatWasDisconnectedBeginsAfreshWithItsTombstones(t *testing.T) {

@@ -12,7 +12,7 @@ func TestFigures_tellHowEveryConnectionStands(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	quiet := connect(t, d.Store, 1002)
-	must(t, d.SetStatus(t.Context(), quiet.ID, bridge.StatusUnauthorized, "hubspot.read"))
+	d.hear(t, quiet.ID, bridge.Unauthorized)
 	_, err := d.AppendEvents(t.Context(), []store.Event{
 		{ConnectionID: d.conn.ID, ContactID: "1", Kind: store.EventCreated, OccurredAt: at(0), DedupeKey: "a"},
 		{ConnectionID: d.conn.ID, ContactID: "1", Kind: store.EventUpdated, Property: "email", OccurredAt: at(0), DedupeKey: "b", Echo: true},

@@ -56,16 +56,36 @@ func TestSaveConnection_againKeepsIDRulesAndField(t *testing.T) {
 	if want := (bridge.Rules{ContactUpdated: true}); changed.Rules != want || !changed.SharePIIUpdates {
 		t.Errorf("changed to %+v, want what was not named as it was", changed)
 	}
-	must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "HubSpot refuses the token"))
+	d.hear(t, d.conn.ID, bridge.Unauthorized)
 
 	got, err := d.SaveConnection(t.Context(),
-		bridge.Connection{PortalID: d.conn.PortalID, Tenant: "other", Program: "p2", Rules: bridge.DefaultRules}, secrets)
+		bridge.Connection{PortalID: d.conn.PortalID, Tenant: d.conn.Tenant, Program: "p2", Rules: bridge.DefaultRules}, secrets)
 	must(t, err)
 	want := d.conn
-	want.Tenant, want.Program = "other", "p2"
 	want.Rules, want.SharePIIUpdates = bridge.Rules{ContactUpdated: true}, true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is known of a portal's people is about its tenant's participants.
+func TestSaveConnection_refusesAnotherTenantUntilThePortalIsDisconnected(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	moved := bridge.Connection{PortalID: d.conn.PortalID, Tenant: "other", Program: "p2", Rules: bridge.DefaultRules}
+	_, err := d.SaveConnection(t.Context(), moved, secrets)
+	wantKind(t, err, bridge.Conflict)
+	now, err := d.Connection(t.Context(), d.conn.ID)
+	must(t, err)
+	if diff := cmp.Diff(d.conn, now); diff != "" {
+		t.Errorf("the refused connection changed:\n%s", diff)
+	}
+	_, err = d.Disconnect(t.Context(), d.conn.ID)
+	must(t, err)
+	got, err := d.SaveConnection(t.Context(), moved, secrets)
+	must(t, err)
+	if got.ID != d.conn.ID || got.Tenant != "other" || got.Program != "p2" {
+		t.Errorf("connected %+v", got)
 	}
 }
 
@@ -138,7 +158,8 @@ func TestConnection_unknownIsNotFound(t *testing.T) {
 	wantKind(t, err, bridge.NotFound)
 	_, err = d.ChangeRules(t.Context(), "cnobody", bridge.RuleChanges{})
 	wantKind(t, err, bridge.NotFound)
-	wantKind(t, d.SetStatus(t.Context(), "cnobody", bridge.StatusActive, ""), bridge.NotFound)
+	_, _, err = d.RecordAnswer(t.Context(), "cnobody", bridge.Answer{})
+	wantKind(t, err, bridge.NotFound)
 }
 
 func TestSaveConnection_atOnceMakesOneConnection(t *testing.T) {

@@ -29,10 +29,10 @@ func wrap(err error, operation string, args ...any) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return &bridge.Error{Kind: bridge.NotFound, Op: op}
+		return &bridge.Error{Kind: bridge.NotFound, System: bridge.SystemStore, Op: op}
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		translated := &bridge.Error{Kind: kindOf(pg.Code), Op: op, Code: pg.Code, Err: place(pg)}
+		translated := &bridge.Error{Kind: kindOf(pg.Code), System: bridge.SystemStore, Op: op, Code: pg.Code, Err: place(pg)}
 		if translated.Kind == bridge.Pending {
 			translated.RetryAfter = busyPause
 		}
@@ -42,7 +42,7 @@ func wrap(err error, operation string, args ...any) error {
 	if _, network := errors.AsType[net.Error](err); network {
 		kind = bridge.Unavailable
 	}
-	return &bridge.Error{Kind: kind, Op: op, Err: err}
+	return &bridge.Error{Kind: kind, System: bridge.SystemStore, Op: op, Err: err}
 }
 
 // busyPause is after what time it is worth asking again for rows that somebody

@@ -21,10 +21,10 @@ func TestRelayHints_keepsWhatIsOfAConnectionWhoseWorkWaits(t *testing.T) {
 		},
 		"a vendor refuses the credentials": {
 			func(t *testing.T, d database) {
-				must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "hubspot.x: unauthorized"))
+				d.hear(t, d.conn.ID, bridge.Unauthorized)
 			},
 			func(t *testing.T, d database) {
-				must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusActive, ""))
+				d.hear(t, d.conn.ID, "")
 			},
 		},
 	}

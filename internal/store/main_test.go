@@ -91,3 +91,15 @@ func wantKind(t *testing.T, err error, want bridge.Kind) {
 }
 
 func at(second int) time.Time { return time.Date(2026, 5, 1, 12, 0, second, 0, time.UTC) }
+
+// hear has HubSpot refuse everything to a connection, or with no kind, accept it.
+func (d database) hear(t *testing.T, connectionID string, kind bridge.Kind) {
+	t.Helper()
+	answer := bridge.Answer{System: bridge.SystemHubSpot, Capability: bridge.CapabilityAccount}
+	if kind != "" {
+		answer.Err = &bridge.Error{Kind: kind, Op: "hubspot.account_details", Status: 401}
+	}
+	if _, _, err := d.RecordAnswer(t.Context(), connectionID, answer); err != nil {
+		t.Fatal(err)
+	}
+}

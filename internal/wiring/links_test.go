@@ -3,6 +3,9 @@ package wiring_test
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/wiring/wiringtest"
@@ -136,6 +140,130 @@ func TestObserve_aRefusalOfOneThingDoesNotHoldTheRest(t *testing.T) {
 	}
 	if got := l.status(t); got != bridge.StatusActive {
 		t.Errorf("status = %s, want active again", got)
+	}
+}
+
+// Whatever stands between us and the portal's API stops the connection once; no
+// record pays for it, and it goes on by itself.
+func TestConnection_stopsOnceWhereItsCallsDoNotReachTheVendor(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fault hubspottest.Fault
+		says  string
+	}{
+		"the portal lives in another region": {hubspottest.Fault{Status: 488}, "488"},
+		"a refusal in somebody else's words": {hubspottest.Fault{Status: 451, Answer: fault.Answer{Body: "not here"}}, "451"},
+		"a redirect to another host":         {hubspottest.Fault{Status: 307, Answer: fault.Answer{Location: "https://other.example/x?token=secret"}}, "other.example"},
+		"a redirect for good":                {hubspottest.Fault{Status: 308, Answer: fault.Answer{Location: "https://eu1.example/"}}, "eu1.example"},
+		"an API version that is gone":        {hubspottest.Fault{Status: 410}, "410"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			tt.fault.Times = -1
+			l.HubSpot.Inject(tt.fault)
+			l.HubSpot.ResetCounts()
+			if _, err := l.look(created); err == nil {
+				t.Fatal("a refusal was taken for success")
+			}
+			for range 10 {
+				if result, err := l.look(created); err != nil || result.Reason != bridge.ReasonSuspended {
+					t.Fatalf("then decided %+v, error %v, want it suspended", result, err)
+				}
+			}
+			if n := l.HubSpot.Counts().Total; n > 3 {
+				t.Errorf("%d HubSpot calls, want the first alone, and its repeats", n)
+			}
+			c, err := l.Store.Connection(t.Context(), l.Connection.ID)
+			if err != nil || c.Status != bridge.StatusUnauthorized || !strings.Contains(c.StatusReason, tt.says) || strings.Contains(c.StatusReason, "secret") {
+				t.Errorf("status %s: %s, error %v, want it to say %s", c.Status, c.StatusReason, err, tt.says)
+			}
+			if items := l.Parked(t); len(items) != 0 {
+				t.Errorf("parked %v", items)
+			}
+			l.HubSpot.ClearFaults()
+			l.recheck(t)
+			if got := l.status(t); got != bridge.StatusActive {
+				t.Errorf("status = %s, want active again", got)
+			}
+		})
+	}
+}
+
+// A gateway's trouble passes, whatever status it comes with.
+func TestConnection_aGatewaysPageLeavesItAlone(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 404, 407, 502, 503} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.HubSpot.Inject(hubspottest.Fault{Status: status, Times: 3, Answer: fault.Answer{Page: true}})
+			if _, err := l.look(created); err == nil {
+				t.Fatal("a page was taken for a contact")
+			}
+			if got := l.status(t); got != bridge.StatusActive {
+				t.Errorf("status = %s, want active", got)
+			}
+			l.HubSpot.ClearFaults()
+			if result, err := l.look(created); err != nil || result.State != bridge.StateMapped {
+				t.Errorf("then decided %+v, error %v", result, err)
+			}
+		})
+	}
+}
+
+// What one capability lacks, the success of another does not hide.
+func TestConnection_remembersWhatEachCapabilityLacks(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.Portal.Tune(func(k *hubspottest.Knobs) {
+		k.MissingScopes = []string{"forms", "crm.objects.deals.read", "crm.objects.companies.read"}
+	})
+	open, err := l.Connections.Open(t.Context(), l.Connection.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := map[bridge.Capability]func() error{
+		bridge.CapabilityForms: func() error {
+			_, err := open.HubSpot.Submissions(t.Context(), "0f8fad5b-d9cb-469f-a165-70867728950e", "")
+			return err
+		},
+		bridge.CapabilityDeals: func() error {
+			_, err := open.HubSpot.Object(t.Context(), bridge.ObjectDeal, "1", nil)
+			return err
+		},
+		bridge.CapabilityCompanies: func() error {
+			_, err := open.HubSpot.Object(t.Context(), bridge.ObjectCompany, "1", nil)
+			return err
+		},
+	}
+	for capability, call := range ask {
+		if err := call(); bridge.KindOf(err) != bridge.Unauthorized {
+			t.Fatalf("%s: error %v, want unauthorized", capability, err)
+		}
+	}
+	if _, err := l.look(created); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() (all []bridge.Capability) {
+		c, err := l.Store.Connection(t.Context(), l.Connection.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range c.Refusals {
+			all = append(all, r.Capability)
+		}
+		slices.Sort(all)
+		return all
+	}
+	if got := refused(); !slices.Equal(got, []bridge.Capability{bridge.CapabilityCompanies, bridge.CapabilityDeals, bridge.CapabilityForms}) {
+		t.Errorf("after a contact went well, %v are refused", got)
+	}
+	l.Portal.Tune(func(k *hubspottest.Knobs) { k.MissingScopes = []string{"forms"} })
+	_, _ = ask[bridge.CapabilityDeals](), ask[bridge.CapabilityCompanies]() // there are none such, but they may be read
+	if got := refused(); !slices.Equal(got, []bridge.Capability{bridge.CapabilityForms}) {
+		t.Errorf("with deals and companies granted, %v are refused", got)
 	}
 }
 

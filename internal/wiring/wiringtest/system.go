@@ -24,6 +24,7 @@ import (
 	"advocatesync/internal/operator"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
+	"advocatesync/internal/vendors"
 	"advocatesync/internal/wiring"
 )
 
@@ -89,12 +90,12 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	app := hubspot.App{
 		ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Authorize: crm.JoinPath("/oauth/authorize"),
 	}
-	vendors := operator.Vendors{HubSpot: crm, Advocate: referrals, App: app, PublicURL: PublicURL}
-	s.Operator = operator.New(s.Store, s.Temporal, vendors, time.Minute, time.Now)
+	cfg := vendors.Config{HubSpot: crm, Advocate: referrals, Impact: referrals, App: app, ImpactConcurrency: 4}
+	s.Operator = operator.New(s.Store, s.Temporal, operator.Vendors{Config: cfg, PublicURL: PublicURL}, time.Minute, time.Now)
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
 	budget := store.NewBudget(s.Store, store.BudgetOptions{})
-	s.Connections = wiring.NewConnections(wiring.Vendors{HubSpot: crm, Advocate: referrals, App: app, Impact: referrals, ImpactConcurrency: 4}, s.Store, budget,
+	s.Connections = wiring.NewConnections(vendors.New(cfg, s.Store, slog.New(slog.DiscardHandler)), s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Connections.Close)
 }
