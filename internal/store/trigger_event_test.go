@@ -224,7 +224,7 @@ func TestWakeWaiting_leavesASuspendedConnectionAlone(t *testing.T) {
 		},
 		"a vendor refuses the credentials": func(t *testing.T, d database) {
 			t.Helper()
-			must(t, d.SetStatus(t.Context(), d.conn.ID, bridge.StatusUnauthorized, "hubspot.x: unauthorized"))
+			d.hear(t, d.conn.ID, bridge.Unauthorized)
 		},
 	}
 	for name, suspend := range suspended {
