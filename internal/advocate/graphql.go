@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
@@ -73,28 +74,14 @@ fragment participant on User {
 
 // graphUser is a participant as the fragment above asks for it.
 type graphUser struct {
-	ID           string         `json:"id"`
-	AccountID    string         `json:"accountId"`
-	Email        string         `json:"email"`
-	FirstName    string         `json:"firstName"`
-	LastName     string         `json:"lastName"`
-	DateCreated  int64          `json:"dateCreated"` // ms
-	CustomFields map[string]any `json:"customFields"`
-	ReferralCode string         `json:"referralCode"`
-	Direct       string         `json:"direct"`
-	Clean        string         `json:"clean"`
+	person
+	ReferralCode lenient.Text `json:"referralCode"`
+	Direct       lenient.Text `json:"direct"`
+	Clean        lenient.Text `json:"clean"`
 }
 
-func (c *Client) fromGraph(u graphUser) bridge.Participant {
-	link := u.Direct
-	if link == "" {
-		link = u.Clean
-	}
-	return bridge.Participant{
-		AccountID: u.AccountID, UserID: u.ID, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
-		ReferralCode: u.ReferralCode, ShareLink: link,
-		HubSpotContactID: fieldText(u.CustomFields[c.field]), DateCreated: fromMillis(u.DateCreated),
-	}
+func (c *Client) fromGraph(op string, u graphUser) (bridge.Participant, error) {
+	return u.participant(op, c.field, u.ReferralCode, either(u.Direct, u.Clean))
 }
 
 const findQuery = `
@@ -133,17 +120,26 @@ func (c *Client) Find(ctx context.Context, email, programID string) (byID *bridg
 		} `json:"byEmail"`
 	}
 	vars := map[string]any{"id": spellings[0], "filter": filter, "program": programID}
-	if err := c.graphQL(ctx, "advocate.find_participant", findQuery, vars, &out); err != nil {
+	const op = "advocate.find_participant"
+	if err := c.graphQL(ctx, op, findQuery, vars, &out); err != nil {
 		return nil, nil, err
 	}
 	if out.ByID != nil {
-		p := c.fromGraph(*out.ByID)
+		p, err := c.fromGraph(op, *out.ByID)
+		if err != nil {
+			return nil, nil, err
+		}
 		byID = &p
 	}
 	for _, u := range out.ByEmail.Data {
-		if u != nil {
-			byEmail = append(byEmail, c.fromGraph(*u))
+		if u == nil {
+			continue
 		}
+		p, err := c.fromGraph(op, *u)
+		if err != nil {
+			return nil, nil, err
+		}
+		byEmail = append(byEmail, p)
 	}
 	return byID, byEmail, nil
 }

@@ -9,39 +9,81 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/outbound"
+	"advocatesync/internal/lenient"
 )
+
+// person is what every answer says about a participant alike.
+type person struct {
+	ID           lenient.Text                 `json:"id"`
+	AccountID    lenient.Text                 `json:"accountId"`
+	Email        lenient.Text                 `json:"email"`
+	FirstName    lenient.Text                 `json:"firstName"`
+	LastName     lenient.Text                 `json:"lastName"`
+	DateCreated  lenient.Moment               `json:"dateCreated"`
+	CustomFields lenient.Map[json.RawMessage] `json:"customFields"`
+}
+
+// CodeUnreadable marks a participant that Advocate shows in a form that nobody
+// documents.
+const CodeUnreadable = "UNREADABLE"
+
+// participant reads what can be read. The error is invalid, and about this
+// participant alone, where that leaves out what decisions hang on or what would be
+// written to a contact.
+func (p person) participant(op, contactIDField string, code, link lenient.Text) (bridge.Participant, error) {
+	userID, userOK := p.ID.ID()
+	accountID, accountOK := p.AccountID.ID()
+	switch {
+	case !userOK || !accountOK || userID == "" || accountID == "":
+		return bridge.Participant{}, unreadable(op, "ids")
+	case p.Email.Odd():
+		return bridge.Participant{}, unreadable(op, "email")
+	case code.Odd():
+		return bridge.Participant{}, unreadable(op, "referral code")
+	case link.Odd():
+		return bridge.Participant{}, unreadable(op, "share link")
+	}
+	var contactID lenient.Text // may have been stored as a number
+	if raw, set := p.CustomFields.Values[contactIDField]; set {
+		_ = json.Unmarshal(raw, &contactID) // never fails
+	}
+	return bridge.Participant{
+		AccountID: accountID, UserID: userID,
+		Email: p.Email.String(), FirstName: p.FirstName.String(), LastName: p.LastName.String(),
+		ReferralCode: code.String(), ShareLink: link.String(), HubSpotContactID: contactID.String(), DateCreated: p.DateCreated.Time,
+	}, nil
+}
+
+func unreadable(op, what string) error {
+	return &bridge.Error{Kind: bridge.Invalid, System: bridge.SystemAdvocate, Op: op, Status: http.StatusOK, Code: CodeUnreadable,
+		Err: errors.New("Advocate shows this participant, but its " + what + " in no form that can be read")}
+}
 
 // openUser is what the vendor says about a participant (SaaSquatch REST
 // reference: OpenUser), as far as it concerns us.
 type openUser struct {
-	ID                string            `json:"id"`
-	AccountID         string            `json:"accountId"`
-	Email             string            `json:"email"`
-	FirstName         string            `json:"firstName"`
-	LastName          string            `json:"lastName"`
-	DateCreated       int64             `json:"dateCreated"` // ms
-	ReferralCodes     map[string]string `json:"referralCodes"`
-	ProgramShareLinks map[string]links  `json:"programShareLinks"`
-	CustomFields      map[string]any    `json:"customFields"`
+	person
+	ReferralCodes     lenient.Map[lenient.Text] `json:"referralCodes"`
+	ProgramShareLinks lenient.Map[links]        `json:"programShareLinks"`
 }
 
 // links are a program's share links; only the direct one without engagement
 // medium and the one without any medium matter here.
 type links struct {
-	Clean   string `json:"cleanShareLink"`
-	Unknown struct {
-		Direct string `json:"DIRECT"`
-	} `json:"UNKNOWN"`
+	Clean   lenient.Text              `json:"cleanShareLink"`
+	Unknown lenient.Map[lenient.Text] `json:"UNKNOWN"`
 }
 
 // shareLink is the link that is written to the contact: the direct one, which
 // the vendor's own connector appears to use, or the clean one.
-func (l links) shareLink() string {
-	if l.Unknown.Direct != "" {
-		return l.Unknown.Direct
+func (l links) shareLink() lenient.Text { return either(l.Unknown.Values["DIRECT"], l.Clean) }
+
+// either is the first of two texts that is there.
+func either(first, second lenient.Text) lenient.Text {
+	if first.Odd() || first.String() != "" {
+		return first
 	}
-	return l.Clean
+	return second
 }
 
 // Upsert creates or updates a participant, and their account, in one call. The
@@ -105,13 +147,9 @@ func (c *Client) participant(ctx context.Context, op, method, accountID, userID,
 	if err := c.do(ctx, op, method, path, in, &u); err != nil {
 		return bridge.Participant{}, err
 	}
-	if u.ID == "" || u.AccountID == "" {
-		return bridge.Participant{}, outbound.Unreadable(op, http.StatusOK)
-	}
-	p := bridge.Participant{
-		AccountID: u.AccountID, UserID: u.ID, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
-		ReferralCode: u.ReferralCodes[programID], ShareLink: u.ProgramShareLinks[programID].shareLink(),
-		HubSpotContactID: fieldText(u.CustomFields[c.field]), DateCreated: fromMillis(u.DateCreated),
+	p, err := u.participant(op, c.field, u.ReferralCodes.Values[programID], u.ProgramShareLinks.Values[programID].shareLink())
+	if err != nil {
+		return bridge.Participant{}, err
 	}
 	if p.ReferralCode == "" || p.ShareLink != "" {
 		return p, nil
@@ -137,7 +175,7 @@ func (c *Client) shareLink(ctx context.Context, id bridge.Identity, programID st
 	if err := c.do(ctx, op, http.MethodGet, path+"/shareurls?"+query.Encode(), nil, &out); err != nil {
 		return "", err
 	}
-	return out.ShareLinks.shareLink(), nil
+	return out.ShareLinks.shareLink().String(), nil
 }
 
 // Delete removes a participant; one that is not there is not_found, which most
@@ -164,21 +202,6 @@ func userPath(op, accountID, userID string) (string, error) {
 		return "", &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("account id and user id are both needed")}
 	}
 	return "/open/account/" + url.PathEscape(accountID) + "/user/" + url.PathEscape(userID), nil
-}
-
-// fieldText reads a custom field that may have been stored as a number.
-func fieldText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case nil:
-		return ""
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return string(raw)
 }
 
 func fromMillis(ms int64) time.Time {

@@ -6,6 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,11 +56,8 @@ func usable(secrets ...string) [][]byte {
 
 // verify returns nil if the request with this body was signed with one of our
 // secrets and is fresh. The signed address is the configured public URL plus the path
-// and query exactly as received; what proxies say about themselves is
-// ignored, since anybody can send such headers.
-//
-// HubSpot's guide says to decode some escapes of the address first, its
-// official clients decode none, so either form may match.
+// and query as received, in any of its spellings; what proxies say about themselves
+// is ignored, since anybody can send such headers.
 func (v *verifier) verify(r *http.Request, body []byte) error {
 	received, timestamp := r.Header.Get(signatureHeader), r.Header.Get(timestampHeader)
 	if received == "" || timestamp == "" {
@@ -66,8 +66,7 @@ func (v *verifier) verify(r *http.Request, body []byte) error {
 	if err := v.fresh(timestamp); err != nil {
 		return err
 	}
-	uri := v.publicURL + r.RequestURI
-	for _, form := range []string{uri, decodeSelected(uri)} {
+	for _, form := range spellings(v.publicURL, r.Host, r.RequestURI) {
 		for _, secret := range v.secrets {
 			if hmac.Equal([]byte(received), []byte(sign(secret, r.Method, form, body, timestamp))) {
 				return nil
@@ -76,6 +75,43 @@ func (v *verifier) verify(r *http.Request, body []byte) error {
 	}
 	return errBadSignature
 }
+
+// spellings are the ways in which one address may have been written into HubSpot's
+// app, and thus signed: the letter case of scheme and host, the default port, a dot
+// after the host, the case of escapes. The Host header counts as far as it is the
+// public URL's own host: it shows how the sender spells that.
+//
+// HubSpot's guide says to decode some escapes of the address first, its official
+// clients decode none, so either form may match.
+func spellings(publicURL, host, requestURI string) []string {
+	bases := []string{publicURL}
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		port := defaultPort[strings.ToLower(u.Scheme)]
+		bare := func(host string) string { return strings.TrimSuffix(strings.TrimSuffix(host, ":"+port), ".") }
+		names := []string{bare(u.Host), strings.ToLower(bare(u.Host))}
+		if strings.EqualFold(bare(host), bare(u.Host)) {
+			names = append(names, bare(host))
+		}
+		for _, name := range names {
+			for _, spelled := range []string{name, name + ":" + port, name + "."} {
+				bases = append(bases, strings.ToLower(u.Scheme)+"://"+spelled+u.EscapedPath())
+			}
+		}
+	}
+	var all []string
+	for _, base := range bases {
+		for _, uri := range []string{requestURI, escapes.ReplaceAllStringFunc(requestURI, strings.ToUpper), escapes.ReplaceAllStringFunc(requestURI, strings.ToLower)} {
+			all = append(all, base+uri, decodeSelected(base+uri))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+var (
+	defaultPort = map[string]string{"http": "80", "https": "443"}
+	escapes     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+)
 
 func (v *verifier) fresh(timestamp string) error {
 	if strings.Trim(timestamp, "0123456789") != "" {
