@@ -3,9 +3,11 @@ package advocate_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,4 +233,87 @@ func TestErrors_letACancelledContextShow(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// One field of another type than documented is no reason to ask for a day.
+func TestParticipant_ofOddTypesIsReadOrRefusedAlone(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		odd  string // put over a participant that is as documented
+		kind bridge.Kind
+	}{
+		"as documented":             {``, ""},
+		"an id that is a number":    {`"id":42`, ""},
+		"a date in words":           {`"dateCreated":"soon"`, ""},
+		"a date in RFC 3339":        {`"dateCreated":"2026-11-28T12:00:00Z"`, ""},
+		"null for a name":           {`"firstName":null`, ""},
+		"an object for a name":      {`"firstName":{"a":1}`, ""},
+		"a list of custom fields":   {`"customFields":[1]`, ""},
+		"a code that is a number":   {`"referralCodes":{"7":42}`, ""},
+		"a NUL in a name":           {`"lastName":"a\u0000b"`, ""},
+		"an object for an id":       {`"id":{"a":1}`, bridge.Invalid},
+		"a NUL in an id":            {`"accountId":"a\u0000b"`, bridge.Invalid},
+		"no id":                     {`"id":null`, bridge.Invalid},
+		"a list for an email":       {`"email":["a@b.example"]`, bridge.Invalid},
+		"an object for a code":      {`"referralCodes":{"7":{}}`, bridge.Invalid},
+		"a list for the share link": {`"programShareLinks":{"7":{"cleanShareLink":[]}}`, bridge.Invalid},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := `{"id":"u","accountId":"a","email":"a@b.example","referralCodes":{"7":"A"},"programShareLinks":{"7":{"cleanShareLink":"https://s.example"}}`
+			if tt.odd != "" {
+				body += "," + tt.odd // of a name that comes twice, the last one counts
+			}
+			p, err := canned(t, http.StatusOK, body+"}").Participant(t.Context(), "a", "u", "7")
+			if bridge.KindOf(err) != tt.kind || err != nil && tt.kind == "" {
+				t.Fatalf("error %v, want %q", err, tt.kind)
+			}
+			if err == nil && (!p.Identity().Complete() || p.ReferralCode == "" || p.ShareLink == "") {
+				t.Errorf("read %+v", p)
+			}
+		})
+	}
+}
+
+// FuzzAnswers has Advocate say anything: the client fails with a kind, or returns
+// participants that have ids.
+func FuzzAnswers(f *testing.F) {
+	f.Add(200, `{"id":"u","accountId":"a"}`)
+	f.Add(200, `{"data":{"byID":{"id":1,"accountId":[]},"byEmail":{"data":[null,{}]}}}`)
+	f.Add(404, `{"message":"m","statusCode":404,"rsCode":"RS042"}`)
+	f.Add(403, `<html>`)
+	f.Add(307, ``)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			t.Skip("net/http sends no such status")
+		}
+		base := &url.URL{Scheme: "http", Host: "advocate.invalid"}
+		c := advocate.New(advocate.Config{BaseURL: base, Tenant: "t"}, &http.Client{Transport: says{status, body}})
+		p, err := c.Participant(t.Context(), "a", "u", "7")
+		if err == nil && !p.Identity().Complete() {
+			t.Errorf("a participant without ids: %+v", p)
+		}
+		_, byEmail, findErr := c.Find(t.Context(), "a@b.example", "7")
+		for _, p := range byEmail {
+			if !p.Identity().Complete() {
+				t.Errorf("a participant without ids: %+v", p)
+			}
+		}
+		for _, err := range []error{err, findErr, c.Delete(t.Context(), "a", "u", true)} {
+			if failure, own := errors.AsType[*bridge.Error](err); err != nil && (!own || failure.Kind == bridge.Unknown) {
+				t.Errorf("an error without a kind: %v", err)
+			}
+		}
+	})
+}
+
+// says answers every call alike, without a network.
+type says struct {
+	status int
+	body   string
+}
+
+func (s says) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: s.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(s.body)), Request: req}, nil
 }

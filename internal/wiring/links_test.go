@@ -226,7 +226,7 @@ func TestConnection_remembersWhatEachCapabilityLacks(t *testing.T) {
 	}
 	ask := map[bridge.Capability]func() error{
 		bridge.CapabilityForms: func() error {
-			_, err := open.HubSpot.Submissions(t.Context(), "0f8fad5b-d9cb-469f-a165-70867728950e", "")
+			_, _, err := open.HubSpot.Submissions(t.Context(), "0f8fad5b-d9cb-469f-a165-70867728950e", "")
 			return err
 		},
 		bridge.CapabilityDeals: func() error {
