@@ -6,7 +6,7 @@ import "time"
 // rules want it. SQL, metrics, API and commands share the words.
 type Class string
 
-// The classes of drift.
+// The classes of drift. They are what a reconcile counts, and never renamed.
 const (
 	ClassMissingParticipant Class = "missing_participant" // the rules want a participant for the contact, and it has none
 	ClassMissingContact     Class = "missing_contact"     // the rules want a contact for the participant, and it has none
