@@ -100,7 +100,7 @@ func (w *pageApplier) updateMapped(ctx context.Context, rows map[string]store.St
 	for rowKey, row := range rows {
 		w.settle(rowKey, store.ResultUnchanged, "", nil)
 		for _, contact := range row.Contacts {
-			if bytes.Equal(contact.WrittenHash, row.SharedHash) {
+			if bytes.Equal(contact.WrittenHash, row.SharedHash) && !w.run.Verify {
 				continue
 			}
 			if contact.Newer {
@@ -300,7 +300,7 @@ func (w *pageApplier) rematch(ctx context.Context, holders map[string]string) ([
 // write updates existing contacts and records each row's result. of names the
 // row of each write.
 func (w *pageApplier) write(ctx context.Context, writes []portal.Write, of map[string]string, result store.Result) error {
-	if w.resumed {
+	if w.resumed || w.run.Verify {
 		var err error
 		if writes, err = w.differing(ctx, writes, of, result); err != nil {
 			return err
@@ -364,8 +364,9 @@ func (w *pageApplier) missingProperty(refusal error) error {
 		Err: errors.New("HubSpot lacks one of our properties; \"starter connect\" makes it again")}
 }
 
-// differing drops what already is as it should be, so that a page whose first
-// attempt got through unheard writes nothing twice.
+// differing drops what already is as it should be: a page whose first attempt got
+// through unheard writes nothing twice, and a run that verifies writes only what
+// somebody has overwritten.
 func (w *pageApplier) differing(ctx context.Context, writes []portal.Write, of map[string]string, result store.Result) ([]portal.Write, error) {
 	ids := make([]string, 0, len(writes))
 	for _, write := range writes {
@@ -380,7 +381,11 @@ func (w *pageApplier) differing(ctx context.Context, writes []portal.Write, of m
 		done := shown && len(contact.Properties.Changes(write.Properties)) == 0
 		if done {
 			w.answered(of[write.Key])
-			w.settle(of[write.Key], result, write.ContactID, nil)
+			if !w.resumed && result == store.ResultUpdated {
+				w.settle(of[write.Key], store.ResultUnchanged, write.ContactID, nil)
+			} else {
+				w.settle(of[write.Key], result, write.ContactID, nil)
+			}
 		}
 		return done
 	}), nil

@@ -21,10 +21,10 @@ func (a *app) massSyncCommand() *cobra.Command {
 }
 
 func (a *app) massSyncStartCommand() *cobra.Command {
-	var dryRun, wait bool
+	var dryRun, verify, wait bool
 	cmd := a.onConnection("start", "Start a mass sync, or a dry run, which writes nothing", cobra.NoArgs,
 		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
-			started, err := c.StartMassSync(ctx, connection, api.StartMassSync{DryRun: dryRun})
+			started, err := c.StartMassSync(ctx, connection, api.StartMassSync{DryRun: dryRun, Verify: verify})
 			switch {
 			case err != nil:
 				return err
@@ -34,6 +34,7 @@ func (a *app) massSyncStartCommand() *cobra.Command {
 			return a.printMassSync(started)
 		})
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: foretell what would be done, the calls it would take and how long")
+	cmd.Flags().BoolVar(&verify, "verify", false, "read every mapped contact and repair what others have overwritten")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the progress and wait for the end; interrupting that leaves the mass sync running")
 	return cmd
 }

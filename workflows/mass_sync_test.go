@@ -124,6 +124,44 @@ func TestMassSync_again_writesNothing(t *testing.T) {
 	}
 }
 
+func TestMassSync_verify_repairsWhatOthersHaveOverwritten(t *testing.T) {
+	t.Parallel()
+	for name, dryRun := range map[string]bool{"for real": false, "as a dry run": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			people(t, s, 5)
+			report(t, s)
+			id, _ := s.ContactByEmail(t, person(3))
+			s.EditContact(t, id, map[string]string{bridge.PropReferralCode: "overwritten"})
+			massSync(t, s, false) // trusts what was recorded
+			if got := s.Contact(t, id)[bridge.PropReferralCode]; got != "overwritten" {
+				t.Fatalf("an ordinary mass sync reads every contact: %s", got)
+			}
+			before := s.Portal.Writes().Writes
+			run, _, err := s.Store.BeginVerify(t.Context(), s.Connection.ID, dryRun)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := environment(s)
+			env.ExecuteWorkflow(workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: s.Connection.ID, RunID: run.ID})
+			if err := env.GetWorkflowError(); err != nil {
+				t.Fatal(err)
+			}
+			wantCounts(t, massProgress(t, s).Counts, store.Counts{Total: 5, Updated: 1, Unchanged: 4})
+			want := 1
+			if dryRun {
+				want = 0
+			} else {
+				s.InStep(t, id, person(3), person(3))
+			}
+			if got := s.Portal.Writes().Writes - before; got != want {
+				t.Errorf("%d contacts were written, want %d", got, want)
+			}
+		})
+	}
+}
+
 func TestMassSync_ruleOff_leavesUnmappedParticipantsAlone(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)

@@ -52,6 +52,7 @@ type MassSyncPrediction struct {
 // StartMassSync says how to begin a mass sync.
 type StartMassSync struct {
 	DryRun bool `json:"dry_run,omitempty"` // a dry run, which writes nothing
+	Verify bool `json:"verify,omitempty"`  // reads contacts and compares, instead of trusting what was recorded
 }
 
 // Ended reports that nothing more will happen.
@@ -87,7 +88,11 @@ func (h *Handler) startMassSync(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := h.operator.StartMassSync(r.Context(), c, in.DryRun)
+	start := h.operator.StartMassSync
+	if in.Verify {
+		start = h.operator.StartVerify
+	}
+	run, err := start(r.Context(), c, in.DryRun)
 	if err != nil {
 		return nil, err
 	}

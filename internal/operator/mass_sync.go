@@ -33,10 +33,23 @@ func (o *Operator) massSyncs() steered {
 // returns its number. There is one at a time. One that was interrupted, so that
 // nobody works on it any more, is taken up.
 func (o *Operator) StartMassSync(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
+	return o.beginMassSync(ctx, c, dryRun, o.store.BeginMass)
+}
+
+// StartVerify is StartMassSync of a mass sync that reads every mapped contact and
+// compares, instead of trusting the record of what was written: it repairs what
+// others have overwritten.
+func (o *Operator) StartVerify(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
+	return o.beginMassSync(ctx, c, dryRun, o.store.BeginVerify)
+}
+
+func (o *Operator) beginMassSync(ctx context.Context, c bridge.Connection, dryRun bool,
+	begin func(ctx context.Context, connectionID string, dryRun bool) (store.Run, bool, error),
+) (int64, error) {
 	if c.Switching {
 		return 0, refuse(bridge.Conflict, "program_switch_under_way", "the program is being changed: see \"starter program status\"")
 	}
-	run, begun, err := o.store.BeginMass(ctx, c.ID, dryRun)
+	run, begun, err := begin(ctx, c.ID, dryRun)
 	if err != nil {
 		return 0, err
 	}

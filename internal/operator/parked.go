@@ -60,6 +60,8 @@ func (o *Operator) retry(ctx context.Context, connectionID string, items []bridg
 	var contacts, participants, events []int64
 	for _, item := range items {
 		switch {
+		case item.Cause == bridge.CauseUnreadableRow:
+			// Nobody can be asked about a row: the next mass sync reads it again.
 		case item.TrackedEventID != 0:
 			events = append(events, item.ID)
 		case item.ContactID != "":

@@ -360,3 +360,32 @@ func TestPortal_closedAnswersWhatWaitsAndRefusesTheRest(t *testing.T) {
 		}
 	})
 }
+
+// A caller that waits for a token gives its place up at once when it is to stop.
+func TestWithHalt_noCallIsMadeAfterIt(t *testing.T) {
+	t.Parallel()
+	budget := &window{}
+	if err := budget.Pause(t.Context(), 1, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	budget.pauses = nil
+	client := &crm{}
+	p := New(1, client, budget)
+	halt := make(chan struct{})
+	done := make(chan error)
+	for range 3 {
+		go func() {
+			_, err := p.UpdateContacts(WithHalt(t.Context(), halt), bridge.LaneBulk, []Write{{Key: "a", ContactID: "1", Properties: bridge.Properties{"x": "y"}}})
+			done <- err
+		}()
+	}
+	close(halt)
+	for range 3 {
+		if err := <-done; !errors.Is(err, ErrHalted) {
+			t.Errorf("ended with %v", err)
+		}
+	}
+	if budget.tokens != 0 {
+		t.Errorf("%d tokens were taken", budget.tokens)
+	}
+}

@@ -217,6 +217,20 @@ func TestStopWriters_doesNotWaitForAPageThatNobodyTakesUp(t *testing.T) {
 	}
 }
 
+// The switch waits for ten minutes. A page that is taken up later than in the
+// middle of them might still write when the switch goes on.
+func TestMarkSending_takesNoPageUpThatTheSwitchWouldNotWaitFor(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.planned(t, person("ann"))
+	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	sw := d.beginSwitch(t, false)
+	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	d.exec(t, "UPDATE program_switch SET created_at = now() - interval '6 minutes'")
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.Pending)
+	wantKind(t, d.StopWriters(t.Context(), sw.ID), bridge.Pending)
+}
+
 func TestMarkSending_beginsNoPageDuringASwitch(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)

@@ -33,6 +33,12 @@ func (s *Store) BeginMass(ctx context.Context, connectionID string, dryRun bool)
 	return s.beginSteered(ctx, RunMass, connectionID, dryRun)
 }
 
+// BeginVerify is BeginMass of a mass sync that reads contacts and compares,
+// instead of trusting the ledger.
+func (s *Store) BeginVerify(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
+	return s.beginSteered(ctx, RunMass, connectionID, dryRun, "UPDATE sync_run SET verify = true WHERE id = $1")
+}
+
 // beginSteered begins a run that an operator can pause, resume and cancel, or
 // returns the unfinished one. also are statements about the new run's number.
 func (s *Store) beginSteered(ctx context.Context, kind RunKind, connectionID string, dryRun bool, also ...string) (run Run, begun bool, err error) {

@@ -362,6 +362,67 @@ func TestFinishPage_forgetsWhatTwoWroteAtOnce(t *testing.T) {
 	}
 }
 
+// The live path and a page write to one contact at the same time. Whoever records
+// last cannot know whose values HubSpot has.
+func TestWriteSequence_whoeverRecordsLastFindsOutThatTwoWrote(t *testing.T) {
+	t.Parallel()
+	live := func(t *testing.T, d database, seq int64, hash string) {
+		t.Helper()
+		must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{
+			State: bridge.StateMapped, WrittenHash: []byte(hash), Program: "p1", KnownSeq: &seq}))
+	}
+	page := func(t *testing.T, d database, run store.Run, seq int64, hash string) {
+		t.Helper()
+		must(t, d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{{Ordinal: 1, Result: store.ResultUpdated, Contacts: []store.RowContact{
+			{ContactID: "101", WrittenHash: []byte(hash), KnownHash: []byte("v0"), KnownSeq: &seq}}}}))
+	}
+	tests := map[string]struct {
+		write func(t *testing.T, d database, run store.Run, seq int64)
+		want  string // what is known to be in HubSpot
+	}{
+		"the page alone":      {func(t *testing.T, d database, r store.Run, seq int64) { page(t, d, r, seq, "v1") }, "v1"},
+		"the live path alone": {func(t *testing.T, d database, _ store.Run, seq int64) { live(t, d, seq, "v2") }, "v2"},
+		"the page, then the live path": {func(t *testing.T, d database, r store.Run, seq int64) {
+			page(t, d, r, seq, "v1")
+			live(t, d, seq, "v2")
+		}, ""},
+		"the live path, then the page": {func(t *testing.T, d database, r store.Run, seq int64) {
+			live(t, d, seq, "v2")
+			page(t, d, r, seq, "v1")
+		}, ""},
+		"the live path there and back, then": {func(t *testing.T, d database, r store.Run, seq int64) {
+			live(t, d, seq, "v2")
+			live(t, d, seq+1, "v0")
+			page(t, d, r, seq, "v1")
+		}, ""},
+		"one after the other": {func(t *testing.T, d database, r store.Run, seq int64) {
+			page(t, d, r, seq, "v1")
+			live(t, d, seq+1, "v2")
+		}, "v2"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			d.link(t, "101", "ann")
+			live(t, d, 0, "v0")
+			run := d.massPlanned(t, false, person("ann"))
+			seq := d.known(t, "101").WriteSeq
+			tt.write(t, d, run, seq)
+			if got := string(d.known(t, "101").Ledger.WrittenHash); got != tt.want {
+				t.Errorf("remembered %q, want %q", got, tt.want)
+			}
+			want := 0
+			if tt.want == "" {
+				want = 1
+			}
+			if n := d.count(t, "SELECT count(*) FROM inbox WHERE contact_id = '101' AND kind = 'resync' AND relayed_at IS NULL"); n != want {
+				t.Errorf("%d resyncs asked for, want %d", n, want)
+			}
+		})
+	}
+}
+
 func TestPurgeRuns_takesWishesWithThem(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)

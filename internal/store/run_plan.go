@@ -149,7 +149,7 @@ func (p *planner) decideChunk(ctx context.Context, tx pgx.Tx, after int64) (deci
 	_, err = pgx.ForEachRow(rows, []any{&ordinal, &hasEmail, &young, &rowHash, &knownHash, &inStep, &erased, &deleted}, func() error {
 		d.add(p, ordinal, bridge.DecideParticipant(bridge.ParticipantSnapshot{
 			Mapped:    inStep != nil,
-			InStep:    inStep != nil && *inStep,
+			InStep:    inStep != nil && *inStep && !p.run.Verify,
 			Tombstone: erased,
 			Deleted:   deleted,
 			HasEmail:  hasEmail,
