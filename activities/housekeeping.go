@@ -33,6 +33,7 @@ type purger interface {
 	PurgeAPITokens(ctx context.Context, olderThan time.Time) (int64, error)
 	PurgeAudit(ctx context.Context) (int64, error)
 	PurgeDeletions(ctx context.Context, olderThan time.Time) (int64, error)
+	PurgeIntents(ctx context.Context) (int64, error)
 	ForgetDisconnected(ctx context.Context) error
 }
 
@@ -56,39 +57,41 @@ type Purged struct {
 	SkippedEvents  int64 `json:"skipped_events,omitempty"`
 	APITokens      int64 `json:"api_tokens,omitempty"`
 	AuditEntries   int64 `json:"audit_entries,omitempty"`
+	Consents       int64 `json:"consents,omitempty"`
 }
 
 // Purge deletes the former mappings of contacts that HubSpot cannot restore any
 // more, the runs that ended more than a week ago, the parked items that ended
-// more than a month ago, the events of triggers that were skipped long ago, and
-// what is left of disconnected connections.
+// more than a month ago, the events of triggers that were skipped long ago, what is
+// left of disconnected connections, of tokens and consents that have ended, and
+// audit entries whose time is over.
 func (a *Housekeeping) Purge(ctx context.Context) (Purged, error) {
 	if err := a.store.ForgetDisconnected(ctx); err != nil {
 		return Purged{}, retryable(err)
 	}
-	former, err := a.store.PurgeFormer(ctx, a.now().Add(-formerKept))
-	if err != nil {
-		return Purged{}, retryable(err)
+	before := func(purge func(context.Context, time.Time) (int64, error), kept time.Duration) func(context.Context) (int64, error) {
+		return func(ctx context.Context) (int64, error) { return purge(ctx, a.now().Add(-kept)) }
 	}
-	if _, err := a.store.PurgeDeletions(ctx, a.now().Add(-deletionsKept)); err != nil {
-		return Purged{}, retryable(err)
+	var p Purged
+	var deletions int64 // of the guard's records, which nobody counts
+	for _, step := range []struct {
+		count *int64
+		purge func(context.Context) (int64, error)
+	}{
+		{&p.FormerMappings, before(a.store.PurgeFormer, formerKept)},
+		{&p.Runs, before(a.store.PurgeRuns, runsKept)},
+		{&deletions, before(a.store.PurgeDeletions, deletionsKept)},
+		{&p.ParkedItems, before(a.store.PurgeParked, parkedKept)},
+		{&p.SkippedEvents, before(a.store.PurgeTracked, skippedKept)},
+		{&p.APITokens, before(a.store.PurgeAPITokens, tokensKept)},
+		{&p.AuditEntries, a.store.PurgeAudit},
+		{&p.Consents, a.store.PurgeIntents},
+	} {
+		n, err := step.purge(ctx)
+		if err != nil {
+			return Purged{}, retryable(err)
+		}
+		*step.count = n
 	}
-	runs, err := a.store.PurgeRuns(ctx, a.now().Add(-runsKept))
-	if err != nil {
-		return Purged{}, retryable(err)
-	}
-	parked, err := a.store.PurgeParked(ctx, a.now().Add(-parkedKept))
-	if err != nil {
-		return Purged{}, retryable(err)
-	}
-	skipped, err := a.store.PurgeTracked(ctx, a.now().Add(-skippedKept))
-	if err != nil {
-		return Purged{}, retryable(err)
-	}
-	tokens, err := a.store.PurgeAPITokens(ctx, a.now().Add(-tokensKept))
-	if err != nil {
-		return Purged{}, retryable(err)
-	}
-	entries, err := a.store.PurgeAudit(ctx)
-	return Purged{FormerMappings: former, Runs: runs, ParkedItems: parked, SkippedEvents: skipped, APITokens: tokens, AuditEntries: entries}, retryable(err)
+	return p, nil
 }

@@ -50,6 +50,15 @@ func secretHash(secret string) []byte {
 // intentsKept is how long one can ask what came of an intent that is over.
 const intentsKept = 24 * time.Hour
 
+const purgeIntents = "DELETE FROM connect_intent WHERE expires_at < now() - $1::interval"
+
+// PurgeIntents deletes the intents that expired more than a day ago, with the
+// sealed credentials of those that nobody followed, and returns how many.
+func (s *Store) PurgeIntents(ctx context.Context) (int64, error) {
+	tag, err := s.pool.Exec(ctx, purgeIntents, intentsKept)
+	return tag.RowsAffected(), wrap(err, "purge_intents")
+}
+
 // SaveIntent keeps an intent for as long as life and returns it with its id. Its
 // ID and ExpiresAt are not looked at. link is the secret that its link carries.
 func (s *Store) SaveIntent(ctx context.Context, in Intent, link string, life time.Duration) (Intent, error) {
@@ -59,7 +68,7 @@ func (s *Store) SaveIntent(ctx context.Context, in Intent, link string, life tim
 		return Intent{}, wrap(err, "save_intent")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "DELETE FROM connect_intent WHERE expires_at < now() - $1::interval", intentsKept); err != nil {
+		if _, err := tx.Exec(ctx, purgeIntents, intentsKept); err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `
