@@ -48,5 +48,5 @@ type hasher interface {
 	Email(normal string) []byte
 	Identity(bridge.Identity) []byte
 	ContactID(id string) []byte
-	UnreadableRow(raw string) []byte
+	UnreadableRowError(raw string) []byte
 }

@@ -98,7 +98,7 @@ func (a *Reconciles) listPage(ctx context.Context, conn ConnectionClients, run s
 		return 0, true, nil
 	}
 	var page portal.ContactPage
-	err = a.counted(ctx, conn, run, func(ctx context.Context) error {
+	err = a.counted(ctx, run, func(ctx context.Context) error {
 		page, err = conn.HubSpot.ListContacts(ctx, at.Step == store.ReconcileArchived, at.After)
 		return err
 	})
@@ -153,7 +153,7 @@ func (a *Reconciles) rereadRound(ctx context.Context, conn ConnectionClients, ru
 			return n, err
 		}
 		var staged []store.ReconcileContact
-		err = a.counted(ctx, conn, run, func(ctx context.Context) error {
+		err = a.counted(ctx, run, func(ctx context.Context) error {
 			staged, err = a.reread(ctx, conn, ids)
 			return err
 		})
@@ -251,8 +251,8 @@ func (a *Reconciles) reduce(ctx context.Context, conn ConnectionClients, contact
 }
 
 // counted does work and adds its HubSpot calls to the run's, whether it succeeds
-// or not, and keeps the connection's status true.
-func (a *Reconciles) counted(ctx context.Context, conn ConnectionClients, run store.Run, work func(context.Context) error) error {
+// or not.
+func (a *Reconciles) counted(ctx context.Context, run store.Run, work func(context.Context) error) error {
 	var calls portal.Tally
 	err := work(portal.WithTally(ctx, &calls))
 	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), countingTime)

@@ -79,7 +79,7 @@ func (a *Pages) braked(ctx context.Context, runID int64) error {
 	why, err := a.pages.Brake(ctx, runID)
 	switch {
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // see above
 	case why == store.BrakeDesired:
 		return errRunStopped
 	case why == store.BrakeSwitch:

@@ -34,7 +34,7 @@ type unreadableRows struct {
 func (u *unreadableRows) parked(ctx context.Context, rows iter.Seq2[bridge.Participant, error]) iter.Seq2[bridge.Participant, error] {
 	return func(yield func(bridge.Participant, error) bool) {
 		for p, err := range rows {
-			bad, unreadable := errors.AsType[*bridge.UnreadableRow](err)
+			bad, unreadable := errors.AsType[*bridge.UnreadableRowError](err)
 			switch {
 			case unreadable:
 				if failed := u.park(ctx, bad); failed != nil {
@@ -50,12 +50,12 @@ func (u *unreadableRows) parked(ctx context.Context, rows iter.Seq2[bridge.Parti
 	}
 }
 
-func (u *unreadableRows) park(ctx context.Context, bad *bridge.UnreadableRow) error {
+func (u *unreadableRows) park(ctx context.Context, bad *bridge.UnreadableRowError) error {
 	u.rows++
 	if u.rows > unreadableAlone {
 		return nil
 	}
-	return u.item(ctx, hex.EncodeToString(u.exports.hash.UnreadableRow(anyOrder(bad.Raw))), bad.Error())
+	return u.item(ctx, hex.EncodeToString(u.exports.hash.UnreadableRowError(anyOrder(bad.Raw))), bad.Error())
 }
 
 // anyOrder makes a row the same whatever order an export has its columns in.

@@ -51,11 +51,6 @@ type trackingHasher interface {
 	Submission(form, conversionID, email string, at time.Time) []byte
 }
 
-// source is where the facts about a connection's records come from.
-func (a *Tracking) source(conn ConnectionClients) facts.Source {
-	return facts.Source{Connection: conn.Connection, HubSpot: conn.HubSpot, Advocate: conn.Advocate, Mappings: a.events}
-}
-
 // Tracking groups the activities that carry what happens in HubSpot over to
 // impact.com, as triggers want it.
 type Tracking struct {
@@ -79,4 +74,9 @@ func NewTracking(connections Connections, triggers activeTriggers, events *store
 	return &Tracking{
 		connections: connections, triggers: triggers, events: events, hash: hash, turns: newTurns(most), verdict: verdict, now: now,
 	}
+}
+
+// source is where the facts about a connection's records come from.
+func (a *Tracking) source(conn ConnectionClients) facts.Source {
+	return facts.Source{Connection: conn.Connection, HubSpot: conn.HubSpot, Advocate: conn.Advocate, Mappings: a.events}
 }

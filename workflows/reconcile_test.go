@@ -130,7 +130,7 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 			s.SetRules(t, bridge.Rules{ContactCreated: true, ContactUpdated: true})
 			s.EditContact(t, id, map[string]string{bridge.PropUserID: ben.ID, bridge.PropAccountID: ben.AccountID})
 		}, "ids_edited repaired", nil},
-		"a participant that somebody deleted in Advocate": {func(t *testing.T, s *wiringtest.System, _ string) {
+		"a participant that somebody deleted in Advocate": {func(_ *testing.T, s *wiringtest.System, _ string) {
 			s.Tenant.Delete(ann, ann, false)
 		}, "participant_gone repaired", map[string]int64{"missing_participant parked": 1}},
 		"a contact that was restored": {func(t *testing.T, s *wiringtest.System, id string) {

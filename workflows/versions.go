@@ -15,6 +15,6 @@ const changePages = "page-ranges"
 
 // version returns 1 where the change holds, and workflow.DefaultVersion for runs
 // that began without it.
-func version(ctx workflow.Context, change string) workflow.Version {
+func version(ctx workflow.Context, change string) workflow.Version { //nolint:unparam // there will be more changes
 	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1)
 }

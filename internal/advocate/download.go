@@ -31,7 +31,7 @@ const (
 )
 
 // DownloadExport streams the participants of a completed export, holding one row
-// at a time. A row that names no participant is a *bridge.UnreadableRow, and the
+// at a time. A row that names no participant is a *bridge.UnreadableRowError, and the
 // rows behind it follow. Any other error is the last item: a file that is no USER
 // export, or is too large, is invalid; one that breaks off or stalls is
 // unavailable. The download starts when the sequence is read and ends when the
@@ -59,7 +59,7 @@ func (c *Client) DownloadExport(ctx context.Context, id string) iter.Seq2[bridge
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			_, one := errors.AsType[*bridge.UnreadableRow](err)
+			_, one := errors.AsType[*bridge.UnreadableRowError](err)
 			if !yield(p, err) || err != nil && !one {
 				return
 			}
@@ -172,14 +172,14 @@ func newRows(r io.Reader, contactIDField string) (*rows, error) {
 // next returns io.EOF, bare, at the end of the file.
 func (r *rows) next() (bridge.Participant, error) {
 	row, err := r.csv.Next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return bridge.Participant{}, io.EOF
 	}
 	if err != nil {
 		return bridge.Participant{}, broken(err)
 	}
 	if row.Fault != "" {
-		return bridge.Participant{}, &bridge.UnreadableRow{Line: row.Line, Fault: row.Fault, Raw: row.Raw}
+		return bridge.Participant{}, &bridge.UnreadableRowError{Line: row.Line, Fault: row.Fault, Raw: row.Raw}
 	}
 	cell := func(column string) string {
 		if i, ok := r.columns[column]; ok {
@@ -198,7 +198,7 @@ func (r *rows) next() (bridge.Participant, error) {
 	}
 	for _, column := range []string{"id", "accountId"} {
 		if fault := idFault(cell(column)); fault != "" {
-			return bridge.Participant{}, &bridge.UnreadableRow{Line: row.Line, Fault: "its " + column + " " + fault, Raw: strings.Join(row.Fields, ",")}
+			return bridge.Participant{}, &bridge.UnreadableRowError{Line: row.Line, Fault: "its " + column + " " + fault, Raw: strings.Join(row.Fields, ",")}
 		}
 	}
 	return p, nil

@@ -257,9 +257,9 @@ func TestDownloadExport_oneBadRowHidesNoOther(t *testing.T) {
 				_, _ = w.Write([]byte("id,accountId,firstName\nU1,A1,Ann\n" + tt.row + "\nU2,A2,Bob\n"))
 			})
 			var users []string
-			var bad []*bridge.UnreadableRow
+			var bad []*bridge.UnreadableRowError
 			for p, err := range c.DownloadExport(t.Context(), "x") {
-				one, unreadable := errors.AsType[*bridge.UnreadableRow](err)
+				one, unreadable := errors.AsType[*bridge.UnreadableRowError](err)
 				switch {
 				case unreadable:
 					bad = append(bad, one)

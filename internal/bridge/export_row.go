@@ -6,9 +6,9 @@ import "fmt"
 // an export that cannot be read; a keyed hash of the row stands for the user id.
 const RowSubject = "row"
 
-// UnreadableRow is a row of an export that names no participant. It is the error
+// UnreadableRowError is a row of an export that names no participant. It is the error
 // of that row alone: the rows behind it follow.
-type UnreadableRow struct {
+type UnreadableRowError struct {
 	Line  int    // of the file; its first line is 1
 	Fault string // what is wrong with the row; it quotes nothing of it
 
@@ -17,4 +17,4 @@ type UnreadableRow struct {
 	Raw string
 }
 
-func (r *UnreadableRow) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Fault) }
+func (r *UnreadableRowError) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Fault) }

@@ -48,7 +48,7 @@ const (
 
 	CauseUnreadableRow Cause = "unreadable_row" // a row of an Advocate export that names no participant
 
-	// Found by a reconcile.
+	// CauseVanishedContact and those below are found by a reconcile.
 	CauseVanishedContact  Cause = "vanished_contact"  // gone without a trace: likely deleted for privacy
 	CauseErasedPresent    Cause = "erased_present"    // a person who was erased is there again
 	CauseForeignIDs       Cause = "foreign_ids"       // the ids on the contact name nobody in this tenant

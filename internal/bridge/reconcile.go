@@ -271,7 +271,7 @@ func CompareParticipant(p ParticipantComparison) (f Finding, found bool) {
 	}
 }
 
-// Outcome says what became of a difference that a reconcile found.
+// DriftOutcome says what became of a difference that a reconcile found.
 type DriftOutcome string
 
 // The outcomes. All but the first say why a difference is left.

@@ -184,9 +184,9 @@ type faulty string
 func (f faulty) Error() string { return string(f) }
 
 const (
-	strayQuote faulty = "has a quote in the middle of an unquoted value"
-	textAfter  faulty = "has text behind its closing quote"
-	openQuote  faulty = "has a quote that is never closed"
+	errStrayQuote faulty = "has a quote in the middle of an unquoted value"
+	errTextAfter  faulty = "has text behind its closing quote"
+	errOpenQuote  faulty = "has a quote that is never closed"
 )
 
 var errTooLong = errors.New("the row is too long")
@@ -251,7 +251,7 @@ func (p *parser) plain() (more bool, err error) {
 		value := window[start:p.at]
 		switch window[p.at] {
 		case '"':
-			return false, strayQuote
+			return false, errStrayQuote
 		case '\n':
 			value = bytes.TrimSuffix(value, []byte("\r"))
 		}
@@ -268,7 +268,7 @@ func (p *parser) quoted() (more bool, err error) {
 	for {
 		c, some, err := p.next()
 		if !some && err == nil || errors.Is(err, errTooLong) {
-			return false, openQuote
+			return false, errOpenQuote
 		}
 		if err != nil {
 			return false, err
@@ -307,7 +307,7 @@ func (p *parser) afterQuote() (more bool, err error) {
 	p.at++
 	if c != ',' && c != '\n' {
 		p.fields = p.fields[:len(p.fields)-1] // the fault is this column's
-		return false, textAfter
+		return false, errTextAfter
 	}
 	return c == ',', nil
 }

@@ -15,7 +15,7 @@ import (
 type slow struct{ takes time.Duration }
 
 func (s slow) RoundTrip(req *http.Request) (*http.Response, error) {
-	time.Sleep(s.takes) // within a synctest bubble: no time passes
+	<-time.After(s.takes) // within a synctest bubble: no time passes
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 }
 

@@ -117,7 +117,8 @@ func TestIsolation_recordsThatBreakHubSpotEndAloneAndTheOthersPass(t *testing.T)
 			t.Fatalf("refused %v, want %v; taken %v", c.refused, bad, c.taken)
 		}
 		for _, err := range c.refusals {
-			if bridge.KindOf(err) != bridge.Invalid || err.(*bridge.Error).VendorMessage != "internal error" {
+			var refusal *bridge.Error
+			if !errors.As(err, &refusal) || refusal.Kind != bridge.Invalid || refusal.VendorMessage != "internal error" {
 				t.Fatalf("refused with %v, want the vendor's words", err)
 			}
 		}

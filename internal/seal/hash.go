@@ -55,8 +55,8 @@ func (h *Hasher) Identity(id bridge.Identity) []byte {
 // ContactID hashes a HubSpot contact id.
 func (h *Hasher) ContactID(id string) []byte { return h.sum("contact", id) }
 
-// UnreadableRow hashes a row of an export that cannot be read, or its beginning.
-func (h *Hasher) UnreadableRow(raw string) []byte { return h.sum("unreadable row", raw) }
+// UnreadableRowError hashes a row of an export that cannot be read, or its beginning.
+func (h *Hasher) UnreadableRowError(raw string) []byte { return h.sum("unreadable row", raw) }
 
 // Submission hashes what tells a form's submission from every other: HubSpot's
 // own id, or else who submitted when.

@@ -36,10 +36,10 @@ func pooled(t *testing.T, dsn string, sessions int) string {
 	must(t, err)
 	port := freePort(t)
 	password, _ := direct.User.Password()
-	dir, err := os.MkdirTemp("", "pooler") //nolint:usetesting // another user has to get in
+	dir, err := os.MkdirTemp("", "pooler") // not t.TempDir: another user has to get in
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	must(t, os.Chmod(dir, 0o755)) //nolint:gosec // as above
+	must(t, os.Chmod(dir, 0o755))
 	config := filepath.Join(dir, "pgbouncer.ini")
 	must(t, os.WriteFile(config, []byte(fmt.Sprintf(`[databases]
 * = host=%s port=%s user=%s password=%s
@@ -50,7 +50,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = %d
-`, direct.Hostname(), direct.Port(), direct.User.Username(), password, port, sessions)), 0o644)) //nolint:gosec // as above
+`, direct.Hostname(), direct.Port(), direct.User.Username(), password, port, sessions)), 0o644))
 
 	args := []string{config}
 	if os.Geteuid() == 0 { // as which it refuses to run
@@ -96,7 +96,9 @@ func freePort(t *testing.T) string {
 // await polls until something is so.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !so(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within a minute", what)
 		}

@@ -220,7 +220,7 @@ func (c comparer) contact(row pgx.CollectableRow) (*found, error) {
 		&facts.OwnErasure, &facts.PersonErased, &facts.Parked, &facts.ChangedSince, &facts.UnseenFor); err != nil {
 		return nil, err
 	}
-	differs := false
+	var differs bool
 	if f.Finding, differs = bridge.CompareContact(facts); !differs {
 		return nil, nil //nolint:nilnil // nothing differs
 	}
@@ -237,7 +237,7 @@ func (c comparer) participant(row pgx.CollectableRow) (*found, error) {
 		&facts.Young, &facts.Handled, &facts.Changed); err != nil {
 		return nil, err
 	}
-	differs := false
+	var differs bool
 	if f.Finding, differs = bridge.CompareParticipant(facts); !differs {
 		return nil, nil //nolint:nilnil // nothing differs
 	}

@@ -55,7 +55,7 @@ UPDATE staged_participant s
 // Stage puts the rows of a run's export into the database and returns how many
 // participants there are. It takes the same little memory for any number of rows,
 // and no transaction is open while it waits for one. Rows that cannot be read
-// (*bridge.UnreadableRow) are counted as parked; any other error of rows ends
+// (*bridge.UnreadableRowError) are counted as parked; any other error of rows ends
 // staging and comes back as it is. Of people who were erased nothing personal is
 // kept.
 //
@@ -70,7 +70,7 @@ func (s *Store) Stage(ctx context.Context, runID int64, program bridge.Program,
 		return st.total, wrap(err, "stage run %d", runID)
 	}
 	for p, err := range rows {
-		if _, unreadable := errors.AsType[*bridge.UnreadableRow](err); unreadable {
+		if _, unreadable := errors.AsType[*bridge.UnreadableRowError](err); unreadable {
 			st.unreadable++
 			continue
 		}

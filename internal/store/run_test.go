@@ -308,7 +308,7 @@ func TestStage_countsUnreadableRowsAsParked(t *testing.T) {
 	d := newDatabase(t)
 	run := d.requested(t)
 	n, err := d.Stage(t.Context(), run.ID, program, func(yield func(bridge.Participant, error) bool) {
-		_ = yield(person("ann"), nil) && yield(bridge.Participant{}, &bridge.UnreadableRow{Line: 3, Fault: "is torn"}) && yield(person("bob"), nil)
+		_ = yield(person("ann"), nil) && yield(bridge.Participant{}, &bridge.UnreadableRowError{Line: 3, Fault: "is torn"}) && yield(person("bob"), nil)
 	})
 	must(t, err)
 	counts, err := d.PlanRun(t.Context(), run.ID, false)

@@ -73,6 +73,15 @@ func load(source []byte, s Schema, applied bool) (*Trigger, error) {
 	return c.compile()
 }
 
+// compiler checks one definition and collects what is wrong with it.
+type compiler struct {
+	def      Definition
+	schema   Schema
+	env      *cel.Env
+	mistakes MistakesError
+	applied  bool // it counts already: it is not held to rules that came later
+}
+
 func (c *compiler) compile() (*Trigger, error) {
 	d, s := c.def, c.schema
 	t := &Trigger{def: d}
@@ -89,15 +98,6 @@ func (c *compiler) compile() (*Trigger, error) {
 		return nil, err
 	}
 	return t, nil
-}
-
-// compiler checks one definition and collects what is wrong with it.
-type compiler struct {
-	def      Definition
-	schema   Schema
-	env      *cel.Env
-	mistakes MistakesError
-	applied  bool // it counts already: it is not held to rules that came later
 }
 
 // wrong notes a mistake at a setting; one that was wrong already is not said to

@@ -70,7 +70,7 @@ func (t *Trigger) misstated(sent map[string]string, f Facts) string {
 		if takes, _ := parameterOf(name); !takes.money {
 			continue
 		}
-		currency := ""
+		var currency string
 		switch read := p.reads[bridge.ObjectDeal]; {
 		case anyOf(read, inDealCurrency):
 			currency = cmp.Or(f.Object.Properties[propCurrency], f.Portal.Currency)

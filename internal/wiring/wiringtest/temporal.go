@@ -123,7 +123,7 @@ func (w *Temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkf
 	var list workflowservice.ListWorkflowExecutionsResponse
 	for _, id := range slices.Sorted(maps.Keys(w.open)) {
 		run := w.open[id]
-		if wanted != nil && wanted[1] != run.workflowType {
+		if len(wanted) > 1 && wanted[1] != run.workflowType {
 			continue
 		}
 		list.Executions = append(list.Executions, &workflowpb.WorkflowExecutionInfo{
@@ -208,7 +208,7 @@ type keptSchedule struct {
 
 // encode turns the arguments into what Temporal keeps and returns of them.
 func (k *keptSchedule) encode() {
-	action := *k.Action.(*client.ScheduleWorkflowAction)
+	action := *k.Action.(*client.ScheduleWorkflowAction) //nolint:errcheck,forcetypeassert // there is no other kind
 	action.Args = slices.Clone(action.Args)
 	for i, argument := range action.Args {
 		if _, encoded := argument.(*commonpb.Payload); encoded {
@@ -216,7 +216,7 @@ func (k *keptSchedule) encode() {
 		}
 		payload, err := converter.GetDefaultDataConverter().ToPayload(argument)
 		if err != nil {
-			panic(err) // a test's input that is no JSON
+			panic(err) //nolint:forbidigo // the input of a test is not JSON
 		}
 		action.Args[i] = payload
 	}
