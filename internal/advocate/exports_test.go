@@ -288,11 +288,18 @@ func TestDownloadExport_givesUpADownloadThatStalls(t *testing.T) {
 				_, _ = w.Write([]byte("id,accountId\nU,A\n"))
 				flush := http.NewResponseController(w)
 				_ = flush.Flush()
-				for dribble && r.Context().Err() == nil {
-					_, _ = w.Write([]byte("x"))
-					_ = flush.Flush()
+				drip := time.NewTicker(10 * time.Millisecond)
+				defer drip.Stop()
+				for r.Context().Err() == nil {
+					select {
+					case <-r.Context().Done():
+					case <-drip.C:
+						if dribble {
+							_, _ = w.Write([]byte("x"))
+							_ = flush.Flush()
+						}
+					}
 				}
-				<-r.Context().Done()
 			})
 			var last error
 			for _, err := range c.DownloadExport(t.Context(), "x") {

@@ -272,7 +272,14 @@ func TestAdvocate_takesAnyTenantsWordAndForgetsThoseItDoesNotKnow(t *testing.T) 
 // reconnect joins the portal to another tenant.
 func (h *hooked) reconnect(t *testing.T, tenant string) error {
 	t.Helper()
-	_, err := h.store.SaveConnection(t.Context(), bridge.Connection{PortalID: ourPortal, Tenant: tenant, Program: "p"}, store.Credentials{})
+	ours, err := h.store.ConnectionByPortal(t.Context(), ourPortal)
+	if err != nil {
+		return err
+	}
+	if _, err := h.store.Disconnect(t.Context(), ours.ID); err != nil {
+		return err
+	}
+	_, err = h.store.SaveConnection(t.Context(), bridge.Connection{PortalID: ourPortal, Tenant: tenant, Program: "p"}, store.Credentials{})
 	return err
 }
 

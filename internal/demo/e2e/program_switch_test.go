@@ -98,7 +98,7 @@ func (o *operating) listsPrograms(t *testing.T) {
 			t.Errorf("the list lacks %q:\n%s", want, out)
 		}
 	}
-	o.refused(t, "program status", 1, "never changed")
+	o.refused(t, "program status", 1, "no program switch yet")
 	o.refused(t, "program switch", 2, "name one program")
 	o.refused(t, "program switch 99999", 1, "choose one of")
 	o.refused(t, "program switch "+young, 1, "not live")
