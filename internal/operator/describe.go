@@ -8,16 +8,17 @@ import (
 // The words below are for people who run campaigns, not this program.
 
 var stateDescriptions = map[bridge.State]string{
-	bridge.StateNew:           "not looked at yet",
-	bridge.StateMapped:        "in step with its participant in Advocate",
-	bridge.StateAwaitingEmail: "waits for an email: without one it cannot become a participant",
-	bridge.StateNotShared:     "has no participant",
-	bridge.StateParked:        "waits for a person",
-	bridge.StateDoNotTrack:    "Advocate must not track this person: it refuses the email for good",
-	bridge.StateErased:        "deleted for privacy: nothing makes a participant of this person again",
-	bridge.StateMissing:       "HubSpot told of it, but does not show it yet",
-	bridge.StateDeleted:       "deleted in HubSpot",
-	bridge.StateMergedAway:    "merged into another contact, and goes on there",
+	bridge.StateNew:              "not looked at yet",
+	bridge.StateMapped:           "in step with its participant in Advocate",
+	bridge.StateAwaitingEmail:    "waits for an email: without one it cannot become a participant",
+	bridge.StateNotShared:        "has no participant",
+	bridge.StateParked:           "waits for a person",
+	bridge.StateDoNotTrack:       "Advocate must not track this person: it refuses the email for good",
+	bridge.StateErased:           "deleted for privacy: nothing makes a participant of this person again",
+	bridge.StateMissing:          "HubSpot told of it, but does not show it yet",
+	bridge.StateDeleted:          "deleted in HubSpot",
+	bridge.StateMergedAway:       "merged into another contact, and goes on there",
+	bridge.StateAwaitingApproval: "deleted in HubSpot; its participant waits for a person's approval",
 }
 
 // reasonDescriptions complete "because".
@@ -49,6 +50,8 @@ var reasonDescriptions = map[bridge.Reason]string{
 	bridge.ReasonStillShown:     "a privacy deletion was heard, but HubSpot still shows the contact",
 	bridge.ReasonRestored:       "the contact was restored",
 	bridge.ReasonSuspended:      "the connection's work waits (see \"starter connection show\")",
+	bridge.ReasonGuarded:        "many deletions are due within an hour, and a person has to approve them (see \"starter deletions show\")",
+	bridge.ReasonRejected:       "a person rejected the deletion of the participant",
 	bridge.ReasonDisconnected:   "the connection is gone",
 
 	bridge.Reason(bridge.CauseUnreachable): "a vendor kept failing, and the work was given up",

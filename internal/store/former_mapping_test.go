@@ -42,6 +42,7 @@ func TestEndMapping_remembersForARestore(t *testing.T) {
 			Former:    []store.FormerMapping{{Mapping: d.mapping("101", "ann"), ByEmail: true, EmailHash: []byte("their e"), Ending: bridge.EndedDeleted}},
 			Ledger:    bridge.Ledger{State: bridge.StateDeleted, Reason: bridge.ReasonDeleted},
 			EmailHash: []byte("e"),
+			WriteSeq:  1,
 		}
 		got := d.known(t, "101")
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(bridge.Ledger{}, "DecidedAt"), cmpopts.IgnoreFields(store.FormerMapping{}, "EndedAt")); diff != "" {

@@ -87,6 +87,9 @@ var seeds = []string{
 	 SELECT r.id, n, 'live', now(), sha256(n::text::bytea), false, false FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
 	`INSERT INTO reconcile_finding (run_id, class, repair, contact_id)
 	 SELECT r.id, 'values_differ', 'write', n FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
+	`INSERT INTO due_deletion (connection_id, contact_id, state, heard_at, waiting_since)
+	 SELECT id, n, CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'done' END, now() - n * interval '1 hour', CASE WHEN n % 10 = 0 THEN now() END
+	   FROM connection, generate_series(1, 20) AS n`,
 	`INSERT INTO tracked_event (connection_id, trigger_id, trigger_version, object_type, object_id, property, form, submission, occurred_at,
 	        order_id, contact_id, candidates, state, reversal, reason, receipt, wait_until, poll_at, decided_at)
 	 SELECT id, 'won', 1, 'deal', n, '', '', '', now(), 'o' || n, n, '{}', CASE n % 20 WHEN 0 THEN 'sent' WHEN 1 THEN 'skipped' WHEN 2 THEN 'waiting' ELSE 'complete' END,

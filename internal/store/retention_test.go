@@ -23,7 +23,7 @@ var impersonal = map[string]string{
 	"audit_outcome":           "code outcome",
 	"budget":                  "granted",
 	"connect_intent":          "browser_hash connection_id failure id link_hash state_hash",
-	"connection":              "contact_id_field id impact_refusal program status status_reason tenant",
+	"connection":              "refusals contact_id_field id impact_refusal program status status_reason tenant",
 	"contact_ledger":          "connection_id reason state",
 	"due_deletion":            "connection_id state",
 	"erasure":                 "connection_id problem source",

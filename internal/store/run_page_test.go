@@ -52,7 +52,7 @@ func TestPage_isAsOfNow(t *testing.T) {
 			t.Fatalf("%d rows, want those of ann and bob: erased people are not for sending", len(rows))
 		}
 		ann, bob := rows[0], rows[1]
-		want := []store.MappedContact{{ContactID: "101"}, {ContactID: "102", WrittenHash: ann.SharedHash, Newer: true}}
+		want := []store.MappedContact{{ContactID: "101"}, {ContactID: "102", WrittenHash: ann.SharedHash, WriteSeq: 1, Newer: true}}
 		if diff := cmp.Diff(want, ann.Contacts); diff != "" {
 			t.Error(diff)
 		}
