@@ -29,7 +29,7 @@ func (o *Operator) massSyncs() steered {
 	}
 }
 
-// StartMassSync starts a mass sync of a connection, or its rehearsal, and
+// StartMassSync starts a mass sync of a connection, or a dry run of one, and
 // returns its number. There is one at a time. One that was interrupted, so that
 // nobody works on it any more, is taken up.
 func (o *Operator) StartMassSync(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {

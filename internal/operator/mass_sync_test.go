@@ -68,7 +68,7 @@ func TestStartMassSync_takesUpOneThatNobodyWorksOn(t *testing.T) {
 	}
 	s.Temporal.End(workflows.MassSyncID(s.Connection.ID, id))
 	_, err := s.Operator.StartMassSync(t.Context(), s.Connection, true)
-	wantRefusal(t, err, "is under way") // a rehearsal is not what was interrupted
+	wantRefusal(t, err, "is under way") // a dry run is not what was interrupted
 	if _, err := s.Operator.ResumeMassSync(t.Context(), s.Connection.ID, id); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func WithTally(ctx context.Context, t *Tally) context.Context {
 	return context.WithValue(ctx, tallyKey{}, t)
 }
 
-// Pretend counts calls that a rehearsal leaves out.
+// Pretend counts calls that a dry run leaves out.
 func Pretend(ctx context.Context, calls int) { tally(ctx, calls) }
 
 func tally(ctx context.Context, calls int) {

@@ -52,7 +52,7 @@ SELECT c.id,` + mayWork + `,
  ORDER BY c.id`
 
 // ConnectionMetrics returns how every connection stands. MassSyncRows are of the last
-// mass sync that was no rehearsal, also while it is under way.
+// mass sync that was no dry run, also while it is under way.
 func (s *Store) ConnectionMetrics(ctx context.Context) ([]ConnectionMetrics, error) {
 	rows, err := s.pool.Query(ctx, selectMetrics, window)
 	if err != nil {

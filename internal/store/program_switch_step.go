@@ -261,7 +261,7 @@ RETURNING ` + runColumns
 // BeginRefresh begins the mass sync that gives the contacts the connected
 // program's values: all participants if that was asked for, else those who are
 // mapped. It returns the one that was begun before, unless that was given up,
-// and takes up one that an operator began meanwhile. A rehearsal under way has
+// and takes up one that an operator began meanwhile. A dry run under way has
 // to end first: until then it fails as pending.
 func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err error) {
 	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {

@@ -397,14 +397,14 @@ func TestBeginRefresh_doesNotCountARehearsal(t *testing.T) {
 	sw := d.archived(t)
 	_, err := d.ConnectProgram(t.Context(), sw.ID)
 	must(t, err)
-	rehearsal, _, err := d.BeginMass(t.Context(), d.conn.ID, true)
+	dryRun, _, err := d.BeginMass(t.Context(), d.conn.ID, true)
 	must(t, err)
 	_, err = d.BeginRefresh(t.Context(), sw.ID)
 	wantKind(t, err, bridge.Pending)
-	must(t, d.CancelRun(t.Context(), rehearsal.ID))
+	must(t, d.CancelRun(t.Context(), dryRun.ID))
 	run, err := d.BeginRefresh(t.Context(), sw.ID)
 	must(t, err)
-	if run.ID == rehearsal.ID || run.ProgramID != "p2" {
+	if run.ID == dryRun.ID || run.ProgramID != "p2" {
 		t.Errorf("run %+v", run)
 	}
 }

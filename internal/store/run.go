@@ -48,7 +48,7 @@ type Run struct {
 	ExportedAt   time.Time // by Advocate's clock; zero: not requested yet; of a retry: when it began
 	AskedAt      time.Time // when its export was asked for, by this database's clock; zero: not asked for yet
 	Reason       string    // why it was aborted
-	DryRun       bool      // a rehearsal of a mass sync: it writes nothing, and its counts are predictions
+	DryRun       bool      // a dry run of a mass sync: it writes nothing, and its counts are predictions
 	Verify       bool      // a mass sync that reads contacts and compares, instead of trusting the ledger
 	CreatedAt    time.Time
 	FinishedAt   time.Time // zero: unfinished

@@ -48,7 +48,7 @@ UPDATE connection SET report_watermark = greatest(report_watermark, $2::timestam
 
 // FinishRun ends a run whose rows all have a result: it remembers them as
 // handled, moves a report's watermark forward to the export's own time, closes
-// a retry's items, deletes the rows and returns the counts. A rehearsal leaves
+// a retry's items, deletes the rows and returns the counts. A dry run leaves
 // nothing but its counts. It refuses while rows are left to do; finishing a
 // finished run is success.
 //
@@ -89,7 +89,7 @@ func (s *Store) FinishRun(ctx context.Context, runID int64) (Counts, error) {
 const finishChunk = 20_000
 
 // thinOut remembers and deletes the rows of a mass sync that has nothing left to
-// do. Other runs are short, and a rehearsal is judged by all of its rows.
+// do. Other runs are short, and a dry run is judged by all of its rows.
 func (s *Store) thinOut(ctx context.Context, runID int64) error {
 	for last, more := int64(0), true; more; {
 		err := s.inTx(ctx, func(tx pgx.Tx) error {

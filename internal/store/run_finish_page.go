@@ -35,7 +35,7 @@ type RowContact struct {
 // another participant is left to it, and erased people are not mapped. Where
 // somebody else wrote to a contact at the same time, nobody knows whose values
 // it has: its hash is forgotten, and it is looked at by its own life. Rows that
-// had a result before keep it, so running twice is harmless. Of a rehearsal
+// had a result before keep it, so running twice is harmless. Of a dry run
 // only the results are recorded. A run that has ended is a not_found error.
 func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
 	err := s.inPageTx(ctx, func(tx pgx.Tx) error {

@@ -27,7 +27,7 @@ RETURNING ` + runColumns
 const selectUnfinishedSteered = "SELECT " + runColumns + `
   FROM sync_run WHERE connection_id = $1 AND kind = $2 AND finished_at IS NULL`
 
-// BeginMass begins a mass sync of a connection, or its rehearsal. While another
+// BeginMass begins a mass sync of a connection, or a dry run of one. While another
 // one is unfinished it returns that one instead, and begun is false.
 func (s *Store) BeginMass(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
 	return s.beginSteered(ctx, RunMass, connectionID, dryRun)
@@ -222,7 +222,7 @@ SELECT page, bool_or(state = 'sending') AS begun
 }
 
 // Where participants share an email, all but the first will find the contact
-// taken. A rehearsal writes nothing, so its pages cannot see each other.
+// taken. A dry run writes nothing, so its pages cannot see each other.
 const parkRivals = `
 WITH rival AS (
      SELECT result

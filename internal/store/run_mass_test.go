@@ -209,7 +209,7 @@ func TestDryRun_leavesNothingButItsCounts(t *testing.T) {
 		}
 	}
 	if d.mappedTo(t, "102") != "" || d.known(t, "101").Ledger.WrittenHash != nil {
-		t.Error("a rehearsal mapped or remembered something")
+		t.Error("a dry run mapped or remembered something")
 	}
 
 	actual := d.massPlanned(t, false, person("ann"))
@@ -224,7 +224,7 @@ func TestDryRun_leavesNothingButItsCounts(t *testing.T) {
 	}
 	d.exec(t, "UPDATE sync_run SET program = 'p2' WHERE id = $1", run.ID)
 	if _, found, err := d.Prediction(t.Context(), actual); err != nil || found {
-		t.Errorf("another program's rehearsal foretells nothing: %t, %v", found, err)
+		t.Errorf("another program's dry run foretells nothing: %t, %v", found, err)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestOperator_massSync(t *testing.T) {
 }
 
 func (o *operating) rehearses(t *testing.T) {
-	// For the rehearsal nobody has to wait.
+	// For the dry run nobody has to wait.
 	o.portal.Tune(func(k *hubspottest.Knobs) { k.Limits = hubspottest.Unlimited() })
 	text := o.done(t, "mass-sync start --dry-run --wait")
 	t.Log("\n" + text)
