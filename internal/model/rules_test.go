@@ -202,7 +202,7 @@ func (w *world) checkUnmapped(contact string, known store.Known) {
 	case bridge.StateParked:
 		excused = len(w.parked(contact)) > 0
 	case bridge.StateNew: // we made it, unheard, and do not see it; or nobody told, and there is no email yet
-		excused = w.waits(w.named(contact)) || e == ""
+		excused = w.waits(w.named(contact)) || e == "" || w.maybeErased(contact, bridge.Identity{})
 	case bridge.StateNotShared:
 		excused = w.narrow
 	}
@@ -281,10 +281,10 @@ func (w *world) checkParticipants(mapped map[bridge.Identity]bool) {
 	}
 }
 
-// emailLives: a live contact has the email.
+// emailLives: a live contact has the email, as its primary one or another.
 func (w *world) emailLives(email string) bool {
 	return email != "" && slices.ContainsFunc(w.contacts, func(contact string) bool {
-		return w.alive(contact) && bridge.NormalEmail(w.properties(contact)[bridge.PropEmail]) == email
+		return w.alive(contact) && slices.Contains(addresses(w.properties(contact)), email)
 	})
 }
 

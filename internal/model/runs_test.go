@@ -129,6 +129,11 @@ func (w *world) agree() {
 	if err != nil {
 		w.t.Fatalf("reconcile progress: %v", err)
 	}
+	if len(w.ref.maybeEmails) > 0 {
+		// A pair with an erased person's email or ids is left alone by the contact's
+		// life, or unmade by it, and every reconcile names it again: not proven here.
+		return
+	}
 	for _, d := range progress.Drift {
 		if !d.Outcome.AwaitsPerson() {
 			w.breaks("a reconcile in a quiet moment finds a difference", d.Class, d.Outcome, d.N)
