@@ -189,7 +189,8 @@ func (a *Exports) orGiveUp(run store.Run, err error) error {
 	switch bridge.KindOf(err) {
 	case bridge.Pending, bridge.Unavailable, bridge.Unknown:
 		return &bridge.Error{Kind: bridge.NotFound, Op: "activities.export", Code: "GIVEN_UP",
-			Err: fmt.Errorf("not there %s after it was asked for: %w", a.patience, err)}
+			// Not wrapped: the innermost error would be told as the reason.
+			Err: errors.New("not there " + a.patience.String() + " after it was requested: " + err.Error())}
 	default:
 		return err
 	}
