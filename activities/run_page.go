@@ -214,9 +214,10 @@ func (w *pageApplier) match(key string, row store.StagedRow, contact bridge.Cont
 }
 
 // settleEqual records a contact that already is as it should be. One that was
-// made since the run began was made by an attempt whose answer was lost.
+// made since the run began, and carries all of the participant's values, was made
+// by a call of ours whose answer was lost: in an earlier attempt, or in this one.
 func (w *pageApplier) settleEqual(key string, contact bridge.Contact) {
-	if w.resumed && contact.CreatedAt.After(w.run.CreatedAt) {
+	if contact.CreatedAt.After(w.run.CreatedAt) {
 		w.settle(key, store.ResultCreated, contact.ID, &contact)
 		return
 	}

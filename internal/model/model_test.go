@@ -43,14 +43,9 @@ var (
 // nobody has mended yet. They are left out so that a new fault is seen; asked for
 // alone, with -model.sequences=1, each of them runs.
 var openFaults = map[int]string{
-	224: "a reconcile corrects a wrong contact id that the live path left: re-map beside a mistaken privacy deletion",
-	386: "the same, after a re-map and two erasures beside a mass sync that is cancelled",
 	595: "a contact that was re-mapped has no participant after lost news, and a reconcile does not find it",
 	662: "an erasure of a re-mapped contact beside lost news leaves something known of it",
-	702: "a reconcile corrects a wrong contact id after a re-map, 90 days and an erasure",
 	725: "old news writes once more after staff removed a restored contact's participant",
-	763: "a reconcile corrects a wrong contact id after a change of email and an erasure",
-	766: "the participant of a deleted contact is kept for another contact's secondary email",
 }
 
 // spare is what a slow machine may need to find the least form of a failure. A
