@@ -89,8 +89,8 @@ type entry[K comparable, V, R any] struct {
 	outcome outcome[R]
 }
 
-// newGather makes the batcher of one kind of call; see its fields.
-func newGather[K comparable, V, R any](shared bool, between gaps,
+// newBatcher makes the batcher of one kind of call; see its fields.
+func newBatcher[K comparable, V, R any](shared bool, between gaps,
 	token func(context.Context) (bridge.Grant, error),
 	send func(context.Context, []item[K, V]) map[K]outcome[R],
 ) *batcher[K, V, R] {

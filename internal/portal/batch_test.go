@@ -77,7 +77,7 @@ func (r *recorder) batcher(shared bool) *batcher[string, int, string] {
 	if r.plenty == (bridge.Grant{}) {
 		r.plenty = bridge.Grant{OK: true, Left: 110, Limit: 110}
 	}
-	return newGather(shared, usualGaps, r.token, r.send)
+	return newBatcher(shared, usualGaps, r.token, r.send)
 }
 
 func key(i int) string { return fmt.Sprint("k", i) }

@@ -41,14 +41,14 @@ func (p *Portal) gatherObjects() {
 	p.objects = map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]{}
 	p.links = map[bridge.ObjectType]*batcher[string, struct{}, []string]{}
 	for _, t := range bridge.ObjectTypes() {
-		p.objects[t] = newGather(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[objectKey, struct{}]) map[objectKey]outcome[bridge.Object] {
+		p.objects[t] = newBatcher(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[objectKey, struct{}]) map[objectKey]outcome[bridge.Object] {
 			return p.readObjects(ctx, t, keysOf(batch))
 		})
-		p.links[t] = newGather(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[[]string] {
+		p.links[t] = newBatcher(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[[]string] {
 			return p.readLinks(ctx, t, keysOf(batch))
 		})
 	}
-	p.pages = newGather(true, p.gaps, p.liveToken, p.readPages)
+	p.pages = newBatcher(true, p.gaps, p.liveToken, p.readPages)
 }
 
 // Object reads a record as it is at some moment after the call, with the given

@@ -81,9 +81,9 @@ func New(portalID int64, c client, b budget, opts ...Option) *Portal {
 	if p.metrics == nil {
 		p.metrics = NewMetrics(nil)
 	}
-	p.reads = newGather(true, p.gaps, p.liveToken, p.readLive(opRead, c.BatchReadContacts))
-	p.archived = newGather(true, p.gaps, p.liveToken, p.readLive(opReadArchived, c.BatchReadArchivedContacts))
-	p.writes = newGather(false, p.gaps, p.liveToken, p.writeLive)
+	p.reads = newBatcher(true, p.gaps, p.liveToken, p.readLive(opRead, c.BatchReadContacts))
+	p.archived = newBatcher(true, p.gaps, p.liveToken, p.readLive(opReadArchived, c.BatchReadArchivedContacts))
+	p.writes = newBatcher(false, p.gaps, p.liveToken, p.writeLive)
 	p.gatherObjects()
 	return p
 }
