@@ -6,18 +6,19 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// ConnectionClients is one connection, open: its settings as they are now, and its vendors.
+// ConnectionClients is an opened connection: its current settings and its vendors' clients.
 type ConnectionClients struct {
 	bridge.Connection
-	Sharing  bridge.Program // the connected program, as its links are built
+	Sharing  bridge.Program // the connected program, from which message links are built
 	HubSpot  HubSpot
 	Advocate Advocate
+	Batched  Advocate // the same tenant for pages of contacts: calls are batched
 	Impact   Conversions
-	Revision int // of the credentials that the vendors are called with
+	Revision int // of the credentials in use
 }
 
-// HubSpot is the connection's portal: calls share its budget and, on the live
-// path, travel in batches.
+// HubSpot is the connection's portal. Calls share its budget; those of the live
+// path are batched.
 type HubSpot interface {
 	liveContacts
 	contactSets
@@ -33,20 +34,10 @@ type Advocate interface {
 	userEvents
 }
 
-// Connections opens connections. Their clients keep the connection's status true to
-// what vendors answer.
+// Connections opens connections. The clients update the connection's status from
+// what the vendors answer.
 type Connections interface {
-	// Open reads the settings afresh, so that a rule change applies to what is
-	// decided after it.
+	// Open reads the current settings, so that a rule change applies to every later
+	// decision.
 	Open(ctx context.Context, connectionID string) (ConnectionClients, error)
-}
-
-// hasher makes the keyed hashes that stand for personal data at rest.
-type hasher interface {
-	Properties(bridge.Properties) []byte
-	Change(bridge.ParticipantChange) []byte
-	Email(normal string) []byte
-	Identity(bridge.Identity) []byte
-	ContactID(id string) []byte
-	UnreadableRowError(raw string) []byte
 }

@@ -7,8 +7,9 @@ import (
 	"advocatesync/internal/store"
 )
 
-// deleteParticipant deletes the participant of a contact that is gone. What is
-// absent already was deleted by an earlier attempt, or by somebody else.
+// deleteParticipant deletes the participant of a contact that is gone. A
+// participant that does not exist any more was deleted by an earlier attempt, or by
+// somebody else.
 func (c *contactSync) deleteParticipant(ctx context.Context) (bridge.State, error) {
 	if admitted, err := c.admitDeletion(ctx); err != nil {
 		return "", err
@@ -23,30 +24,31 @@ func (c *contactSync) deleteParticipant(ctx context.Context) (bridge.State, erro
 	return c.end(ctx, bridge.EndedDeleted, store.Settlement{State: bridge.StateDeleted, Reason: bridge.ReasonDeleted})
 }
 
-// unmap lets go of a participant that another live contact has, or whose email
-// another one has. The participant is told whose it is now. One that has only its
-// email is synced, and takes it over unless it has a participant of its own.
+// unmap ends the mapping to a participant that another live contact is mapped to,
+// or whose email another live contact has. The participant's contact id is set to
+// the other contact. A contact that only has the email is synced, and takes the
+// participant over unless it has one of its own.
 func (c *contactSync) unmap(ctx context.Context) (bridge.State, error) {
 	s := store.Settlement{State: bridge.StateDeleted, Reason: c.decision.Reason}
 	if err := c.releaseParticipant(ctx, c.known.Mapping.Identity()); err != nil {
 		return "", err
 	}
 	if c.emailHolder != nil {
-		holder, err := c.ledger.Known(ctx, c.conn.ID, c.emailHolder.ID)
+		holder, err := c.store.Known(ctx, c.conn.ID, c.emailHolder.ID)
 		if err != nil {
 			return "", err
 		}
 		if holder.Mapping != nil {
 			s.Parked = []bridge.ParkedItem{*parkedItem(bridge.CauseParticipantLeft, nil)}
-		} else if err := c.ledger.RequestResync(ctx, c.conn.ID, c.emailHolder.ID); err != nil {
+		} else if err := c.store.RequestResync(ctx, c.conn.ID, c.emailHolder.ID); err != nil {
 			return "", err
 		}
 	}
 	return c.end(ctx, bridge.EndedUnmapped, s)
 }
 
-// releaseParticipant takes this contact's id off a participant that the contact
-// leaves. Another contact that has it takes over.
+// releaseParticipant removes this contact's id from a participant that the contact
+// leaves, or replaces it with that of another contact mapped to the participant.
 func (c *contactSync) releaseParticipant(ctx context.Context, id bridge.Identity) error {
 	p, err := c.conn.Advocate.Participant(ctx, id.AccountID, id.UserID, c.conn.Sharing.ID)
 	if missing(err) {
@@ -55,7 +57,7 @@ func (c *contactSync) releaseParticipant(ctx context.Context, id bridge.Identity
 	if err != nil || p.HubSpotContactID != c.in.ContactID {
 		return err
 	}
-	owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, id)
+	owners, err := c.store.ContactsOf(ctx, c.conn.ID, id)
 	if err != nil {
 		return err
 	}
@@ -68,9 +70,10 @@ func (c *contactSync) releaseParticipant(ctx context.Context, id bridge.Identity
 	return c.conn.Advocate.SetContactID(ctx, p.Identity(), next)
 }
 
-// unmapRemoved follows Advocate's staff, who deleted the participant: the contact
-// is cleared of our values and unmapped, and a person is told. Nobody is made
-// anew: whoever deletes a participant means it. Ids that a person wrote stay.
+// unmapRemoved handles a participant that Advocate's staff deleted: it clears our
+// values from the contact, unmaps it, and parks an item. It creates no new
+// participant, because the deletion was deliberate. Ids that a person wrote on the
+// contact stay.
 func (c *contactSync) unmapRemoved(ctx context.Context) (bridge.State, error) {
 	id, cleared := c.known.Mapping.Identity(), bridge.Properties{}
 	for name, value := range c.contact.Shared() {
@@ -83,7 +86,7 @@ func (c *contactSync) unmapRemoved(ctx context.Context) (bridge.State, error) {
 		err := c.conn.HubSpot.UpdateContact(ctx, c.in.ContactID, cleared)
 		switch bridge.KindOf(err) {
 		case bridge.NotFound:
-			return bridge.StateMissing, nil // gone since we read it: sync again
+			return bridge.StateMissing, nil // gone since we read it: the workflow syncs again
 		case bridge.Invalid, bridge.Conflict:
 			return c.refused(ctx, bridge.ReasonRemoved, err)
 		}
@@ -92,13 +95,13 @@ func (c *contactSync) unmapRemoved(ctx context.Context) (bridge.State, error) {
 		}
 	}
 	return c.end(ctx, bridge.EndedRemoved, store.Settlement{
-		State: bridge.StateParked, Reason: bridge.ReasonRemoved, EmailHash: c.emailHash(),
+		State: bridge.StateParked, Reason: bridge.ReasonRemoved, EmailHash: c.emailHash(), OtherEmails: c.newOtherEmails(),
 		Parked: []bridge.ParkedItem{*parkedItem(bridge.CauseParticipantGone, nil)},
 	})
 }
 
 func (c *contactSync) end(ctx context.Context, ending bridge.Ending, s store.Settlement) (bridge.State, error) {
-	if err := c.ledger.EndMapping(ctx, c.conn.ID, c.in.ContactID, ending, s); err != nil {
+	if err := c.store.EndMapping(ctx, c.conn.ID, c.in.ContactID, ending, s); err != nil {
 		return "", err
 	}
 	return s.State, nil

@@ -7,14 +7,17 @@ import (
 	"advocatesync/internal/store"
 )
 
-// guardDeletion answers for a contact of which nothing but its deletion was
-// heard, before anything is read: while its grace lasts, or while it waits for a
-// person because it is one of too many, HubSpot has nothing to tell that counts.
+// guardDeletion decides about a contact of which only a deletion was heard, before
+// anything is read: during its grace period, and while a guard holds it, nothing
+// that HubSpot shows would change the answer.
 func (c *contactSync) guardDeletion(ctx context.Context) (result SyncContactResult, answered bool, err error) {
 	if !c.in.Hints.DeletionAlone() {
 		return result, false, nil
 	}
-	verdict, err := c.ledger.DueDeletion(ctx, c.conn.ID, c.in.ContactID, c.in.GraceElapsed)
+	verdict := c.verdict
+	if !c.judged {
+		verdict, err = c.dueDeletion(ctx, c.in.GraceElapsed)
+	}
 	switch verdict {
 	case bridge.DeletionHeld:
 		return SyncContactResult{Action: bridge.HoldDeletion, Reason: bridge.ReasonDeleted, State: bridge.StateMissing, Hold: c.hold}, err == nil, err
@@ -27,26 +30,34 @@ func (c *contactSync) guardDeletion(ctx context.Context) (result SyncContactResu
 	return result, false, err
 }
 
-// admitDeletion asks the guard about a deletion that came with other news.
+// dueDeletion asks the guard about the contact alone.
+func (c *contactSync) dueDeletion(ctx context.Context, graceElapsed bool) (bridge.DeletionVerdict, error) {
+	verdicts, err := c.store.DueDeletions(ctx, c.conn.ID, graceElapsed, c.in.ContactID)
+	return verdicts[c.in.ContactID], err
+}
+
+// admitDeletion asks the guard about a deletion that was heard together with other
+// hints.
 func (c *contactSync) admitDeletion(ctx context.Context) (bool, error) {
 	if c.admitted {
 		return true, nil
 	}
-	verdict, err := c.ledger.DueDeletion(ctx, c.conn.ID, c.in.ContactID, true)
+	verdict, err := c.dueDeletion(ctx, true)
 	return verdict != bridge.DeletionWaits, err
 }
 
 // awaitApproval leaves the participant as it is until a person has decided. The
-// contact's life ends here: the decision comes as a hint of its own.
+// contact's workflow ends; the decision arrives as a hint.
 func (c *contactSync) awaitApproval(ctx context.Context) (bridge.State, error) {
 	return c.settle(ctx, store.Settlement{State: bridge.StateAwaitingApproval, Reason: bridge.ReasonGuarded, KeepWarnings: true})
 }
 
-// settleDeletion notes what became of a deletion that was heard.
+// settleDeletion records how a deletion that was heard has ended. A contact that is
+// missing has not ended it: if its record went, the guard would count from zero.
 func (c *contactSync) settleDeletion(ctx context.Context, done bridge.Action, state bridge.State) error {
 	heard := !c.in.Hints.DeletedAt.IsZero() || c.known.Ledger.State == bridge.StateAwaitingApproval
-	if !heard || done == bridge.HoldDeletion || state == bridge.StateAwaitingApproval {
+	if !heard || state == bridge.StateMissing || state == bridge.StateAwaitingApproval {
 		return nil
 	}
-	return c.ledger.SettleDeletion(ctx, c.conn.ID, c.in.ContactID, done == bridge.DeleteParticipant)
+	return c.store.SettleDeletion(ctx, c.conn.ID, c.in.ContactID, done == bridge.DeleteParticipant)
 }

@@ -10,21 +10,23 @@ import (
 	"advocatesync/internal/store"
 )
 
-// followMerge lets the contact that lives on take over the participant, unless
-// it has, or names, another: that was the primary contact's, and stays. A
-// participant that is left without a contact is reported, never deleted.
+// followMerge handles a contact that was merged into another: HubSpot answered its
+// read with the survivor's id (contactSync.read), and bridge.DecideContact then
+// chose FollowMerge. The survivor takes over the participant, unless it has, or
+// names, another one: that one stays. A participant that no contact is left for is
+// parked, never deleted.
 func (c *contactSync) followMerge(ctx context.Context) (bridge.State, error) {
 	if c.known.Mapping == nil && c.known.Ledger.State == bridge.StateMergedAway {
 		return c.followedBefore(ctx)
 	}
-	if err := c.ledger.AddMerge(ctx, c.conn.ID, c.in.ContactID, c.survivor.ID); err != nil {
+	if err := c.store.AddMerge(ctx, c.conn.ID, c.in.ContactID, c.survivor.ID); err != nil {
 		return "", err
 	}
 	s := store.Settlement{State: bridge.StateMergedAway, Reason: bridge.ReasonMerged}
 	if m := c.known.Mapping; m != nil {
 		named := c.survivor.Identity()
 		if named.Empty() || named == m.Identity() {
-			_, err := c.ledger.MoveMapping(ctx, c.conn.ID, c.in.ContactID, c.survivor.ID)
+			_, err := c.store.MoveMapping(ctx, c.conn.ID, c.in.ContactID, c.survivor.ID)
 			if bridge.KindOf(err) == bridge.DoNotTrack {
 				return "", errErasing()
 			}
@@ -37,16 +39,16 @@ func (c *contactSync) followMerge(ctx context.Context) (bridge.State, error) {
 			return "", err
 		}
 	}
-	// The survivor looks after itself from here on.
+	// From here on the survivor's own workflow does the rest.
 	request := store.SyncRequest{ContactID: c.survivor.ID, Hints: bridge.Hints{MergedAt: c.now()}}
-	if err := c.ledger.RequestSync(ctx, c.conn.ID, request); err != nil {
+	if err := c.store.RequestSync(ctx, c.conn.ID, request); err != nil {
 		return "", err
 	}
 	return c.end(ctx, bridge.EndedMerged, s)
 }
 
-// followedBefore leaves what was reported when the merge was followed, unless an
-// operator asks whether it still holds.
+// followedBefore keeps what was parked when the merge was followed first. A resync
+// checks whether the item still holds.
 func (c *contactSync) followedBefore(ctx context.Context) (bridge.State, error) {
 	if c.in.Hints.ResyncAt.IsZero() {
 		return bridge.StateMergedAway, nil
@@ -64,13 +66,13 @@ func (c *contactSync) followedBefore(ctx context.Context) (bridge.State, error) 
 	return c.settle(ctx, s)
 }
 
-// orphaned reports a participant that Advocate has, but no other contact, and
-// that the survivor does not name either.
+// orphaned returns a parked item if the participant is still in Advocate, no other
+// contact is mapped to it, and the survivor does not name it.
 func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) ([]bridge.ParkedItem, error) {
 	if c.survivor.Identity() == id {
 		return nil, nil
 	}
-	owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, id)
+	owners, err := c.store.ContactsOf(ctx, c.conn.ID, id)
 	if err != nil || slices.ContainsFunc(owners, func(owner string) bool { return owner != c.in.ContactID }) {
 		return nil, err
 	}
@@ -84,8 +86,8 @@ func (c *contactSync) orphaned(ctx context.Context, id bridge.Identity) ([]bridg
 	return []bridge.ParkedItem{*parkedItem(bridge.CauseParticipantLeft, nil)}, nil
 }
 
-// errErasing has a merge looked at again once the erasure of somebody it concerns,
-// which has overtaken it, is through.
+// errErasing returns the error of a merge that was overtaken by an erasure of one
+// of its contacts: it is retried until the erasure is done.
 func errErasing() error {
 	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
 		Err: errors.New("somebody in the merge is being erased")}

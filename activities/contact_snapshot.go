@@ -3,34 +3,39 @@ package activities
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 )
 
-// contactSync is one look at one contact.
+// contactSync is one sync of one contact.
 type contactSync struct {
 	*Contacts
 	conn     ConnectionClients
 	in       SyncContactInput
-	contact  *bridge.Contact // as batches show it, or from the recycle bin
+	contact  *bridge.Contact // as a batch read shows it, or from the recycle bin
 	survivor *bridge.Contact // the contact it was merged into
 	known    store.Known
 
 	decision    bridge.ContactDecision
-	participant bridge.Participant // that the decision rests on, as Advocate has it
+	participant bridge.Participant // that the decision depends on, as Advocate has it
 	emailHolder *bridge.Contact    // another live contact that has the participant's email
 
-	admitted bool // the guard lets its deletion pass
+	admitted bool // the guard has admitted its deletion
+
+	judged  bool                   // the guard was asked about its deletion, together with others
+	verdict bridge.DeletionVerdict // its answer
 }
 
-// probeAfter is the number of fruitless looks after which a contact that
-// batches do not show is searched for, even if nothing was heard of its end.
+// probeAfter is the number of misses after which a contact is traced by single
+// reads, even if no deletion of it was heard.
 const probeAfter = 3
 
-// snapshot reads the contact before what we know of it, so that knowledge is
-// never older than the record it is compared with.
+// snapshot reads the contact first and our own records after it, so that our
+// records are never older than the contact they are compared with.
 func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, error) {
 	if err := c.readAndRecall(ctx); err != nil {
 		return bridge.ContactSnapshot{}, err
@@ -42,6 +47,7 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 		ErasureHeld:  c.in.ErasureHeld,
 		Grace:        c.hold,
 		Seen:         c.known.Seen(),
+		Guarded:      c.known.Ledger.State == bridge.StateAwaitingApproval,
 		Mapping:      c.known.Mapping,
 		Former:       c.former(),
 		RemovedAt:    c.removedAt(),
@@ -55,8 +61,8 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 	if c.survivor != nil {
 		s.MergedInto = c.survivor.ID
 	}
-	var err error
-	if s.Tombstone, s.ErasedIDs, err = c.erased(ctx); err != nil {
+	err := c.erased(ctx, &s)
+	if err != nil {
 		return s, err
 	}
 	if c.gone() && !s.HalfErased && c.known.Ledger.State != bridge.StateErased {
@@ -74,15 +80,15 @@ func (c *contactSync) snapshot(ctx context.Context) (bridge.ContactSnapshot, err
 	return s, err
 }
 
-// readAndRecall reads the contact, and then what we know of it. What was heard of it
-// before and given up counts as heard now. If that was its end, or an erasure broke
-// off half way, a contact that does not show is traced, too.
+// readAndRecall reads the contact, and then our own records of it. Hints that were
+// heard earlier and given up count again. If they announce a deletion, or an erasure
+// broke off half-way, a contact that HubSpot does not show is traced as well.
 func (c *contactSync) readAndRecall(ctx context.Context) (err error) {
 	for traced := c.mayHaveEnded(); ; traced = true {
 		if err := c.read(ctx, traced); err != nil {
 			return err
 		}
-		if c.known, err = c.ledger.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
+		if c.known, err = c.store.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
 			return err
 		}
 		c.in.Hints = c.in.Hints.Merge(c.known.Unfinished)
@@ -92,16 +98,17 @@ func (c *contactSync) readAndRecall(ctx context.Context) (err error) {
 	}
 }
 
-// mayHaveEnded reports that the contact's end was heard of, or is likely.
+// mayHaveEnded reports whether a deletion or merge of the contact was heard, or is
+// likely.
 func (c *contactSync) mayHaveEnded() bool {
 	h := c.in.Hints
 	return !h.DeletedAt.IsZero() || !h.MergedAt.IsZero() || !h.ErasedAt.IsZero() || c.in.Misses >= probeAfter
 }
 
-// survivorErased reports that the contact was merged into one that was erased since:
-// HubSpot does not show that any more, but both are one person.
+// survivorErased reports whether the contact was merged into one that was erased since.
+// HubSpot no longer shows that merge, but both contacts are one person.
 func (c *contactSync) survivorErased(ctx context.Context) (bool, error) {
-	survivors, err := c.ledger.Survivors(ctx, c.conn.ID, c.in.ContactID)
+	survivors, err := c.store.Survivors(ctx, c.conn.ID, c.in.ContactID)
 	if err != nil || len(survivors) == 0 {
 		return false, err
 	}
@@ -109,16 +116,15 @@ func (c *contactSync) survivorErased(ctx context.Context) (bool, error) {
 	for i, survivor := range survivors {
 		keys[i] = c.hash.ContactID(survivor)
 	}
-	return c.ledger.Erased(ctx, c.conn.ID, keys...)
+	return c.store.Erased(ctx, c.conn.ID, keys...)
 }
 
-// read reads the contact, in a batch with others. One that does not show is traced
-// only where asked for: that takes single reads.
+// read reads the contact, in a batch with others. A contact that HubSpot does not
+// show is traced only if trace is set, because that takes single reads. If HubSpot
+// answers with another id, the contact was merged into that one: it becomes the
+// survivor.
 func (c *contactSync) read(ctx context.Context, trace bool) error {
-	contact, err := c.conn.HubSpot.Contact(ctx, c.in.ContactID)
-	if bridge.KindOf(err) == bridge.NotFound && trace {
-		contact, err = c.conn.HubSpot.Trace(ctx, c.in.ContactID)
-	}
+	contact, err := c.find(ctx, trace)
 	switch {
 	case bridge.KindOf(err) == bridge.NotFound:
 		return nil
@@ -132,11 +138,28 @@ func (c *contactSync) read(ctx context.Context, trace bool) error {
 	return nil
 }
 
+// find begins with the recycle bin if the guard has admitted the deletion: nearly
+// all such contacts are there, and one read is then enough.
+func (c *contactSync) find(ctx context.Context, trace bool) (bridge.Contact, error) {
+	if c.admitted {
+		archived, err := c.conn.HubSpot.Archived(ctx, c.in.ContactID)
+		if bridge.KindOf(err) != bridge.NotFound {
+			return archived, err
+		}
+	}
+	contact, err := c.conn.HubSpot.Contact(ctx, c.in.ContactID)
+	if bridge.KindOf(err) == bridge.NotFound && trace {
+		return c.conn.HubSpot.Trace(ctx, c.in.ContactID)
+	}
+	return contact, err
+}
+
 func (c *contactSync) gone() bool {
 	return c.survivor == nil && (c.contact == nil || c.contact.Archived)
 }
 
-// former is the participant that was deleted with this contact, if one was.
+// former returns the mapping to the participant that was deleted with this contact,
+// or nil.
 func (c *contactSync) former() *bridge.Mapping {
 	for _, f := range c.known.Former {
 		if f.Ending == bridge.EndedDeleted {
@@ -146,8 +169,8 @@ func (c *contactSync) former() *bridge.Mapping {
 	return nil
 }
 
-// removedAt is when we learned that Advocate's staff had deleted the contact's
-// participant; zero if they did not.
+// removedAt returns when we learned that Advocate's staff had deleted the contact's
+// participant; zero if they have not.
 func (c *contactSync) removedAt() time.Time {
 	for _, f := range c.known.Former {
 		if f.Ending == bridge.EndedRemoved {
@@ -157,12 +180,13 @@ func (c *contactSync) removedAt() time.Time {
 	return time.Time{}
 }
 
-// shared asks whether another contact that may live is mapped to the participant.
-// One that was merged lives on under another id, which may not be mapped yet. One
-// that does not show may be new: only the recycle bin tells that it is gone, and
-// if it was erased, that erasure sees to the participant.
+// shared reports whether another contact that may be live is mapped to the
+// participant. A merged contact counts, because its survivor may not be mapped yet.
+// A contact that HubSpot does not show counts, because it may be new: only the
+// recycle bin proves a deletion, and if it was erased, that erasure deals with the
+// participant.
 func (c *contactSync) shared(ctx context.Context) (bool, error) {
-	others, err := c.ledger.SharedWith(ctx, c.conn.ID, c.in.ContactID)
+	others, err := c.store.SharedWith(ctx, c.conn.ID, c.in.ContactID)
 	if err != nil {
 		return false, err
 	}
@@ -178,10 +202,11 @@ func (c *contactSync) shared(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// emailShared asks whether another live contact has the participant's email, or
-// the one by which this contact got the participant: then it is that person's, too.
+// emailShared reports whether another live contact has the participant's email, or an
+// email of this contact's that leads to the participant. The participant is then that
+// contact's as well.
 func (c *contactSync) emailShared(ctx context.Context) (bool, error) {
-	m := c.known.Mapping
+	m := c.known.Mapping.Identity()
 	p, err := c.conn.Advocate.Participant(ctx, m.AccountID, m.UserID, c.conn.Sharing.ID)
 	if missing(err) {
 		return false, nil
@@ -189,37 +214,78 @@ func (c *contactSync) emailShared(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	emails := []string{p.Email}
-	if c.contact != nil {
-		emails = append(emails, c.contact.Email())
+	theirs := bridge.NormalEmail(p.Email)
+	if shared, err := c.heldByAnother(ctx, theirs); shared || err != nil {
+		return shared, err
 	}
-	found, err := c.conn.HubSpot.FindContacts(ctx, bridge.LaneLive, emails)
-	for _, other := range found {
-		if other.ID != c.in.ContactID {
-			c.emailHolder = &other
-		}
+	if c.contact == nil || c.contact.Email() == theirs {
+		return false, nil
 	}
-	return c.emailHolder != nil, err
+	if held, err := c.heldByAnother(ctx, c.contact.Email()); !held || err != nil {
+		return false, err
+	}
+	return c.leadsTo(ctx, c.contact.Email(), m)
 }
 
-// erased asks for tombstones: under what identifies the person, and under the
-// participant ids that the contact carries, which may be somebody else's.
-func (c *contactSync) erased(ctx context.Context) (person, ids bool, err error) {
-	if c.known.Erased || c.contact == nil {
-		return c.known.Erased, false, nil
+// heldByAnother looks for a live contact that has an email, which becomes the
+// emailHolder. If it is this contact, it was restored since it was read.
+func (c *contactSync) heldByAnother(ctx context.Context, email string) (bool, error) {
+	if email == "" {
+		return false, nil
 	}
-	if hash := c.emailHash(); hash != nil {
-		if person, err = c.ledger.Erased(ctx, c.conn.ID, hash); err != nil || person {
-			return person, false, err
+	holder, err := c.conn.HubSpot.Holder(ctx, email)
+	switch {
+	case bridge.KindOf(err) == bridge.NotFound:
+		return false, nil
+	case err != nil:
+		return false, err
+	case holder.ID == c.in.ContactID:
+		return false, errRestored()
+	}
+	c.emailHolder = &holder
+	return true, nil
+}
+
+// leadsTo reports whether Advocate finds a participant by an email, as whoever has it
+// would be matched.
+func (c *contactSync) leadsTo(ctx context.Context, email string, id bridge.Identity) (bool, error) {
+	byID, byEmail, err := c.conn.Advocate.Find(ctx, email, c.conn.Sharing.ID)
+	if err != nil {
+		return false, err
+	}
+	return byID != nil && byID.Identity() == id ||
+		slices.ContainsFunc(byEmail, func(p bridge.Participant) bool { return p.Identity() == id }), nil
+}
+
+// errRestored returns the error of a sync that read the contact in the recycle bin, and
+// then found it live: it is retried, and reads the contact again.
+func errRestored() error {
+	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: time.Second,
+		Err: errors.New("the contact was restored during its sync")}
+}
+
+// erased looks for tombstones of the person, and of the participant that the
+// contact's ids name, which may be somebody else.
+func (c *contactSync) erased(ctx context.Context, s *bridge.ContactSnapshot) error {
+	if s.Tombstone = c.known.Erased; s.Tombstone || c.contact == nil {
+		return nil
+	}
+	if emails := c.emailHashes(); len(emails) > 0 {
+		block, err := c.store.Blocked(ctx, c.conn.ID, emails...)
+		if s.Tombstone = block == store.Lasting; err != nil || s.Tombstone {
+			return err
 		}
+		s.Blocked = block == store.Provisional
 	}
 	if id := c.contact.Identity(); id.Complete() {
-		ids, err = c.ledger.Erased(ctx, c.conn.ID, c.hash.Identity(id))
+		block, err := c.store.Blocked(ctx, c.conn.ID, c.hash.Identity(id))
+		s.ErasedIDs, s.Blocked = block == store.Lasting, s.Blocked || block == store.Provisional
+		return err
 	}
-	return false, ids, err
+	return nil
 }
 
-// sent reports that Advocate already answered what this contact would send now.
+// sent reports whether Advocate has answered the inputs that this contact has now.
 func (c *contactSync) sent() bool {
 	if c.contact == nil || c.known.Ledger.SentHash == nil {
 		return false
@@ -227,7 +293,8 @@ func (c *contactSync) sent() bool {
 	return bytes.Equal(c.inputsHash(c.counterpart()), c.known.Ledger.SentHash)
 }
 
-// counterpart is the participant that the contact has, or would be made into.
+// counterpart returns the participant that the contact is mapped to, or else the
+// ids of the one it would get.
 func (c *contactSync) counterpart() bridge.Identity {
 	if c.known.Mapping != nil {
 		return c.known.Mapping.Identity()
@@ -235,15 +302,15 @@ func (c *contactSync) counterpart() bridge.Identity {
 	return bridge.Identity{AccountID: c.contact.Email(), UserID: c.contact.Email()}
 }
 
-// refusedBefore reports that what was last asked of Advocate was refused for
-// good, or taken back because it led to somebody who was erased.
+// refusedBefore reports whether the last upsert was refused for good, or was undone
+// because the person had been erased.
 func (c *contactSync) refusedBefore() bool {
 	state := c.known.Ledger.State
 	return state == bridge.StateDoNotTrack || state == bridge.StateErased && c.known.Mapping == nil
 }
 
-// stale reports that the contact does not carry what HubSpot last took from us, but
-// for the ids: whom these name is decided apart.
+// stale reports whether the contact's values differ from those that HubSpot last
+// accepted from us. The ids do not count; they are decided about separately.
 func (c *contactSync) stale() bool {
 	if c.contact == nil || c.known.Mapping == nil {
 		return false
@@ -253,17 +320,47 @@ func (c *contactSync) stale() bool {
 	return !bytes.Equal(c.hash.Properties(carried), c.known.Ledger.WrittenHash)
 }
 
-// inputsHash stands for everything the contact, as it is now, has to tell the
-// participant.
+// inputsHash returns the hash of everything that the contact would send to the
+// participant now.
 func (c *contactSync) inputsHash(id bridge.Identity) []byte {
 	return c.hash.Change(bridge.ParticipantUpdate(*c.contact, id, c.conn.SharePIIUpdates))
 }
 
-// emailHash is how the person is recognised after everything else is gone;
-// nil while there is no email.
+// emailHash returns the hash of the contact's email, by which the person is
+// recognised after everything else is gone; nil without an email.
 func (c *contactSync) emailHash() []byte {
 	if c.contact == nil || c.contact.Email() == "" {
 		return nil
 	}
 	return c.hash.Email(c.contact.Email())
+}
+
+// emailHashes returns the hashes of all emails of the contact. Each of them
+// identifies the person.
+func (c *contactSync) emailHashes() [][]byte {
+	var hashes [][]byte
+	if primary := c.emailHash(); primary != nil {
+		hashes = append(hashes, primary)
+	}
+	for _, email := range c.contact.OtherEmails() {
+		hashes = append(hashes, c.hash.Email(email))
+	}
+	return hashes
+}
+
+// newOtherEmails returns the hashes of the emails besides the primary one,
+// ascending, or nil if they are those that we know.
+func (c *contactSync) newOtherEmails() [][]byte {
+	if c.contact == nil {
+		return nil
+	}
+	others := [][]byte{}
+	for _, email := range c.contact.OtherEmails() {
+		others = append(others, c.hash.Email(email))
+	}
+	slices.SortFunc(others, bytes.Compare)
+	if slices.EqualFunc(others, c.known.OtherEmails, bytes.Equal) {
+		return nil
+	}
+	return others
 }

@@ -9,19 +9,21 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/outbound"
+	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
 )
 
-// liveContacts is how one contact is read and written while somebody waits.
+// liveContacts reads and writes one contact on the live path.
 type liveContacts interface {
 	Contact(ctx context.Context, id string) (bridge.Contact, error)
 	// Trace also finds contacts that were merged away or archived.
 	Trace(ctx context.Context, id string) (bridge.Contact, error)
+	Archived(ctx context.Context, id string) (bridge.Contact, error)
 	UpdateContact(ctx context.Context, id string, props bridge.Properties) error
-	FindContacts(ctx context.Context, lane bridge.Lane, emails []string) (map[string]bridge.Contact, error)
+	Holder(ctx context.Context, email string) (bridge.Contact, error)
 }
 
-// participants is the part of the Advocate client that a contact's life calls.
+// participants is the part of the Advocate client that the sync of a contact calls.
 type participants interface {
 	Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error)
 	Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error)
@@ -30,47 +32,11 @@ type participants interface {
 	SetContactID(ctx context.Context, id bridge.Identity, contactID string) error
 }
 
-// contactLedger is what the store remembers of one contact.
-type contactLedger interface {
-	Known(ctx context.Context, connectionID, contactID string) (store.Known, error)
-	ContactsOf(ctx context.Context, connectionID string, id bridge.Identity) ([]string, error)
-	SharedWith(ctx context.Context, connectionID, contactID string) ([]string, error)
-	Link(ctx context.Context, l store.Linking) error
-	MoveMapping(ctx context.Context, connectionID, from, to string) (bool, error)
-	OpenParked(ctx context.Context, connectionID, contactID string) ([]bridge.ParkedItem, error)
-	Park(ctx context.Context, item bridge.ParkedItem) (int64, error)
-	AddMerge(ctx context.Context, connectionID, contactID, survivorID string) error
-	Survivors(ctx context.Context, connectionID, contactID string) ([]string, error)
-	MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error)
-	EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, s store.Settlement) error
-	Settle(ctx context.Context, connectionID, contactID string, s store.Settlement) error
-	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
-	RequestSync(ctx context.Context, connectionID string, requests ...store.SyncRequest) error
-	deletions
-	erasures
-}
-
-// deletions is the guard of deletions in numbers.
-type deletions interface {
-	DueDeletion(ctx context.Context, connectionID, contactID string, graceElapsed bool) (bridge.DeletionVerdict, error)
-	SettleDeletion(ctx context.Context, connectionID, contactID string, deleted bool) error
-}
-
-// erasures is the store's side of privacy.
-type erasures interface {
-	Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error)
-	AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error
-	LiftTombstone(ctx context.Context, connectionID, contactID string) error
-	StepErasure(ctx context.Context, connectionID, contactID string, step store.ErasureStep) error
-	FailErasure(ctx context.Context, connectionID, contactID string, failure error) error
-	Erase(ctx context.Context, e store.Erasure) (orphaned []string, err error)
-}
-
-// Contacts groups the activities of one contact's life.
+// Contacts groups the activities of one contact's workflow.
 type Contacts struct {
 	connections Connections
-	ledger      contactLedger
-	hash        hasher
+	store       *store.Store
+	hash        *seal.Hasher
 	hold        time.Duration
 	now         func() time.Time
 }
@@ -78,8 +44,8 @@ type Contacts struct {
 // NewContacts returns the contact activities over their dependencies. hold is
 // how long a deletion waits for a privacy deletion, a merge or a restore that
 // may belong to it.
-func NewContacts(connections Connections, ledger contactLedger, hash hasher, hold time.Duration, now func() time.Time) *Contacts {
-	return &Contacts{connections: connections, ledger: ledger, hash: hash, hold: hold, now: now}
+func NewContacts(connections Connections, s *store.Store, hold time.Duration, now func() time.Time) *Contacts {
+	return &Contacts{connections: connections, store: s, hash: s.Hasher(), hold: hold, now: now}
 }
 
 // SyncContactInput names a contact and what HubSpot told us about it.
@@ -88,12 +54,12 @@ type SyncContactInput struct {
 	ContactID    string       `json:"contact_id"`
 	Hints        bridge.Hints `json:"hints"`
 	Misses       int          `json:"looks,omitempty"` // earlier syncs that did not find it
-	GraceElapsed bool         `json:"held,omitempty"`  // its deletion was held
-	// ErasureHeld is how long a privacy deletion was held that HubSpot does not bear out.
+	GraceElapsed bool         `json:"held,omitempty"`  // its deletion was held for the grace period
+	// ErasureHeld is how long an unconfirmed privacy deletion has been held.
 	ErasureHeld time.Duration `json:"erasure_held,omitempty"`
 }
 
-// SyncContactResult is what was decided and where the contact stands now.
+// SyncContactResult is the decision and the contact's state after it.
 type SyncContactResult struct {
 	Action bridge.Action `json:"action"`
 	Reason bridge.Reason `json:"reason"`
@@ -103,38 +69,57 @@ type SyncContactResult struct {
 	Hold time.Duration `json:"hold,omitempty"`
 }
 
-// SyncContact looks at a contact as it is now, decides, and brings both sides
-// in step: participant first, then the mapping, then the contact. A second run
-// after a crash at any point finds what the first one did and goes on from
-// there. Work that needs a person is parked here, because the vendor's words
-// may not travel; an error means "try again". What may not be done now because
-// the connection's work waits goes back to the inbox, where it may wait for
-// weeks.
+// SyncContact reads a contact as it is now, decides, and brings both sides in step:
+// the participant first, then the mapping, then the contact. A second run after a
+// crash at any point finds what the first one did and continues. It parks work that
+// needs a person itself, because a vendor's message must not enter a workflow
+// history; an error means "try again". If the connection is suspended, the hints go
+// back to the inbox, where they may wait for weeks.
 func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
+	if !in.Hints.ErasedAt.IsZero() { // before any vendor is called, and even if the connection is suspended
+		if err := a.store.BlockErasure(ctx, in.ConnectionID, in.ContactID); err != nil {
+			return SyncContactResult{}, retryable(err)
+		}
+	}
 	conn, err := a.connections.Open(ctx, in.ConnectionID)
 	switch {
 	case errors.Is(err, bridge.ErrSuspended):
 		return a.postpone(ctx, in)
-	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nobody wants this any more
+	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nothing to do
 		return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonDisconnected}, nil
 	case err != nil:
 		return SyncContactResult{}, retryable(err)
 	}
-	sync := contactSync{Contacts: a, conn: conn, in: in}
-	// It makes several calls to Advocate. Those of one contact end before the next
-	// contact's begin, or a slow vendor would let nobody through.
-	result, err := sync.run(outbound.InTurn(ctx))
-	err = sync.recordFailure(ctx, err)
-	if errors.Is(err, bridge.ErrSuspended) { // since the look began
+	got, err := a.store.LeaseContacts(ctx, conn.ID, holder(ctx), leaseTime, in.ContactID)
+	if err == nil && len(got) == 0 {
+		err = leased()
+	}
+	if err != nil {
+		return SyncContactResult{}, retryable(err)
+	}
+	// A sync makes several calls to Advocate. The calls of one contact go before those
+	// of the next one; otherwise a slow vendor would let no contact finish.
+	result, err := a.syncWith(outbound.InTurn(ctx), conn, in)
+	// A lease that is not released expires, and until then its holder can take it
+	// again.
+	err = errors.Join(err, a.store.ReleaseContacts(ctx, conn.ID, holder(ctx), in.ContactID))
+	if errors.Is(err, bridge.ErrSuspended) { // since the sync began
 		return a.postpone(ctx, in)
 	}
 	return result, retryable(err)
 }
 
-// postpone gives what was heard of a contact back to the inbox. The relay takes
-// it from there once the connection's work goes on.
+// syncWith syncs a contact through the connection's clients.
+func (a *Contacts) syncWith(ctx context.Context, conn ConnectionClients, in SyncContactInput) (SyncContactResult, error) {
+	sync := contactSync{Contacts: a, conn: conn, in: in}
+	result, err := sync.run(ctx)
+	return result, sync.recordFailure(ctx, err)
+}
+
+// postpone puts the hints about a contact back into the inbox. The relay takes them
+// from there once the connection is no longer suspended.
 func (a *Contacts) postpone(ctx context.Context, in SyncContactInput) (SyncContactResult, error) {
-	err := a.ledger.RequestSync(ctx, in.ConnectionID, store.SyncRequest{ContactID: in.ContactID, Hints: in.Hints})
+	err := a.store.RequestSync(ctx, in.ConnectionID, store.SyncRequest{ContactID: in.ContactID, Hints: in.Hints})
 	return SyncContactResult{Action: bridge.Nothing, Reason: bridge.ReasonSuspended}, retryable(err)
 }
 
@@ -143,13 +128,13 @@ type ParkContactInput struct {
 	ConnectionID string       `json:"connection_id"`
 	ContactID    string       `json:"contact_id"`
 	Cause        bridge.Cause `json:"cause"`
-	Hints        bridge.Hints `json:"hints"` // what was heard and not acted on
+	Hints        bridge.Hints `json:"hints"` // heard and not acted on
 }
 
-// ParkContact records that a contact's work was given up until a person asks for
-// it again, and keeps what was heard. An erasure is not given up: it rests.
+// ParkContact parks a contact's work until a person retries it, and keeps the
+// hints. An erasure is never given up: its next attempt is scheduled instead.
 func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
-	known, err := a.ledger.Known(ctx, in.ConnectionID, in.ContactID)
+	known, err := a.store.Known(ctx, in.ConnectionID, in.ContactID)
 	if err != nil {
 		return retryable(err)
 	}
@@ -159,10 +144,10 @@ func (a *Contacts) ParkContact(ctx context.Context, in ParkContactInput) error {
 			return retryable(err)
 		}
 	}
-	return retryable(a.ledger.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
+	return retryable(a.store.Settle(ctx, in.ConnectionID, in.ContactID, store.Settlement{
 		State:  bridge.StateParked,
 		Reason: bridge.Reason(in.Cause),
-		Parked: []bridge.ParkedItem{{Cause: in.Cause, Advice: advice[in.Cause], Hints: hints}},
+		Parked: []bridge.ParkedItem{{Cause: in.Cause, Advice: in.Cause.Advice(), Hints: hints}},
 	}))
 }
 
@@ -192,8 +177,8 @@ func (c *contactSync) run(ctx context.Context) (SyncContactResult, error) {
 	}, nil
 }
 
-// decide asks Advocate for the participant that a decision rests on, and decides
-// anew where there is none.
+// decide makes the decision. If it depends on a participant, it asks Advocate for
+// that one, and decides again if there is none.
 func (c *contactSync) decide(ctx context.Context, s *bridge.ContactSnapshot) error {
 	for {
 		c.decision = bridge.DecideContact(*s)
@@ -216,7 +201,8 @@ func (c *contactSync) decide(ctx context.Context, s *bridge.ContactSnapshot) err
 	}
 }
 
-// missing tells that Advocate does not have a participant, or will not.
+// missing reports whether err means that Advocate has no such participant, or
+// refuses to have it.
 func missing(err error) bool {
 	kind := bridge.KindOf(err)
 	return kind == bridge.NotFound || kind == bridge.DoNotTrack
@@ -227,11 +213,13 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot) (bridge
 	case bridge.Nothing:
 		return c.settle(ctx, store.Settlement{
 			State: c.restingState(s), Reason: d.Reason,
-			// A second hint must not wipe what the first brought up.
+			// A second hint must not close the warnings of the first.
 			KeepWarnings: d.Reason == bridge.ReasonInStep || d.Reason == bridge.ReasonNothingHeard,
 		})
 	case bridge.AwaitContact, bridge.HoldDeletion:
 		return bridge.StateMissing, nil // the workflow syncs again; nothing to remember yet
+	case bridge.AwaitApproval:
+		return c.awaitApproval(ctx)
 	case bridge.HoldErasure:
 		return c.known.Ledger.State, nil
 	case bridge.DoubtErasure:
@@ -241,7 +229,7 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot) (bridge
 			State: bridge.StateAwaitingEmail, Reason: d.Reason,
 			AwaitedAsNew: s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero(),
 		})
-	case bridge.ParkHalfPair, bridge.ParkUnknownPair, bridge.ParkErasedIDs:
+	case bridge.ParkHalfPair, bridge.ParkUnknownPair, bridge.ParkErasedIDs, bridge.ParkPending:
 		return c.park(ctx, d.Reason, d.Park, nil)
 	case bridge.CreateParticipant:
 		return c.createOrMatch(ctx, d.Reason)
@@ -258,7 +246,7 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot) (bridge
 	case bridge.EraseParticipant:
 		return c.erase(ctx)
 	case bridge.WriteBack:
-		// Nothing about the contact is new, so Advocate is told nothing.
+		// Nothing about the contact is new, so nothing is sent to Advocate.
 		return c.writeBack(ctx, d.Reason, c.participant, nil)
 	case bridge.UpdateParticipant:
 		return c.upsertAndWriteBack(ctx, d.Reason, bridge.ParticipantUpdate(*c.contact, s.Mapping.Identity(), c.conn.SharePIIUpdates))
@@ -267,7 +255,7 @@ func (c *contactSync) act(ctx context.Context, s bridge.ContactSnapshot) (bridge
 	}
 }
 
-// writesContact tells the actions that write values of the connected program.
+// writesContact reports whether an action writes values of the connected program.
 func writesContact(a bridge.Action) bool {
 	switch a {
 	case bridge.CreateParticipant, bridge.UpdateParticipant, bridge.MapByIDs, bridge.WriteBack, bridge.UnmapRemoved:
@@ -277,14 +265,14 @@ func writesContact(a bridge.Action) bool {
 	}
 }
 
-// errSwitching holds such an action back while the program is being changed,
-// which takes seconds.
+// errSwitching returns the error that delays such an action during a program
+// switch, which takes seconds.
 func errSwitching() error {
 	return &bridge.Error{Kind: bridge.Pending, Op: "activities.sync_contact", RetryAfter: 2 * time.Second,
 		Err: errors.New("the program is being changed")}
 }
 
-// restingState is where a contact stands when nothing has to be done.
+// restingState returns the state of a contact about which there is nothing to do.
 func (c *contactSync) restingState(s bridge.ContactSnapshot) bridge.State {
 	switch d, was := c.decision, c.known.Ledger.State; {
 	case d.Reason == bridge.ReasonNothingHeard && was != bridge.StateNew:
@@ -305,16 +293,16 @@ func (c *contactSync) restingState(s bridge.ContactSnapshot) bridge.State {
 func (c *contactSync) settle(ctx context.Context, s store.Settlement) (bridge.State, error) {
 	s.KnownSeq = &c.known.WriteSeq
 	if s.State != bridge.StateErased {
-		s.EmailHash = c.emailHash()
+		s.EmailHash, s.OtherEmails = c.emailHash(), c.newOtherEmails()
 		s = c.parkBeside(s)
 	}
-	if err := c.ledger.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
+	if err := c.store.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
 		return "", err
 	}
 	return s.State, nil
 }
 
-// parkBeside adds what the decision puts before a person beside what it has done.
+// parkBeside adds the item that the decision parks beside its action.
 func (c *contactSync) parkBeside(s store.Settlement) store.Settlement {
 	cause := c.decision.Park
 	if cause == "" || slices.ContainsFunc(s.Parked, func(item bridge.ParkedItem) bool { return item.Cause == cause }) {

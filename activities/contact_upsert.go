@@ -10,9 +10,10 @@ import (
 	"advocatesync/internal/store"
 )
 
-// createOrMatch makes the participant of an unmapped contact, or finds that
-// Advocate already has the person. Advocate's upsert cannot tell the two apart
-// in its answer, and a match must not touch name and email, so it looks first.
+// createOrMatch creates the participant of an unmapped contact, or matches the one
+// that Advocate already has. It reads first, because a match must not change name
+// and email, and Advocate's answer to an upsert does not say which of the two
+// happened.
 func (c *contactSync) createOrMatch(ctx context.Context, why bridge.Reason) (bridge.State, error) {
 	byID, byEmail, err := c.conn.Advocate.Find(ctx, c.contact.Properties[bridge.PropEmail], c.conn.Sharing.ID)
 	if err != nil {
@@ -37,8 +38,8 @@ func (c *contactSync) createOrMatch(ctx context.Context, why bridge.Reason) (bri
 	}
 }
 
-// taken are those of the participants that contacts are mapped to: others, for
-// this one is not mapped.
+// taken returns those participants that other contacts are mapped to. (This contact
+// is not mapped.)
 func (c *contactSync) taken(ctx context.Context, byID *bridge.Participant, byEmail []bridge.Participant) ([]bridge.Identity, error) {
 	found := byEmail
 	if byID != nil {
@@ -46,7 +47,7 @@ func (c *contactSync) taken(ctx context.Context, byID *bridge.Participant, byEma
 	}
 	var taken []bridge.Identity
 	for _, p := range found {
-		owners, err := c.ledger.ContactsOf(ctx, c.conn.ID, p.Identity())
+		owners, err := c.store.ContactsOf(ctx, c.conn.ID, p.Identity())
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +58,8 @@ func (c *contactSync) taken(ctx context.Context, byID *bridge.Participant, byEma
 	return taken, nil
 }
 
-// mapByIDs follows the ids that somebody wrote on the contact. The participant
-// that it had before does not keep the contact's id.
+// mapByIDs maps the contact to the participant whose ids somebody wrote on it. The
+// contact's id is removed from the participant that it had before.
 func (c *contactSync) mapByIDs(ctx context.Context, why bridge.Reason) (bridge.State, error) {
 	if m := c.known.Mapping; m != nil && m.Identity() != c.participant.Identity() {
 		if err := c.releaseParticipant(ctx, m.Identity()); err != nil {
@@ -68,14 +69,15 @@ func (c *contactSync) mapByIDs(ctx context.Context, why bridge.Reason) (bridge.S
 	return c.upsertAndWriteBack(ctx, why, bridge.ParticipantUpdate(*c.contact, c.participant.Identity(), c.conn.SharePIIUpdates))
 }
 
-// upsertAndWriteBack sends the contact's inputs to Advocate and puts what comes back
-// onto the contact. The mapping is stored between the two, so that a crash
-// after the first half leaves the second to be found missing, not lost.
+// upsertAndWriteBack sends the contact's inputs to Advocate and writes what Advocate
+// returns to the contact. It stores the mapping in between, so that after a crash
+// the next sync finds that the second half is missing.
 func (c *contactSync) upsertAndWriteBack(ctx context.Context, why bridge.Reason, change bridge.ParticipantChange) (bridge.State, error) {
 	p, dropped, err := c.send(ctx, change)
 	switch bridge.KindOf(err) {
 	case bridge.DoNotTrack:
-		// Remember what was refused, so that only another email is tried again.
+		// Store the hash of what was refused, so that it is not sent again until the
+		// email changes.
 		refused := c.inputsHash(bridge.Identity{AccountID: change.AccountID, UserID: change.UserID})
 		return c.settle(ctx, store.Settlement{State: bridge.StateDoNotTrack, Reason: bridge.ReasonDoNotTrack, SentHash: refused})
 	case bridge.Invalid, bridge.Conflict, bridge.BadCookie, bridge.BadCode:
@@ -86,7 +88,7 @@ func (c *contactSync) upsertAndWriteBack(ctx context.Context, why bridge.Reason,
 	}
 	err = c.remember(ctx, p)
 	if bridge.KindOf(err) == bridge.DoNotTrack {
-		// Erased while we were talking to Advocate: what we just wrote goes too.
+		// The person was erased during our call: undo what it wrote.
 		return c.takeBack(ctx, p)
 	}
 	if err != nil {
@@ -95,14 +97,14 @@ func (c *contactSync) upsertAndWriteBack(ctx context.Context, why bridge.Reason,
 	return c.writeBack(ctx, why, p, dropped)
 }
 
-// takeBack deletes the participant of a person who was erased meanwhile. One
-// that the contact merely pointed at is somebody else's and stays.
+// takeBack deletes the participant of a person who was erased meanwhile. A
+// participant that the contact's ids merely named is somebody else's and stays.
 func (c *contactSync) takeBack(ctx context.Context, p bridge.Participant) (bridge.State, error) {
 	keys := [][]byte{c.hash.Identity(p.Identity())}
 	if email := bridge.NormalEmail(p.Email); email != "" {
 		keys = append(keys, c.hash.Email(email))
 	}
-	erased, err := c.ledger.Erased(ctx, c.conn.ID, keys...)
+	erased, err := c.store.Erased(ctx, c.conn.ID, keys...)
 	if err != nil {
 		return "", err
 	}
@@ -112,12 +114,12 @@ func (c *contactSync) takeBack(ctx context.Context, p bridge.Participant) (bridg
 			return "", err
 		}
 	}
-	// The same is not tried again.
+	// Its inputs count as sent, so that they are not sent again.
 	return c.settle(ctx, store.Settlement{State: bridge.StateErased, Reason: bridge.ReasonErased, SentHash: c.inputsHash(c.counterpart())})
 }
 
-// remember stores the mapping, and whether the contact's own email led to it.
-// It is refused as do_not_track if the person was erased.
+// remember stores the mapping, and whether the contact was matched by its own
+// email. It returns a do_not_track error if the person was erased.
 func (c *contactSync) remember(ctx context.Context, p bridge.Participant) error {
 	var before bridge.Identity
 	if c.known.Mapping != nil {
@@ -127,7 +129,7 @@ func (c *contactSync) remember(ctx context.Context, p bridge.Participant) error 
 	if email := bridge.NormalEmail(p.Email); email != "" {
 		theirs = c.hash.Email(email)
 	}
-	return c.ledger.Link(ctx, store.Linking{
+	return c.store.Link(ctx, store.Linking{
 		Mapping:   bridge.Mapping{ConnectionID: c.conn.ID, ContactID: c.in.ContactID, AccountID: p.AccountID, UserID: p.UserID},
 		Replaces:  before,
 		ByEmail:   bridge.NormalEmail(p.Email) == c.contact.Email(),
@@ -138,8 +140,8 @@ func (c *contactSync) remember(ctx context.Context, p bridge.Participant) error 
 	})
 }
 
-// send upserts the participant. A cookie or a code that Advocate refuses is
-// left out, once each, rather than keeping the person from being synced.
+// send upserts the participant. If Advocate refuses the cookie or the code, it
+// sends the rest without it and returns a warning.
 func (c *contactSync) send(ctx context.Context, change bridge.ParticipantChange) (p bridge.Participant, dropped []bridge.ParkedItem, err error) {
 	for range 3 {
 		p, err = c.conn.Advocate.Upsert(ctx, change, c.conn.Sharing.ID)
@@ -155,9 +157,9 @@ func (c *contactSync) send(ctx context.Context, change bridge.ParticipantChange)
 	return p, dropped, err
 }
 
-// writeBack puts the participant's shared properties onto the contact, if any
-// of them differs. Ids that a person has changed by half, or to nobody's, stay:
-// the person is told.
+// writeBack writes the shared properties that differ to the contact. Ids that a
+// person changed to half a pair, or to a pair that nobody has, stay as they are and
+// are parked.
 func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge.Participant, dropped []bridge.ParkedItem) (bridge.State, error) {
 	want := bridge.SharedProperties(p, c.conn.Sharing)
 	changes := c.contact.Properties.Changes(want)
@@ -169,7 +171,7 @@ func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge
 		err := c.conn.HubSpot.UpdateContact(ctx, c.in.ContactID, changes)
 		switch bridge.KindOf(err) {
 		case bridge.NotFound:
-			return bridge.StateMissing, nil // gone since we read it: look again
+			return bridge.StateMissing, nil // gone since we read it: the workflow syncs again
 		case bridge.Invalid, bridge.Conflict:
 			return c.refused(ctx, why, err)
 		}
@@ -181,13 +183,13 @@ func (c *contactSync) writeBack(ctx context.Context, why bridge.Reason, p bridge
 		State: bridge.StateMapped, Reason: why,
 		WrittenHash:  c.hash.Properties(want),
 		Program:      c.conn.Sharing.ID,
-		KeepWarnings: c.decision.Action == bridge.WriteBack, // nothing was exchanged
+		KeepWarnings: c.decision.Action == bridge.WriteBack, // nothing was sent to Advocate
 		Parked:       dropped,
 	})
 }
 
-// refused parks a write that HubSpot does not take. A property that is missing
-// because the program is being changed will be there again.
+// refused parks a write that HubSpot refuses. During a program switch a missing
+// property is an error to retry, because it will be created again.
 func (c *contactSync) refused(ctx context.Context, why bridge.Reason, refusal error) (bridge.State, error) {
 	if portal.NoSuchProperty(refusal) {
 		now, err := c.connections.Open(ctx, c.conn.ID)
@@ -205,9 +207,9 @@ func (c *contactSync) park(ctx context.Context, why bridge.Reason, cause bridge.
 	return c.settle(ctx, store.Settlement{State: bridge.StateParked, Reason: why, Parked: []bridge.ParkedItem{c.item(cause, refusal)}})
 }
 
-// item describes what a person must look at, without the contact's own data.
+// item returns a parked item without the contact's own data.
 func (c *contactSync) item(cause bridge.Cause, refusal error) bridge.ParkedItem {
 	item := *parkedItem(cause, refusal, slices.Collect(maps.Values(c.contact.Properties))...)
-	item.Hints = c.in.Hints // a retry asks for the same
+	item.Hints = c.in.Hints // a retry acts on them
 	return item
 }

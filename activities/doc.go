@@ -1,11 +1,11 @@
 // Package activities does the work of the workflows: it calls the vendors and
-// keeps what must outlive a run. Every exported method of [Contacts] and
-// [Exports] is an activity and may run twice: writes set absolute values,
-// creations first look whether the record exists, and what was done is in
-// Postgres before the activity reports it.
+// stores what must outlive a run. Every exported method of the groups below
+// ([Contacts], [Exports] and so on) is an activity and may run twice: writes set
+// absolute values, creations first check whether the record exists, and results are
+// in Postgres before the activity returns.
 //
-// Personal data stops here. Inputs, results and failures are stored in
-// workflow histories, so they carry ids of ours and contact ids only. That is
-// why one activity reads, decides, writes and writes back: the participant's
-// ids, code and links could not travel between two.
+// Personal data stops here. Workflow histories contain inputs, results and
+// failures, so these carry only our own ids and contact ids. That is why one
+// activity reads, decides, writes and writes back: the participant's ids, code and
+// links must not pass through a workflow.
 package activities

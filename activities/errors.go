@@ -10,15 +10,19 @@ import (
 )
 
 // refusedPause is how long work waits after a vendor refused our credentials, or
-// somebody else answered in its place:
-// long enough not to hammer a door that a person must open, short enough that
-// work resumes soon after they did.
+// somebody else answered in its place: a person has to act first, and work should
+// resume soon after that.
 const refusedPause = time.Minute
 
-// retryable translates our error kinds for Temporal; it alone knows both.
-// What a person must look at stops; a vendor's own delay is carried over;
-// anything unknown is retried, because losing a sync is worse than repeating
-// one.
+// retried reports whether Temporal tries work again that ended with an error.
+func retried(err error) bool {
+	var failure *temporal.ApplicationError
+	return !errors.As(retryable(err), &failure) || !failure.NonRetryable()
+}
+
+// retryable translates our error kinds for Temporal; nothing else knows both.
+// Errors that need a person are not retried, a vendor's delay is kept, and anything
+// unknown is retried, because losing a sync is worse than repeating one.
 func retryable(err error) error {
 	if err == nil {
 		return nil

@@ -13,13 +13,13 @@ import (
 // delays its work.
 const HeartbeatTimeout = 5 * time.Second
 
-// HeartbeatEvery is how often a worker reports: so often that a busy machine may
-// swallow several before an activity that lives is taken for dead.
+// HeartbeatEvery is how often a worker reports: often enough that a busy machine
+// can miss several before a running activity is taken for dead.
 const HeartbeatEvery = HeartbeatTimeout / 4
 
-// Heartbeats returns a worker interceptor that reports every running activity
-// alive, so that activities need no code for it. It proves that the process
-// lives; an activity that hangs is bounded by its own timeouts.
+// Heartbeats returns a worker interceptor that sends heartbeats for every running
+// activity, so that activities need no code for it. A heartbeat proves only that
+// the process is alive; an activity that hangs is bounded by its own timeouts.
 func Heartbeats() interceptor.WorkerInterceptor { return &heartbeats{} }
 
 type heartbeats struct {

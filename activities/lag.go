@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/interceptor"
+
+	"advocatesync/internal/bridge"
 )
 
-// Lags returns a worker interceptor that tells observe, for each contact that
-// was brought in step, how long ago HubSpot says the creation or change was.
-// Ends of contacts are left out: they are held on purpose.
+// Lags returns a worker interceptor that tells observe, for each contact that was
+// brought in step, how long ago HubSpot says the creation or change was. Deletions
+// and merges are left out, because they are held on purpose.
 func Lags(now func() time.Time, observe func(connectionID string, lag time.Duration)) interceptor.WorkerInterceptor {
 	return &lags{now: now, observe: observe}
 }
@@ -34,13 +36,27 @@ func (l *lag) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivi
 	if err != nil || len(in.Args) != 1 {
 		return result, err
 	}
-	input, ok := in.Args[0].(SyncContactInput)
-	changed := input.Hints.UpdatedAt
-	if input.Hints.CreatedAt.After(changed) {
-		changed = input.Hints.CreatedAt
-	}
-	if ok && !changed.IsZero() && input.Hints.DeletedAt.IsZero() {
-		l.observe(input.ConnectionID, max(l.now().Sub(changed), 0))
+	switch input := in.Args[0].(type) {
+	case SyncContactInput:
+		l.inStep(input.ConnectionID, input.Hints)
+	case SyncContactsInput:
+		if page, ok := result.(SyncContactsResult); !ok || page.Deferred > 0 {
+			break // whose lag ended is not told; the next pages' is
+		}
+		for _, contact := range input.Contacts {
+			l.inStep(input.ConnectionID, contact.Hints)
+		}
 	}
 	return result, nil
+}
+
+// inStep observes how long it took to bring a contact in step.
+func (l *lag) inStep(connectionID string, hints bridge.Hints) {
+	changed := hints.UpdatedAt
+	if hints.CreatedAt.After(changed) {
+		changed = hints.CreatedAt
+	}
+	if !changed.IsZero() && hints.DeletedAt.IsZero() {
+		l.observe(connectionID, max(l.now().Sub(changed), 0))
+	}
 }

@@ -34,16 +34,3 @@ func TestParkedItem_keepsTheVendorsWordsWithoutPersonalData(t *testing.T) {
 		})
 	}
 }
-
-func TestAdvice_isThereForEveryCause(t *testing.T) {
-	t.Parallel()
-	for _, cause := range []bridge.Cause{
-		bridge.CauseRefusedByAdvocate, bridge.CauseRefusedByHubSpot, bridge.CauseHalfPair, bridge.CauseUnknownPair,
-		bridge.CauseAmbiguousEmail, bridge.CauseTakenParticipant, bridge.CauseTakenContact, bridge.CauseCodeDropped,
-		bridge.CauseCookieDropped, bridge.CauseUnreachable, bridge.CauseNotReadable,
-	} {
-		if advice[cause] == "" {
-			t.Errorf("%s has no advice", cause)
-		}
-	}
-}

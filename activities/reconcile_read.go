@@ -2,24 +2,25 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
+
+	"go.temporal.io/sdk/activity"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
-// contactLists is how a reconcile reads everybody in HubSpot.
+// contactLists is how a reconcile lists the contacts in HubSpot.
 type contactLists interface {
 	ListContacts(ctx context.Context, archived bool, after string) (portal.ContactPage, error)
 	ReadArchivedContacts(ctx context.Context, lane bridge.Lane, ids []string) (map[string]bridge.Contact, error)
 	Survivor(ctx context.Context, lane bridge.Lane, id string) (bridge.Contact, error)
 }
 
-// Reconciles groups the activities that read both sides as they are, compare
-// them, and have repaired what differs.
+// Reconciles groups the activities that read both sides, compare them, and repair
+// the differences.
 type Reconciles struct {
 	connections Connections
 	store       *store.Store
@@ -37,8 +38,7 @@ type BeginReconcileInput struct {
 	ConnectionID string `json:"connection_id"`
 }
 
-// BeginReconcile begins a reconcile of a connection, or takes up the unfinished
-// one.
+// BeginReconcile begins a reconcile of a connection, or resumes the unfinished one.
 func (a *Reconciles) BeginReconcile(ctx context.Context, in BeginReconcileInput) (Run, error) {
 	if _, err := a.connections.Open(ctx, in.ConnectionID); err != nil {
 		return Run{}, retryable(err)
@@ -47,73 +47,8 @@ func (a *Reconciles) BeginReconcile(ctx context.Context, in BeginReconcileInput)
 	return Run{ID: run.ID}, retryable(err)
 }
 
-// listPages is how many pages of the list one activity reads: many, so that the
-// history of a million contacts stays short; not so many that they take longer
-// than a minute.
-const listPages = 400
-
-// ListContactsResult says how far the list was read.
-type ListContactsResult struct {
-	Listed    bool  `json:"listed,omitempty"`    // to its end, the recycle bin included
-	Suspended bool  `json:"suspended,omitempty"` // the operator wants the run to stop
-	Contacts  int64 `json:"contacts"`            // by this call
-}
-
-// ListContacts reads HubSpot's contacts, live ones first and the recycle bin
-// after them, and stages keyed hashes of each. Every page is kept together with
-// the cursor that leads on, so a second attempt goes on where the first one
-// stopped.
-func (a *Reconciles) ListContacts(ctx context.Context, in Run) (ListContactsResult, error) {
-	var result ListContactsResult
-	run, conn, err := a.open(ctx, in)
-	if err != nil {
-		return result, retryable(err)
-	}
-	for range listPages {
-		if stopping(ctx) {
-			return result, retryable(&bridge.Error{Kind: bridge.Pending, Op: "activities.list_contacts", RetryAfter: handOver, Err: errStopping})
-		}
-		desired, err := a.store.Desired(ctx, run.ID)
-		if err != nil || desired != store.DesiredRunning {
-			result.Suspended = err == nil
-			return result, retryable(err)
-		}
-		n, listed, err := a.listPage(ctx, conn, run)
-		result.Contacts += int64(n)
-		if err != nil || listed {
-			result.Listed = listed
-			return result, retryable(err)
-		}
-	}
-	return result, nil
-}
-
-// listPage reads and stages the next page; listed is true where there is none.
-func (a *Reconciles) listPage(ctx context.Context, conn ConnectionClients, run store.Run) (n int, listed bool, err error) {
-	at, err := a.store.Listing(ctx, run.ID)
-	if err != nil {
-		return 0, false, err
-	}
-	if at.Step != store.ReconcileLive && at.Step != store.ReconcileArchived {
-		return 0, true, nil
-	}
-	var page portal.ContactPage
-	err = a.counted(ctx, run, func(ctx context.Context) error {
-		page, err = conn.HubSpot.ListContacts(ctx, at.Step == store.ReconcileArchived, at.After)
-		return err
-	})
-	if err != nil {
-		return 0, false, err
-	}
-	staged, err := a.reduce(ctx, conn, page.Contacts)
-	if err != nil {
-		return 0, false, err
-	}
-	return len(staged), false, a.store.StageListed(ctx, run.ID, at, staged, page.After)
-}
-
-// rereadRounds is how often contacts that keep changing are read again. What
-// still changes then is left to the work that changes it.
+// rereadRounds is how often contacts that keep changing are read again. Contacts
+// that change even then are left to the live path.
 const rereadRounds = 3
 
 // RereadMovedResult says how many contacts were read again.
@@ -121,11 +56,12 @@ type RereadMovedResult struct {
 	Contacts int64 `json:"contacts"`
 }
 
-// RereadMoved reads the contacts again that we have worked on since they were
-// listed, and looks for those that no list has shown: a hundred a call, live
-// and in the recycle bin. Only what is left then is read one by one, because
-// only such a read tells a merge from a contact that is gone.
+// RereadMoved reads the contacts again that we have synced since they were listed,
+// and those that no list has shown: a hundred per call, live and in the recycle
+// bin. The rest is read one by one, because only a single read tells a merged
+// contact from one that is gone.
 func (a *Reconciles) RereadMoved(ctx context.Context, in Run) (RereadMovedResult, error) {
+	ctx = portal.WithTries(ctx, int(activity.GetInfo(ctx).Attempt))
 	var result RereadMovedResult
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
@@ -153,7 +89,7 @@ func (a *Reconciles) rereadRound(ctx context.Context, conn ConnectionClients, ru
 			return n, err
 		}
 		var staged []store.ReconcileContact
-		err = a.counted(ctx, run, func(ctx context.Context) error {
+		err = countCalls(ctx, a.store, run.ID, func(ctx context.Context) error {
 			staged, err = a.reread(ctx, conn, ids)
 			return err
 		})
@@ -167,7 +103,7 @@ func (a *Reconciles) rereadRound(ctx context.Context, conn ConnectionClients, ru
 	}
 }
 
-// reread tells where HubSpot shows contacts now.
+// reread finds out where HubSpot shows contacts now.
 func (a *Reconciles) reread(ctx context.Context, conn ConnectionClients, ids []string) ([]store.ReconcileContact, error) {
 	shown, err := conn.HubSpot.ReadContacts(ctx, bridge.LaneBulk, ids)
 	if err != nil {
@@ -180,39 +116,54 @@ func (a *Reconciles) reread(ctx context.Context, conn ConnectionClients, ids []s
 		}
 		maps.Copy(shown, archived)
 	}
-	staged, err := a.reduce(ctx, conn, slices.Collect(maps.Values(shown)))
+	absent, err := a.known(ctx, conn, without(ids, shown), bridge.PresenceMissing)
 	if err != nil {
 		return nil, err
 	}
-	absent := without(ids, shown)
-	mapped, err := a.store.MappedTo(ctx, conn.ID, absent)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range absent {
-		gone := store.ReconcileContact{ID: id, Presence: bridge.PresenceMissing}
-		if identity, ok := mapped[id]; ok {
-			gone.MappedHash = a.store.Hasher().Identity(identity)
-		}
-		switch survivor, err := conn.HubSpot.Survivor(ctx, bridge.LaneBulk, id); {
+	var staged []store.ReconcileContact
+	for _, gone := range absent {
+		const answered = true // HubSpot is up: it has just answered for the others
+		survivor, err := conn.HubSpot.Survivor(ctx, bridge.LaneBulk, gone.ID)
+		switch {
 		case bridge.KindOf(err) == bridge.NotFound:
+		case bridge.Unreadable(err), portal.Fails(err) && portal.MayGiveUp(ctx, answered):
+			gone.Presence = bridge.PresenceUnreadable
 		case err != nil:
 			return nil, err
-		case survivor.ID != id:
+		case survivor.ID != gone.ID:
 			gone.Presence = bridge.PresenceMerged
-		default:
-			continue // it came back this moment: the next round reads it
+		default: // restored a moment ago, or shown alone only
+			shown[gone.ID] = survivor
+			continue
 		}
 		staged = append(staged, gone)
 	}
-	return staged, nil
+	present, err := a.reduce(ctx, conn, slices.Collect(maps.Values(shown)))
+	return append(staged, present...), err
+}
+
+// known returns what we know of contacts that HubSpot does not show, or shows
+// unreadably.
+func (a *Reconciles) known(ctx context.Context, conn ConnectionClients, ids []string, presence bridge.Presence) ([]store.ReconcileContact, error) {
+	mapped, err := a.store.MappedTo(ctx, conn.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make([]store.ReconcileContact, len(ids))
+	for i, id := range ids {
+		contacts[i] = store.ReconcileContact{ID: id, Presence: presence}
+		if identity, ok := mapped[id]; ok {
+			contacts[i].MappedHash = a.store.Hasher().Identity(identity)
+		}
+	}
+	return contacts, nil
 }
 
 func without(ids []string, shown map[string]bridge.Contact) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := shown[id]; return ok })
 }
 
-// reduce turns contacts into the hashes that a comparison needs.
+// reduce reduces contacts to the hashes that a comparison needs.
 func (a *Reconciles) reduce(ctx context.Context, conn ConnectionClients, contacts []bridge.Contact) ([]store.ReconcileContact, error) {
 	ids := make([]string, len(contacts))
 	for i, c := range contacts {
@@ -235,6 +186,9 @@ func (a *Reconciles) reduce(ctx context.Context, conn ConnectionClients, contact
 		if email := c.Email(); email != "" {
 			r.EmailHash = hash.Email(email)
 		}
+		for _, email := range c.OtherEmails() {
+			r.OtherEmails = append(r.OtherEmails, hash.Email(email))
+		}
 		named := c.Identity()
 		r.HalfPair = !named.Empty() && !named.Complete()
 		if named.Complete() {
@@ -248,16 +202,6 @@ func (a *Reconciles) reduce(ctx context.Context, conn ConnectionClients, contact
 		reduced[i] = r
 	}
 	return reduced, nil
-}
-
-// counted does work and adds its HubSpot calls to the run's, whether it succeeds
-// or not.
-func (a *Reconciles) counted(ctx context.Context, run store.Run, work func(context.Context) error) error {
-	var calls portal.Tally
-	err := work(portal.WithTally(ctx, &calls))
-	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), countingTime)
-	defer cancel()
-	return errors.Join(err, a.store.CountCalls(counting, run.ID, calls.Calls(), 0))
 }
 
 func (a *Reconciles) open(ctx context.Context, in Run) (store.Run, ConnectionClients, error) {

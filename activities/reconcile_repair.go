@@ -13,15 +13,14 @@ type CompareResult struct {
 	Pages int `json:"pages"`
 }
 
-// Compare names every difference between the two staged sides.
+// Compare finds every difference between the two staged sides.
 func (a *Reconciles) Compare(ctx context.Context, in Run) (CompareResult, error) {
 	pages, err := a.store.Compare(ctx, in.ID, a.inferred)
 	return CompareResult{Pages: pages}, retryable(err)
 }
 
-// FillPages downloads the export once more, for the values of those few
-// participants whose contacts have to be written: while both sides are compared
-// nothing but hashes is kept.
+// FillPages downloads the export once more for the values of the few participants
+// whose contacts have to be written. The comparison itself stores only hashes.
 func (a *Reconciles) FillPages(ctx context.Context, in Run) error {
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
@@ -31,24 +30,25 @@ func (a *Reconciles) FillPages(ctx context.Context, in Run) error {
 	return retryable(errors.Join(err, a.store.CountCalls(ctx, run.ID, 0, 1)))
 }
 
-// ParkFindings parks what only a person can resolve.
+// ParkFindings parks the differences that only a person can resolve.
 func (a *Reconciles) ParkFindings(ctx context.Context, in Run) error {
 	run, err := a.store.Run(ctx, in.ID)
 	if err != nil {
 		return retryable(err)
 	}
-	return retryable(a.store.ParkFindings(ctx, run, advice))
+	return retryable(a.store.ParkFindings(ctx, run))
 }
 
-// Repairs says how far the repairs by contacts' own lives have come.
+// Repairs is the progress of the repairs by contacts' own workflows.
 type Repairs = store.Repairs
 
 // hintWindow is how many contacts a reconcile has in repair at a time. Their
-// lives share HubSpot's limit with live work: a hundred travel in one call.
+// workflows share HubSpot's limit with live work; one call carries a hundred
+// contacts.
 const hintWindow = 300
 
-// AdvanceHints notes which contacts have been repaired by their own lives, and
-// has the next ones repaired.
+// AdvanceHints records which contacts have been repaired by their own workflows,
+// and sends hints about the next ones.
 func (a *Reconciles) AdvanceHints(ctx context.Context, in Run) (Repairs, error) {
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
@@ -56,16 +56,20 @@ func (a *Reconciles) AdvanceHints(ctx context.Context, in Run) (Repairs, error) 
 	}
 	window := hintWindow
 	if conn.Switching {
-		window = 0 // nothing of a program is written now
+		window = 0 // no program-sourced value may be written now
 	}
 	repairs, err := a.store.AdvanceHints(ctx, run, window)
 	return repairs, retryable(err)
 }
 
-// FinishReconcile keeps what a reconcile found, and that both sides agree where
-// they do, and deletes what was staged.
+// FinishReconcile stores what a reconcile found, and whether both sides agree, and
+// deletes the staged rows. Housekeeping deletes staged rows that a crash or another
+// end of the run leaves.
 func (a *Reconciles) FinishReconcile(ctx context.Context, in Run) (ReconcileSummary, error) {
 	if err := a.store.FinishReconcile(ctx, in.ID); err != nil {
+		return ReconcileSummary{}, retryable(err)
+	}
+	if _, err := a.store.PurgeListed(ctx); err != nil {
 		return ReconcileSummary{}, retryable(err)
 	}
 	run, err := a.store.Run(ctx, in.ID)
@@ -76,7 +80,7 @@ func (a *Reconciles) FinishReconcile(ctx context.Context, in Run) (ReconcileSumm
 	return Summarize(p), retryable(err)
 }
 
-// ReconcileProgress tells where a reconcile stands.
+// ReconcileProgress returns the counts of a reconcile so far.
 func (a *Reconciles) ReconcileProgress(ctx context.Context, in Run) (ReconcileSummary, error) {
 	run, err := a.store.Run(ctx, in.ID)
 	if err != nil {
@@ -86,14 +90,14 @@ func (a *Reconciles) ReconcileProgress(ctx context.Context, in Run) (ReconcileSu
 	return Summarize(p), retryable(err)
 }
 
-// ReconcileSummary is what a reconcile has read, found and repaired, in numbers.
+// ReconcileSummary counts what a reconcile has read, found and repaired.
 type ReconcileSummary struct {
 	Contacts int64                  `json:"contacts"` // listed in HubSpot, the recycle bin included
 	Pairs    int64                  `json:"pairs"`
 	Found    int64                  `json:"found"`
 	Repaired int64                  `json:"repaired"`
 	Left     int64                  `json:"left"`
-	Drift    map[bridge.Class]int64 `json:"drift,omitempty"` // what is left, by class
+	Drift    map[bridge.Class]int64 `json:"drift,omitempty"` // remaining, by class
 }
 
 // Summarize adds up the counts of a reconcile.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/portal"
+	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
 )
 
@@ -22,32 +24,16 @@ type contactSets interface {
 	UpdateContacts(ctx context.Context, lane bridge.Lane, writes []portal.Write) (map[string]portal.Result, error)
 }
 
-// pages is the store's side of applying a plan.
-type pages interface {
-	Run(ctx context.Context, runID int64) (store.Run, error)
-	Page(ctx context.Context, runID int64, page int) ([]store.StagedRow, error)
-	MarkSending(ctx context.Context, runID int64, page int) error
-	ReleasePage(ctx context.Context, runID int64, page int) error
-	FinishPage(ctx context.Context, runID int64, page int, results []store.RowResult) error
-	RequestResync(ctx context.Context, connectionID string, contactIDs ...string) error
-	MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error)
-
-	OpenPages(ctx context.Context, runID int64, from, to int) ([]store.OpenPage, error)
-	Brake(ctx context.Context, runID int64) (store.Brake, error)
-	CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error
-	RunCounts(ctx context.Context, runID int64) (store.Counts, error)
-}
-
 // Pages groups the activities that apply a plan to HubSpot.
 type Pages struct {
 	connections Connections
-	pages       pages
-	hash        hasher
+	store       *store.Store
+	hash        *seal.Hasher
 }
 
 // NewPages returns the page activities over their dependencies.
-func NewPages(connections Connections, pages pages, hash hasher) *Pages {
-	return &Pages{connections: connections, pages: pages, hash: hash}
+func NewPages(connections Connections, s *store.Store) *Pages {
+	return &Pages{connections: connections, store: s, hash: s.Hasher()}
 }
 
 // ApplyPageInput names one page of a planned run. Pages count from 1.
@@ -56,7 +42,7 @@ type ApplyPageInput struct {
 	Page int `json:"page"`
 }
 
-// ApplyPageResult counts what became of the page's rows, by result.
+// ApplyPageResult counts the page's rows by result.
 type ApplyPageResult struct {
 	Results map[store.Result]int `json:"results,omitempty"`
 }
@@ -74,18 +60,18 @@ func (a *Pages) ApplyPage(ctx context.Context, in ApplyPageInput) (ApplyPageResu
 	return ApplyPageResult{Results: counts}, nil
 }
 
-// apply does the work of one page. The page is marked before the first write; a
-// second attempt that finds the mark cannot know what arrived, so it reads
+// apply does the work of one page. It marks the page before the first write. A
+// second attempt that finds the mark cannot know what HubSpot took, so it reads
 // before it writes and repeats nothing. A dry run marks nothing, since it writes
 // nothing.
 func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, store.PageTime)
 	defer cancel()
-	rows, err := a.pages.Page(ctx, runID, page)
+	rows, err := a.store.Page(ctx, runID, page)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	run, err := a.pages.Run(ctx, runID)
+	run, err := a.store.Run(ctx, runID)
 	if err != nil {
 		return nil, err
 	}
@@ -94,53 +80,76 @@ func (a *Pages) apply(ctx context.Context, runID int64, page int) ([]store.RowRe
 		return nil, err
 	}
 	conn.Sharing.ID = run.ProgramID
+	work, sender := newPageApplier(a, conn, run, rows), rand.Text()
 	if run.DryRun {
-		conn.HubSpot = dryRunPortal{conn.HubSpot}
-	} else if err := a.pages.MarkSending(ctx, runID, page); err != nil {
-		return nil, err
+		work.conn.HubSpot = dryRunPortal{conn.HubSpot}
+	} else {
+		if err := a.store.MarkSending(ctx, runID, page, sender, work.resumed); err != nil {
+			return nil, err
+		}
+		// Temporal may take an attempt for dead that is only waiting for its token.
+		ctx = portal.WithFence(ctx, func(ctx context.Context) error { return a.store.StillSending(ctx, runID, page, sender) })
 	}
-	work := newPageApplier(a, conn, run, rows)
-	err = a.counted(ctx, run, work.apply)
+	err = countCalls(ctx, a.store, run.ID, work.apply)
 	results := work.settled()
-	return results, errors.Join(err, a.record(ctx, run, page, work, results, errors.Is(err, portal.ErrHalted)))
+	unwritten := errors.Is(err, portal.ErrHalted) || errors.Is(err, errMissingProperty)
+	return results, errors.Join(err, a.record(ctx, run, page, work, results, sender, unwritten))
 }
 
-// recordingTime is what recording a page may take, after the page was given up
-// too: what was written must be known.
+// recordingTime bounds recording a page. Recording goes on after the page is given
+// up, because what was written must be known.
 const recordingTime = 10 * time.Second
 
-// record keeps what became of a page's rows. Rows without a result stay open. If
-// the work was halted, no write of theirs is under way: the page is released.
-func (a *Pages) record(ctx context.Context, run store.Run, page int, work *pageApplier, results []store.RowResult, halted bool) error {
+// record stores the results of a page's rows. Rows without a result stay open. If
+// HubSpot has accepted no write for them, the page is released.
+func (a *Pages) record(ctx context.Context, run store.Run, page int, work *pageApplier, results []store.RowResult, sender string, unwritten bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordingTime)
 	defer cancel()
-	err := a.pages.RequestResync(ctx, run.ConnectionID, work.gone...)
+	err := a.store.RequestResync(ctx, run.ConnectionID, work.gone...)
 	if err == nil && len(results) > 0 {
-		err = a.pages.FinishPage(ctx, run.ID, page, results)
+		err = a.store.FinishPage(ctx, run.ID, page, results)
 	}
-	if err == nil && halted && !work.resumed {
-		err = a.pages.ReleasePage(ctx, run.ID, page)
+	if bridge.KindOf(err) == bridge.NotFound && !run.DryRun {
+		// The run has ended meanwhile, so these writes cannot be recorded: the contacts'
+		// own workflows find out.
+		err = errors.Join(err, a.store.RequestResync(ctx, run.ConnectionID, writtenContacts(results)...))
+	}
+	if err == nil && unwritten && !work.resumed {
+		err = a.store.ReleasePage(ctx, run.ID, page, sender)
 	}
 	return err
 }
 
-// countingTime is what counting the calls of a page may take, after the page
-// was given up too.
+// writtenContacts returns the contacts that were written.
+func writtenContacts(results []store.RowResult) []string {
+	var ids []string
+	for _, r := range results {
+		for _, c := range r.Contacts {
+			if r.Result != store.ResultUnchanged {
+				ids = append(ids, c.ContactID)
+			}
+		}
+	}
+	return ids
+}
+
+// countingTime bounds counting the calls of a run's work, which goes on after the work is
+// given up.
 const countingTime = 5 * time.Second
 
-// counted does the work of a page and adds its HubSpot calls to the run's,
+// countCalls does work for a run and adds its HubSpot calls to those of the run,
 // whether it succeeds or not.
-func (a *Pages) counted(ctx context.Context, run store.Run, work func(context.Context) error) error {
+func countCalls(ctx context.Context, s *store.Store, runID int64, work func(context.Context) error) error {
 	var calls portal.Tally
 	err := work(portal.WithTally(ctx, &calls))
 	counting, cancel := context.WithTimeout(context.WithoutCancel(ctx), countingTime)
 	defer cancel()
-	return errors.Join(err, a.pages.CountCalls(counting, run.ID, calls.Calls(), 0))
+	return errors.Join(err, s.CountCalls(counting, runID, calls.Calls(), 0))
 }
 
-// pagesAtOnce is how many pages an activity applies side by side: with the few
-// activities that are under way at a time, enough to hide an answer that takes
-// HubSpot a second or two behind its limit of 11 calls a second.
+// pagesAtOnce is how many pages an activity applies concurrently. With the few
+// activities under way at a time, that is enough to use HubSpot's limit of 11 calls
+// a second even if an answer takes a second or two.
 const pagesAtOnce = 6
 
 // ApplyPagesInput names some pages of a planned run, both ends included.
@@ -149,29 +158,29 @@ type ApplyPagesInput struct {
 	From int `json:"from"`
 	To   int `json:"to"`
 
-	// BegunOnly leaves pages alone that no attempt has begun.
+	// BegunOnly leaves out pages that no attempt has begun.
 	BegunOnly bool `json:"begun_only,omitempty"`
 }
 
-// ApplyPagesResult says how far that came.
+// ApplyPagesResult says how far the activity came.
 type ApplyPagesResult struct {
-	Stopped bool   `json:"held,omitempty"` // the operator wants the run to stop: pages are left to do
+	Stopped bool   `json:"held,omitempty"` // the operator wants the run to stop before all pages are done
 	Counts  Counts `json:"counts"`         // of the run as a whole
 }
 
-// ApplyPages applies many pages, some side by side. Pages that an earlier
-// attempt has finished are not touched, those that it has begun come first.
-// After a failure no further page is begun. When the operator wants the run to
-// stop, the program is changed, or the worker is to stop, pages that wait for
-// their turn at HubSpot give it up, and only calls under way are finished.
+// ApplyPages applies many pages, some of them concurrently. It skips pages that an
+// earlier attempt has finished, and starts with those that it has begun. After a
+// failure it begins no further page. If the operator wants the run to stop, a
+// program switch begins, or the worker shuts down, pages that wait for HubSpot's
+// budget give up, and only calls under way are finished.
 func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesResult, error) {
-	open, err := a.pages.OpenPages(ctx, in.ID, in.From, in.To)
+	open, err := a.store.OpenPages(ctx, in.ID, in.From, in.To)
 	if err != nil {
 		return ApplyPagesResult{}, retryable(err)
 	}
 	brake := a.watchBrake(ctx, in.ID)
 	defer brake.release()
-	// Not cancelled with the activity: calls under way are to be recorded.
+	// Not cancelled with the activity: calls under way must be recorded.
 	work := portal.WithTries(context.WithoutCancel(ctx), int(activity.GetInfo(ctx).Attempt))
 	var failed atomic.Bool
 	var group errgroup.Group
@@ -204,13 +213,13 @@ func (a *Pages) ApplyPages(ctx context.Context, in ApplyPagesInput) (ApplyPagesR
 	if err != nil && !errors.Is(err, errRunStopped) {
 		return ApplyPagesResult{}, retryable(err)
 	}
-	counts, unknown := a.pages.RunCounts(context.WithoutCancel(ctx), in.ID)
+	counts, unknown := a.store.RunCounts(context.WithoutCancel(ctx), in.ID)
 	return ApplyPagesResult{Stopped: err != nil, Counts: counts}, retryable(unknown)
 }
 
-// mayFinish tells whether a page that was begun is brought to its end under a
-// brake. Nobody knows which of its writes arrived, and while that is so it holds up
-// erasures and a program switch.
+// mayFinish reports whether a page that was begun is finished although the brake is
+// on. Until it is, nobody knows which of its writes arrived, and it delays erasures
+// and a program switch.
 func mayFinish(brake error) bool {
 	return brake == nil || errors.Is(brake, errRunStopped) || errors.Is(brake, errProgramChanges)
 }

@@ -12,29 +12,31 @@ import (
 	"advocatesync/internal/store"
 )
 
-// brakeInterval is how often pages ask whether they are to stop: twice in the
-// second within which they give up their turn.
+// brakeInterval is how often pages check whether they have to stop: twice in the
+// second within which they have to give up their turn.
 const brakeInterval = 500 * time.Millisecond
 
-// switchRetry is how soon pages ask again whether a program switch is over.
+// switchRetry is how soon pages check again whether a program switch has ended.
 const switchRetry = 2 * time.Second
 
-// errProgramChanges says that no page is to be begun for the time being.
+// errProgramChanges says that a program switch is under way, so that no page may
+// begin.
 var errProgramChanges = errors.New("the program is being changed")
 
 // errRunStopped says that the operator wants the run to stop. It is no failure.
 var errRunStopped = errors.New("the operator wants the run to stop")
 
-// brake tells the pages of an activity that they are to stop, and why.
+// brake tells the pages of an activity that they have to stop, and why.
 type brake struct {
-	on      chan struct{} // closed once they are
+	on      chan struct{} // closed when they have to stop
 	release func()        // ends the watch
 
 	mu  sync.Mutex
 	err error
 }
 
-// watchBrake asks until it is released, the first time before it returns.
+// watchBrake checks until it is released; the first check is made before it
+// returns.
 func (a *Pages) watchBrake(ctx context.Context, runID int64) *brake {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
@@ -70,13 +72,13 @@ func (a *Pages) watchBrake(ctx context.Context, runID int64) *brake {
 	return b
 }
 
-// braked returns why pages are to stop, or nil. Where the database does not
-// answer they go on: they need it themselves, and will find out.
+// braked returns why pages have to stop, or nil. If the database does not answer it
+// returns nil: the pages need the database themselves and will fail on their own.
 func (a *Pages) braked(ctx context.Context, runID int64) error {
 	if stopping(ctx) {
 		return &bridge.Error{Kind: bridge.Pending, Op: "activities.apply_pages", RetryAfter: handOver, Err: errStopping}
 	}
-	why, err := a.pages.Brake(ctx, runID)
+	why, err := a.store.Brake(ctx, runID)
 	switch {
 	case err != nil:
 		return nil //nolint:nilerr // see above

@@ -10,11 +10,11 @@ import (
 )
 
 // dryRunPortal is a portal that is read but not written to: writes succeed, and
-// count as the calls they would take. What HubSpot would refuse, only HubSpot
-// knows.
+// count as the calls that they would take. It cannot predict what HubSpot would
+// refuse.
 type dryRunPortal struct{ HubSpot }
 
-// CreateContacts makes up ids.
+// CreateContacts creates nothing and returns made-up ids.
 func (dryRunPortal) CreateContacts(ctx context.Context, _ bridge.Lane, writes []portal.Write) (map[string]portal.Result, error) {
 	return pretend(ctx, writes, func(i int) string { return fmt.Sprintf("dry-run-%d", i) }), nil
 }

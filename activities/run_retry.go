@@ -5,106 +5,144 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
+	"go.temporal.io/sdk/activity"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
-// retries is the store's side of trying parked participants again.
-type retries interface {
-	Run(ctx context.Context, runID int64) (store.Run, error)
-	RetriedItems(ctx context.Context, runID int64) ([]bridge.ParkedItem, error)
-	CloseParked(ctx context.Context, itemID int64, outcome store.Outcome) error
-	Stage(ctx context.Context, runID int64, program bridge.Program, rows iter.Seq2[bridge.Participant, error]) (int64, error)
-	PlanRun(ctx context.Context, runID int64, fullPass bool) (store.Counts, error)
-	Pages(ctx context.Context, runID int64) (int, error)
-}
-
-// Retries groups the activities that try parked participants again.
+// Retries groups the activities that retry parked participants.
 type Retries struct {
 	connections Connections
-	retries     retries
+	store       *store.Store
 }
 
 // NewRetries returns the retry activities over their dependencies.
-func NewRetries(connections Connections, retries retries) *Retries {
-	return &Retries{connections: connections, retries: retries}
+func NewRetries(connections Connections, s *store.Store) *Retries {
+	return &Retries{connections: connections, store: s}
 }
 
-// readAtOnce is how many participants are asked for side by side. Advocate's
-// own limit adapts; this bounds what waits for it.
+// readAtOnce is how many participants are read concurrently. The limiter for
+// Advocate adapts; this bounds how many calls wait for it.
 const readAtOnce = 8
 
-// StageParked stages the participants of a retry's items, as Advocate has them
-// now, where other runs stage an export. The item of a participant that is gone
-// is resolved: there is nobody left to make a contact of.
+// StageParked reads the participants of a retry's items from Advocate and stages
+// them, where other runs stage an export. It resolves the item of a participant
+// that is gone, because no contact can be created for it.
 func (a *Retries) StageParked(ctx context.Context, in Run) error {
-	run, err := a.retries.Run(ctx, in.ID)
+	run, err := a.store.Run(ctx, in.ID)
 	if err != nil || run.State != store.RunRequested {
-		return retryable(err) // staged: an earlier attempt got this far
+		return retryable(err) // an earlier attempt has staged them
 	}
 	conn, err := a.connections.Open(ctx, run.ConnectionID)
 	if err != nil {
 		return retryable(err)
 	}
-	items, err := a.retries.RetriedItems(ctx, run.ID)
+	items, err := a.store.RetriedItems(ctx, run.ID)
 	if err != nil {
 		return retryable(err)
 	}
 	conn.Sharing.ID = run.ProgramID
-	_, err = a.retries.Stage(ctx, run.ID, conn.Sharing, a.participants(ctx, conn, items))
+	ctx = portal.WithTries(ctx, int(activity.GetInfo(ctx).Attempt))
+	_, err = a.store.Stage(ctx, run.ID, conn.Sharing, a.participants(ctx, conn, items))
 	return retryable(err)
 }
 
-// participants reads the items' participants, a few at a time, until one read
-// fails.
+// downAfter is how many reads in a row may fail before Advocate counts as down and
+// no further participant is read.
+const downAfter = 20
+
+// participants reads the items' participants, a few at a time. One that cannot be
+// read does not stop the others; see leave.
 func (a *Retries) participants(ctx context.Context, conn ConnectionClients, items []bridge.ParkedItem) iter.Seq2[bridge.Participant, error] {
 	return func(yield func(bridge.Participant, error) bool) {
+		var failed []readItem
+		answered := false
 		for some := range slices.Chunk(items, readAtOnce) {
-			found, err := a.read(ctx, conn, some)
-			if err != nil {
-				yield(bridge.Participant{}, err)
-				return
-			}
-			for _, p := range found {
-				if p != nil && !yield(*p, nil) {
+			for _, r := range a.read(ctx, conn, some) {
+				switch kind := bridge.KindOf(r.err); {
+				case r.err == nil:
+					answered = true
+					if !yield(r.participant, nil) {
+						return
+					}
+				case kind == bridge.NotFound, kind == bridge.DoNotTrack:
+					answered = true
+					if err := a.store.CloseParked(ctx, r.item.ID, store.OutcomeResolved); err != nil {
+						yield(bridge.Participant{}, err)
+						return
+					}
+				case refused(r.err), portal.Fails(r.err) && (answered || len(failed) < downAfter):
+					failed = append(failed, r)
+				default:
+					yield(bridge.Participant{}, fmt.Errorf("read the participant of item %d: %w", r.item.ID, r.err))
 					return
 				}
 			}
 		}
+		if err := a.leave(ctx, conn, failed, answered); err != nil {
+			yield(bridge.Participant{}, err)
+		}
 	}
 }
 
-// read reads some participants side by side; nil stands for one that is gone.
-func (a *Retries) read(ctx context.Context, conn ConnectionClients, items []bridge.ParkedItem) ([]*bridge.Participant, error) {
-	found := make([]*bridge.Participant, len(items))
-	group, ctx := errgroup.WithContext(ctx)
+// leave removes items from the retry whose participants cannot be read: they stay
+// parked, and the others are retried without them. If Advocate fails, the activity
+// is retried a few times first, and for as long as Advocate is down.
+func (a *Retries) leave(ctx context.Context, conn ConnectionClients, failed []readItem, answered bool) error {
+	if !answered && len(failed) > 0 && portal.MayGiveUp(ctx, true) {
+		_, err := conn.Advocate.Participant(ctx, nobody, nobody, conn.Sharing.ID)
+		answered = outbound.Answered(err)
+	}
+	for _, r := range failed {
+		if !refused(r.err) && !portal.MayGiveUp(ctx, answered) {
+			return fmt.Errorf("read the participant of item %d: %w", r.item.ID, r.err)
+		}
+	}
+	for _, r := range failed {
+		if err := a.store.LeaveRetry(ctx, r.item.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nobody is the id of no participant. Whether Advocate answers for it tells an outage
+// from participants that it fails on.
+const nobody = "nobody"
+
+// readItem is the result of reading an item's participant.
+type readItem struct {
+	item        bridge.ParkedItem
+	participant bridge.Participant
+	err         error
+}
+
+// read reads some participants concurrently.
+func (a *Retries) read(ctx context.Context, conn ConnectionClients, items []bridge.ParkedItem) []readItem {
+	found := make([]readItem, len(items))
+	var reads sync.WaitGroup
 	for i, item := range items {
-		group.Go(func() error {
+		reads.Go(func() {
 			p, err := conn.Advocate.Participant(ctx, item.AccountID, item.UserID, conn.Sharing.ID)
-			switch bridge.KindOf(err) {
-			case bridge.NotFound, bridge.DoNotTrack:
-				return a.retries.CloseParked(ctx, item.ID, store.OutcomeResolved)
-			}
-			if err != nil {
-				return fmt.Errorf("read the participant of item %d: %w", item.ID, err)
-			}
-			found[i] = &p
-			return nil
+			found[i] = readItem{item: item, participant: p, err: err}
 		})
 	}
-	return found, group.Wait()
+	reads.Wait()
+	return found
 }
 
-// PlanRetry plans a retry as a mass sync plans: what was handled before is
-// looked at again.
+// PlanRetry plans a retry like a mass sync: rows that were handled before are
+// decided again.
 func (a *Retries) PlanRetry(ctx context.Context, in Run) (PlanRunResult, error) {
-	counts, err := a.retries.PlanRun(ctx, in.ID, true)
+	counts, err := a.store.PlanRun(ctx, in.ID, true)
 	if err != nil {
 		return PlanRunResult{}, retryable(err)
 	}
-	pages, err := a.retries.Pages(ctx, in.ID)
+	pages, err := a.store.Pages(ctx, in.ID)
 	return PlanRunResult{Pages: pages, Counts: counts}, retryable(err)
 }

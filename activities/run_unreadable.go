@@ -14,8 +14,8 @@ import (
 )
 
 // unreadableAlone is how many unreadable rows of one export get an item each. One
-// more item counts the rest: an export of another format must not bury what else
-// is parked.
+// more item counts the rest, so that an export in another format does not hide the
+// other parked items.
 const unreadableAlone = 100
 
 // theRest is the subject of the item that counts them.
@@ -58,7 +58,8 @@ func (u *unreadableRows) park(ctx context.Context, bad *bridge.UnreadableRowErro
 	return u.item(ctx, hex.EncodeToString(u.exports.hash.UnreadableRowError(anyOrder(bad.Raw))), bad.Error())
 }
 
-// anyOrder makes a row the same whatever order an export has its columns in.
+// anyOrder returns a form of the row that does not depend on the order of the
+// columns.
 func anyOrder(raw string) string {
 	cells := strings.Split(raw, ",")
 	slices.Sort(cells)
@@ -72,12 +73,13 @@ func (u *unreadableRows) item(ctx context.Context, key, words string) error {
 	}
 	item := parkedItem(bridge.CauseUnreadableRow, nil)
 	item.ConnectionID, item.AccountID, item.UserID, item.VendorMessage = u.run.ConnectionID, bridge.RowSubject, key, words
-	_, err := u.exports.runs.Park(ctx, *item)
+	_, err := u.exports.store.Park(ctx, *item)
 	return err
 }
 
-// finish counts the rows that have no item of their own. An export of everybody
-// also tells which rows of earlier ones are readable now, or gone.
+// finish parks the item that counts the rows without an item of their own. An
+// export of everybody also shows which rows of earlier exports are readable now, or
+// gone: their items are closed.
 func (u *unreadableRows) finish(ctx context.Context) error {
 	if more := u.rows - unreadableAlone; more > 0 {
 		if err := u.item(ctx, theRest, fmt.Sprintf("%d more rows of the same export", more)); err != nil {
@@ -87,5 +89,5 @@ func (u *unreadableRows) finish(ctx context.Context) error {
 	if !u.run.Since.IsZero() || u.run.DryRun {
 		return nil
 	}
-	return u.exports.runs.CloseUnreadable(ctx, u.run.ConnectionID, u.keys)
+	return u.exports.store.CloseUnreadable(ctx, u.run.ConnectionID, u.keys)
 }

@@ -8,15 +8,15 @@ import (
 	"go.temporal.io/sdk/activity"
 )
 
-// errStopping is why an activity leaves the rest of its work to another worker.
+// errStopping ends an activity that leaves the rest of its work to another worker.
 var errStopping = errors.New("the worker is about to stop")
 
-// handOver is how soon another worker may take up what one has left.
+// handOver is how soon another worker may continue.
 const handOver = 100 * time.Millisecond
 
-// stopping tells whether the worker is about to stop. It waits for activities
-// that are under way for some seconds, and then cuts them off: one that takes
-// longer than that looks here between its parts.
+// stopping reports whether the worker is shutting down. A worker waits some seconds
+// for its activities and then cancels them, so an activity that takes longer checks
+// between its parts.
 func stopping(ctx context.Context) bool {
 	select {
 	case <-activity.GetWorkerStopChannel(ctx):

@@ -7,37 +7,26 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
-// switches is the store's side of a program switch.
-type switches interface {
-	BeginSwitch(ctx context.Context, in store.SwitchRequest) (store.ProgramSwitch, error)
-	Switch(ctx context.Context, id int64) (store.ProgramSwitch, error)
-	Run(ctx context.Context, runID int64) (store.Run, error)
-	StopWriters(ctx context.Context, switchID int64) error
-	RecordProperties(ctx context.Context, switchID int64, properties []store.SwitchedProperty) error
-	PropertiesArchived(ctx context.Context, switchID int64, properties []store.SwitchedProperty) error
-	RefuseSwitch(ctx context.Context, switchID int64, reason string, properties []store.SwitchedProperty) error
-	ConnectProgram(ctx context.Context, switchID int64) (store.ProgramSwitch, error)
-	BeginRefresh(ctx context.Context, switchID int64) (store.Run, error)
-	FinishSwitch(ctx context.Context, switchID int64, revisitOthers bool) (store.ProgramSwitch, error)
-}
-
 // Programs groups the activities that change a connection's program. Each does
-// nothing if the switch is past it, so that a switch goes on where it stopped.
+// nothing if its step is done already, so that a switch continues where it stopped.
 type Programs struct {
 	connections Connections
-	switches    switches
+	store       *store.Store
 }
 
 // NewPrograms returns the program activities over their dependencies.
-func NewPrograms(connections Connections, switches switches) *Programs {
-	return &Programs{connections: connections, switches: switches}
+func NewPrograms(connections Connections, s *store.Store) *Programs {
+	return &Programs{connections: connections, store: s}
 }
 
-// BeginSwitchInput asks for another program.
+// BeginSwitchInput requests another program.
 type BeginSwitchInput struct {
 	ConnectionID string `json:"connection_id"`
 	Program      string `json:"program"`
@@ -50,21 +39,20 @@ type Switch struct {
 	ID int64 `json:"switch_id"`
 }
 
-// BeginSwitchResult is the switch that was begun or taken up, or why there is
-// none.
+// BeginSwitchResult is the switch that was begun or resumed, or why there is none.
 type BeginSwitchResult struct {
 	Switch
 	Refused string `json:"refused,omitempty"` // the store's code
 }
 
-// BeginSwitch begins the switch, or takes up the same one that is under way.
-// From then on no writes of a program's values are begun.
+// BeginSwitch begins the switch, or resumes the same one. From then on no write of
+// program-sourced values begins.
 func (a *Programs) BeginSwitch(ctx context.Context, in BeginSwitchInput) (BeginSwitchResult, error) {
 	request := store.SwitchRequest{ConnectionID: in.ConnectionID, To: in.Program, InPlace: in.InPlace, MassSync: in.MassSync}
 	for _, def := range bridge.ProgramSourcedProperties() {
 		request.Properties = append(request.Properties, def.Name)
 	}
-	sw, err := a.switches.BeginSwitch(ctx, request)
+	sw, err := a.store.BeginSwitch(ctx, request)
 	var refusal *bridge.Error
 	if errors.As(err, &refusal) && refusal.Kind == bridge.Conflict {
 		return BeginSwitchResult{Refused: refusal.Code}, nil
@@ -72,33 +60,33 @@ func (a *Programs) BeginSwitch(ctx context.Context, in BeginSwitchInput) (BeginS
 	return BeginSwitchResult{Switch: Switch{ID: sw.ID}}, retryable(err)
 }
 
-// StopWriters ends the runs under the old program, once no page of them is
-// being written. While one is, it fails as pending and is tried again.
+// StopWriters ends the runs under the old program once none of their pages is being
+// written. While one is, it fails as pending and is retried.
 func (a *Programs) StopWriters(ctx context.Context, in Switch) error {
-	return retryable(a.switches.StopWriters(ctx, in.ID))
+	return retryable(a.store.StopWriters(ctx, in.ID))
 }
 
-// ArchiveProperties removes the program-sourced properties. One that HubSpot
-// refuses to remove has the switch refused.
+// ArchiveProperties removes the program-sourced properties. If HubSpot refuses to
+// remove one, or fails on it for ten minutes, the switch is refused.
 func (a *Programs) ArchiveProperties(ctx context.Context, in Switch) error {
 	sw, conn, err := a.open(ctx, in)
 	if err != nil || sw.State != store.SwitchArchiving {
 		return retryable(err)
 	}
-	propertyRemoval := propertyRemoval{hubspot: conn.HubSpot, blocked: map[string]string{}}
+	propertyRemoval := propertyRemoval{hubspot: conn.HubSpot, blocked: map[string]string{}, tries: int(activity.GetInfo(ctx).Attempt)}
 	err = propertyRemoval.run(ctx)
 	switch {
 	case err != nil:
 		return retryable(err)
 	case len(propertyRemoval.blocked) > 0:
-		return retryable(a.switches.RefuseSwitch(ctx, sw.ID, propertyRemoval.reason(), propertyRemoval.outcomes()))
+		return retryable(a.store.RefuseSwitch(ctx, sw.ID, propertyRemoval.reason(), propertyRemoval.outcomes()))
 	default:
-		return retryable(a.switches.PropertiesArchived(ctx, sw.ID, propertyRemoval.outcomes()))
+		return retryable(a.store.PropertiesArchived(ctx, sw.ID, propertyRemoval.outcomes()))
 	}
 }
 
 func (a *Programs) open(ctx context.Context, in Switch) (store.ProgramSwitch, ConnectionClients, error) {
-	sw, err := a.switches.Switch(ctx, in.ID)
+	sw, err := a.store.Switch(ctx, in.ID)
 	if err != nil {
 		return store.ProgramSwitch{}, ConnectionClients{}, err
 	}
@@ -107,14 +95,16 @@ func (a *Programs) open(ctx context.Context, in Switch) (store.ProgramSwitch, Co
 }
 
 // refusedAgain is how soon a property that HubSpot refuses to create is tried
-// again: somebody has to do something about it first.
+// again: a person has to act first.
 const refusedAgain = time.Minute
 
-// CreateProperties creates the program-sourced properties that are not there:
-// again, for the new program, or back, for the old one. It returns when all
-// are there. One that HubSpot refuses is recorded with its words and tried
-// again: neither program can do without it.
+// CreateProperties creates the program-sourced properties that are missing, for the
+// new program, or for the old one if the switch is refused. It returns when all
+// exist. If HubSpot refuses one, or fails on it again and again, its message is
+// recorded and the property is tried again: neither program can do without it. The
+// others are created.
 func (a *Programs) CreateProperties(ctx context.Context, in Switch) error {
+	ctx = portal.WithTries(ctx, int(activity.GetInfo(ctx).Attempt))
 	sw, conn, err := a.open(ctx, in)
 	if err != nil {
 		return retryable(err)
@@ -157,7 +147,7 @@ func (a *Programs) create(ctx context.Context, sw store.ProgramSwitch, hubspot c
 		}
 		outcomes = append(outcomes, p)
 	}
-	if err := a.switches.RecordProperties(ctx, sw.ID, outcomes); err != nil {
+	if err := a.store.RecordProperties(ctx, sw.ID, outcomes); err != nil {
 		return err
 	}
 	if left := len(bridge.ProgramSourcedProperties()) - len(now); left > 0 {
@@ -170,19 +160,19 @@ func (a *Programs) create(ctx context.Context, sw store.ProgramSwitch, hubspot c
 // SwitchState says how far a switch has come.
 type SwitchState = store.SwitchState
 
-// SwitchRefreshing means that a program is connected, but its values are not
-// everywhere yet.
+// SwitchRefreshing means that a program is connected, but not all contacts have its
+// values yet.
 const SwitchRefreshing = store.SwitchRefreshing
 
-// ConnectProgramResult says what is connected now.
+// ConnectProgramResult says which program is connected now.
 type ConnectProgramResult struct {
 	State SwitchState `json:"state"` // refreshing, or refused with nothing left to do
 }
 
-// ConnectProgram connects the new program, or keeps the old one if the switch
-// is refused, and lets writers go on.
+// ConnectProgram connects the new program, or keeps the old one if the switch is
+// refused, and allows writes again.
 func (a *Programs) ConnectProgram(ctx context.Context, in Switch) (ConnectProgramResult, error) {
-	sw, err := a.switches.ConnectProgram(ctx, in.ID)
+	sw, err := a.store.ConnectProgram(ctx, in.ID)
 	return ConnectProgramResult{State: sw.State}, retryable(err)
 }
 
@@ -196,7 +186,7 @@ type BeginRefreshResult struct {
 
 // BeginRefresh begins the mass sync, or returns the one that was begun before.
 func (a *Programs) BeginRefresh(ctx context.Context, in Switch) (BeginRefreshResult, error) {
-	run, err := a.switches.BeginRefresh(ctx, in.ID)
+	run, err := a.store.BeginRefresh(ctx, in.ID)
 	return BeginRefreshResult{Run: Run{ID: run.ID}, Ended: !run.FinishedAt.IsZero(), Done: run.State == store.RunDone}, retryable(err)
 }
 
@@ -205,14 +195,14 @@ type AwaitRefreshResult struct {
 	Done bool `json:"done"` // not cancelled, nor given up
 }
 
-// AwaitRefresh returns once the mass sync has ended. While it goes on the
-// activity fails as pending, and its retry policy asks again.
+// AwaitRefresh returns once the mass sync has ended. Until then it fails as
+// pending, and its retry policy polls.
 func (a *Programs) AwaitRefresh(ctx context.Context, in Switch) (AwaitRefreshResult, error) {
-	sw, err := a.switches.Switch(ctx, in.ID)
+	sw, err := a.store.Switch(ctx, in.ID)
 	if err != nil {
 		return AwaitRefreshResult{}, retryable(err)
 	}
-	run, err := a.switches.Run(ctx, sw.RefreshRun)
+	run, err := a.store.Run(ctx, sw.RefreshRun)
 	if err == nil && run.FinishedAt.IsZero() {
 		err = &bridge.Error{Kind: bridge.Pending, Op: "activities.await_refresh"}
 	}
@@ -232,9 +222,9 @@ type FinishSwitchResult struct {
 	Revisited int64       `json:"revisited,omitempty"`
 }
 
-// FinishSwitch ends a switch. Contacts that the refresh could not reach are
-// looked at one by one from here on.
+// FinishSwitch ends a switch. Contacts that the refresh could not reach are synced
+// one by one afterwards.
 func (a *Programs) FinishSwitch(ctx context.Context, in FinishSwitchInput) (FinishSwitchResult, error) {
-	sw, err := a.switches.FinishSwitch(ctx, in.ID, in.Refreshed)
+	sw, err := a.store.FinishSwitch(ctx, in.ID, in.Refreshed)
 	return FinishSwitchResult{State: sw.State, Revisited: sw.Revisited}, retryable(err)
 }

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 )
 
-// contactProperties is how the properties themselves are removed and made.
+// contactProperties removes and creates contact properties.
 type contactProperties interface {
 	ActiveProperties(ctx context.Context, names []string) (map[string]bool, error)
 	ArchiveProperties(ctx context.Context, names []string) error
@@ -18,7 +19,7 @@ type contactProperties interface {
 	CreateProperties(ctx context.Context, defs []bridge.PropertyDefinition) (refused map[string]error, err error)
 }
 
-// activeProperties tells which of them are there.
+// activeProperties returns which program-sourced properties exist.
 func activeProperties(ctx context.Context, hubspot contactProperties) (map[string]bool, error) {
 	var names []string
 	for _, def := range bridge.ProgramSourcedProperties() {
@@ -27,18 +28,24 @@ func activeProperties(ctx context.Context, hubspot contactProperties) (map[strin
 	return hubspot.ActiveProperties(ctx, names)
 }
 
-// removal removes the program-sourced properties, and learns which of them may
-// not be removed.
+// propertyRemoval removes the program-sourced properties, and finds out which of
+// them cannot be removed.
 type propertyRemoval struct {
 	hubspot contactProperties
-	left    map[string]bool   // properties that are there
+	left    map[string]bool   // properties that exist
 	blocked map[string]string // HubSpot's words by property
+	tries   int               // how often the removal has been tried, this time included
 }
 
-// run removes all properties at once: HubSpot refuses them all for one, as far
-// as is known, so that a refusal finds nothing removed. Only where it does not
-// name the one, or left some out, are they removed one by one. Whatever it
-// answers, what counts is what is there afterwards.
+// removalTries is how often HubSpot may fail to remove a property, while it answers
+// other calls, before the property counts as one that cannot be removed: some ten
+// minutes. Nothing is written to contacts meanwhile.
+const removalTries = 20
+
+// run removes all properties in one call. As far as we know HubSpot refuses the
+// whole call if it refuses one, so a refusal leaves them all in place. If HubSpot
+// does not name that one, or removed only some, they are removed one by one.
+// Whatever the answer, what counts is which properties exist afterwards.
 func (r *propertyRemoval) run(ctx context.Context) error {
 	if err := r.reread(ctx); err != nil || len(r.left) == 0 {
 		return err
@@ -47,11 +54,11 @@ func (r *propertyRemoval) run(ctx context.Context) error {
 	switch bridge.KindOf(err) {
 	case bridge.Invalid, bridge.Conflict:
 		r.blame(err)
-	case bridge.NotFound: // some were not there any more
+	case bridge.NotFound: // some no longer existed
 	case bridge.Unauthorized:
 		return r.forbidden(ctx, err)
 	default:
-		if err != nil {
+		if err != nil && !r.patienceEnds(err) {
 			return err
 		}
 	}
@@ -61,9 +68,14 @@ func (r *propertyRemoval) run(ctx context.Context) error {
 	return r.oneByOne(ctx)
 }
 
-// forbidden has the switch refused if nothing is removed yet: the credentials
-// may read the properties but not change them. Otherwise there is no way back
-// either, and the credentials have to be put right.
+// patienceEnds reports whether a failure has come too often to be waited out.
+func (r *propertyRemoval) patienceEnds(failure error) bool {
+	return portal.Fails(failure) && r.tries >= removalTries
+}
+
+// forbidden refuses the switch if nothing is removed yet: the credentials may read
+// the properties but not change them. Otherwise the properties cannot be restored
+// either, and somebody has to correct the credentials.
 func (r *propertyRemoval) forbidden(ctx context.Context, refusal error) error {
 	all := len(r.left)
 	if err := r.reread(ctx); err != nil {
@@ -86,21 +98,24 @@ func (r *propertyRemoval) oneByOne(ctx context.Context) error {
 			r.blocked[name] = words(err)
 		case bridge.NotFound:
 		default:
-			if err != nil {
+			if err != nil && !r.patienceEnds(err) {
 				return err
+			}
+			if err != nil {
+				r.blocked[name] = words(err)
 			}
 		}
 	}
 	return r.reread(ctx)
 }
 
-// reread asks which properties are there.
+// reread reads which properties exist.
 func (r *propertyRemoval) reread(ctx context.Context) (err error) {
 	r.left, err = activeProperties(ctx, r.hubspot)
 	return err
 }
 
-// names are the properties that are there, in the order they are owned.
+// names returns the properties that exist, in the order of bridge.OwnedProperties.
 func (r *propertyRemoval) names() []string {
 	var names []string
 	for _, def := range bridge.ProgramSourcedProperties() {
@@ -113,7 +128,7 @@ func (r *propertyRemoval) names() []string {
 
 var propertyNames = regexp.MustCompile(`[a-z][a-z0-9_]*`)
 
-// blame notes the properties that a refusal names.
+// blame records the properties that a refusal names.
 func (r *propertyRemoval) blame(refusal error) {
 	for _, name := range propertyNames.FindAllString(words(refusal), -1) {
 		if r.left[name] {

@@ -23,6 +23,7 @@ type settings struct {
 	dumb   bool     // a refusal to archive all names nobody
 	eager  bool     // a refusal to archive all has archived some
 	fail   error    // archiving all ends with it
+	broken string   // archiving it, alone or with others, ends with a 500
 	calls  int      // of archiving one
 }
 
@@ -39,6 +40,9 @@ func (s *settings) ActiveProperties(_ context.Context, names []string) (map[stri
 func (s *settings) ArchiveProperties(_ context.Context, names []string) error {
 	if s.fail != nil {
 		return s.fail
+	}
+	if slices.Contains(names, s.broken) {
+		return errBroken
 	}
 	if len(s.inUse) > 0 && !s.silent && !s.eager {
 		return s.refusal(s.inUse[0])
@@ -57,6 +61,9 @@ func (s *settings) ArchiveProperties(_ context.Context, names []string) error {
 
 func (s *settings) ArchiveProperty(_ context.Context, name string) error {
 	s.calls++
+	if name == s.broken {
+		return errBroken
+	}
 	if slices.Contains(s.inUse, name) {
 		s.dumb = false
 		return s.refusal(name)
@@ -72,6 +79,8 @@ func (s *settings) refusal(name string) error {
 	}
 	return e
 }
+
+var errBroken = &bridge.Error{Kind: bridge.Unavailable, Status: 500, VendorMessage: "internal error"}
 
 // outcomesOf counts what became of the properties.
 func outcomesOf(r propertyRemoval) map[store.PropertyOutcome]int {
@@ -124,6 +133,29 @@ func TestRemoval(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// HubSpot may fail for ever on one property, and nobody writes to contacts while a
+// switch tries to remove it.
+func TestRemoval_givesUpAPropertyThatHubSpotFailsOn(t *testing.T) {
+	t.Parallel()
+	s := settings{archived: map[string]bool{}, broken: bridge.PropShareLink}
+	r := propertyRemoval{hubspot: &s, blocked: map[string]string{}, tries: removalTries - 1}
+	if err := r.run(t.Context()); bridge.KindOf(err) != bridge.Unavailable {
+		t.Fatalf("error %v, want one that is tried again", err)
+	}
+	r.tries++
+	if err := r.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.blocked) != 1 || r.blocked[bridge.PropShareLink] != "internal error" {
+		t.Errorf("blocked: %v", r.blocked)
+	}
+	down := settings{archived: map[string]bool{}, fail: &bridge.Error{Kind: bridge.Unavailable}} // no answer at all
+	r = propertyRemoval{hubspot: &down, blocked: map[string]string{}, tries: 10 * removalTries}
+	if err := r.run(t.Context()); bridge.KindOf(err) != bridge.Unavailable {
+		t.Errorf("error %v while HubSpot is away", err)
 	}
 }
 

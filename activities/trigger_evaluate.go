@@ -21,12 +21,12 @@ type LookAtObjectInput struct {
 	Hints        bridge.ObjectHints `json:"hints"`
 }
 
-// LookAtObjectResult says what a look came to.
+// LookAtObjectResult is the outcome of an evaluation.
 type LookAtObjectResult struct {
 	Missing   bool           `json:"missing,omitempty"`  // HubSpot does not show the record
-	Suspended bool           `json:"held,omitempty"`     // the connection's work waits; what was heard is back in the inbox
+	Suspended bool           `json:"held,omitempty"`     // the connection is suspended; the hints are back in the inbox
 	Outcomes  []TrackOutcome `json:"outcomes,omitempty"` // what was recorded
-	Send      []int64        `json:"send,omitempty"`     // events that are to be sent
+	Send      []int64        `json:"send,omitempty"`     // events to send
 }
 
 // TrackOutcome is what one trigger made of a change.
@@ -35,16 +35,17 @@ type TrackOutcome struct {
 	State   store.TrackedState `json:"state"`
 }
 
-// LookAtObject looks at a record as it is now, lets the triggers decide that
-// what was heard concerns, and records what they decided before anything is
-// sent. A second look finds what the first one recorded. What may not be done
-// now because the connection's work waits goes back to the inbox.
+// LookAtObject evaluates the triggers on a record: it reads the record as it is
+// now, lets those triggers decide that the hints concern, and records the decisions
+// before anything is sent. A second run finds what the first one recorded. If the
+// connection is suspended, the hints go back to the inbox. The activity's name is
+// in histories.
 func (a *Tracking) LookAtObject(ctx context.Context, in LookAtObjectInput) (LookAtObjectResult, error) {
 	ev, err := a.evaluation(ctx, in)
 	switch {
 	case errors.Is(err, bridge.ErrSuspended):
 		return LookAtObjectResult{Suspended: true}, retryable(a.postpone(ctx, in.ConnectionID, in.ObjectType, in.ObjectID, in.Hints))
-	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nobody wants this any more
+	case bridge.KindOf(err) == bridge.NotFound: // disconnected: nothing to do
 		return LookAtObjectResult{}, nil
 	case err != nil:
 		return LookAtObjectResult{}, retryable(err)
@@ -53,23 +54,23 @@ func (a *Tracking) LookAtObject(ctx context.Context, in LookAtObjectInput) (Look
 	return result, retryable(err)
 }
 
-// postpone gives what was heard of a record back to the inbox. The relay takes
-// it from there once the connection's work goes on.
+// postpone puts the hints about a record back into the inbox. The relay takes them
+// from there once the connection is no longer suspended.
 func (a *Tracking) postpone(ctx context.Context, connectionID string, t bridge.ObjectType, id string, hints bridge.ObjectHints) error {
-	_, err := a.events.AppendObjectEvents(ctx, store.ObjectHintEvents(connectionID, t, id, hints))
+	_, err := a.store.AppendObjectEvents(ctx, store.ObjectHintEvents(connectionID, t, id, hints))
 	return err
 }
 
-// AbandonLookInput names a record that could not be looked at, and why.
+// AbandonLookInput names a record that could not be evaluated, and why.
 type AbandonLookInput struct {
 	LookAtObjectInput
 
 	Reason  string `json:"reason"`
-	Missing bool   `json:"missing,omitempty"` // HubSpot does not show the record: it is not looked for any longer
+	Missing bool   `json:"missing,omitempty"` // HubSpot does not show the record, and it is not searched for any longer
 }
 
-// AbandonLook records that what was heard of a record comes to nothing, so that
-// a person can see it.
+// AbandonLook records that an evaluation was given up, so that a person can see it.
+// The activity's name is in histories.
 func (a *Tracking) AbandonLook(ctx context.Context, in AbandonLookInput) error {
 	ev, err := a.evaluation(ctx, in.LookAtObjectInput)
 	if bridge.KindOf(err) == bridge.NotFound { // disconnected
@@ -84,7 +85,7 @@ func (a *Tracking) AbandonLook(ctx context.Context, in AbandonLookInput) error {
 		}
 		given := store.TrackedEvent{State: store.TrackedSkipped, Reason: in.Reason}
 		if until := c.change.OccurredAt.Add(c.Definition().Wait); !in.Missing && ev.now().Before(until) {
-			// It is there, and HubSpot may show it again.
+			// The record exists, and HubSpot may show it again.
 			given.State, given.WaitUntil = store.TrackedWaiting, ev.now().Add(lookAgain)
 		}
 		if err := ev.record(ctx, c, store.Tracking{TrackedEvent: given}); err != nil {
@@ -94,11 +95,11 @@ func (a *Tracking) AbandonLook(ctx context.Context, in AbandonLookInput) error {
 	return nil
 }
 
-// lookAgain is when a record is looked at again that could not be looked at for a
-// day.
+// lookAgain is how long a record waits for its next evaluation after it could not
+// be evaluated for a day.
 const lookAgain = time.Hour
 
-// evaluation is one look at one record.
+// evaluation is one pass of the triggers over one record.
 type evaluation struct {
 	*Tracking
 	conn     ConnectionClients
@@ -116,7 +117,7 @@ type trackCase struct {
 	ActiveTrigger
 	change trigger.Change
 	known  store.TrackedEvent // what was recorded of it; zero: nothing
-	sent   bool               // it was sent and counts: it may have to be reversed
+	sent   bool               // it was sent and counts, so it may have to be reversed
 }
 
 func (a *Tracking) evaluation(ctx context.Context, in LookAtObjectInput) (*evaluation, error) {
@@ -136,11 +137,11 @@ func (a *Tracking) evaluation(ctx context.Context, in LookAtObjectInput) (*evalu
 	return ev, nil
 }
 
-// collect finds out what there is to decide: the changes that were heard, and
-// what waits or may have to be reversed.
+// collect collects the cases to decide: the changes that were heard, and recorded
+// events that wait or may have to be reversed.
 func (ev *evaluation) collect(ctx context.Context) error {
 	ev.cases, ev.result = nil, LookAtObjectResult{}
-	tracked, err := ev.events.TrackedOf(ctx, ev.in.ConnectionID, ev.in.ObjectType, ev.in.ObjectID)
+	tracked, err := ev.store.TrackedOf(ctx, ev.in.ConnectionID, ev.in.ObjectType, ev.in.ObjectID)
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (ev *evaluation) collect(ctx context.Context) error {
 		switch off := !slices.ContainsFunc(ev.active, func(t ActiveTrigger) bool { return t.Definition().ID == e.TriggerID }); {
 		case e.State == store.TrackedPending:
 			ev.result.Send = append(ev.result.Send, e.ID)
-		case e.State == store.TrackedWaiting && off:
+		case e.Waits() && off:
 			if err := ev.skip(ctx, e, "the trigger was switched off"); err != nil {
 				return err
 			}
@@ -163,17 +164,17 @@ func (ev *evaluation) collect(ctx context.Context) error {
 	return nil
 }
 
-// collectFor finds out what one trigger has to decide.
+// collectFor collects the cases of one trigger.
 func (ev *evaluation) collectFor(ctx context.Context, t ActiveTrigger, tracked []store.TrackedEvent) error {
 	c, heard := ev.heard(t, tracked)
 	if heard {
 		ev.cases = append(ev.cases, c)
 	}
-	// Of a record that others were merged into several changes may wait: the
-	// record counts once all the same.
+	// Several changes may wait for a record that others were merged into; the record
+	// still counts once.
 	counts := heard && c.known.ID != 0 || slices.ContainsFunc(tracked, store.TrackedEvent.MayCount)
 	for _, c := range ev.open(t, tracked) {
-		if t.Definition().Once == trigger.OncePerObject && c.known.State == store.TrackedWaiting {
+		if t.Definition().Once == trigger.OncePerObject && c.known.Waits() {
 			if counts {
 				if err := ev.skip(ctx, c.known, "a record that it was merged with counts already"); err != nil {
 					return err
@@ -187,16 +188,16 @@ func (ev *evaluation) collectFor(ctx context.Context, t ActiveTrigger, tracked [
 	return nil
 }
 
-// skip records that something that waits comes to nothing.
+// skip ends a waiting event without sending it.
 func (ev *evaluation) skip(ctx context.Context, e store.TrackedEvent, reason string) error {
 	e.State, e.Reason, e.WaitUntil = store.TrackedSkipped, reason, time.Time{}
-	_, err := ev.events.Track(ctx, store.Tracking{TrackedEvent: e})
+	_, _, err := ev.store.Track(ctx, store.Tracking{TrackedEvent: e})
 	return err
 }
 
-// heard is the latest change of those heard that a trigger watches. Earlier
-// ones come to nothing more: the record as it is now decides. A change that is
-// older than one already tracked was covered by that one's look.
+// heard returns the latest change that was heard and that a trigger watches.
+// Earlier ones do not matter: the record as it is now decides. A change that is
+// older than one already recorded was covered by that one's evaluation.
 func (ev *evaluation) heard(t ActiveTrigger, tracked []store.TrackedEvent) (c trackCase, ok bool) {
 	c.ActiveTrigger = t
 	if c.change, ok = latestChange(t.Definition().Event, ev.in.Hints); !ok {
@@ -212,9 +213,9 @@ func (ev *evaluation) heard(t ActiveTrigger, tracked []store.TrackedEvent) (c tr
 	if t.Definition().Once == trigger.OncePerChange && slices.ContainsFunc(tracked, later) {
 		return c, false
 	}
-	if c.known.State == store.TrackedError {
-		// Nothing counts so far, so a new change is another chance. The same
-		// one told again is none.
+	if c.known.State == store.TrackedError || c.known.SkippedByPerson() {
+		// Nothing counts so far, so a newer change is another chance. The same change
+		// heard again is not.
 		return c, c.known.OccurredAt.Before(c.change.OccurredAt)
 	}
 	return c, true
@@ -232,8 +233,8 @@ func latestChange(e trigger.Event, heard bridge.ObjectHints) (c trigger.Change, 
 	return c, !c.OccurredAt.IsZero()
 }
 
-// open are the changes recorded earlier that are not decided for good, but for
-// the one that was heard of again.
+// open returns the recorded changes that are not decided for good, except the one
+// that was heard again.
 func (ev *evaluation) open(t ActiveTrigger, tracked []store.TrackedEvent) []trackCase {
 	var cases []trackCase
 	for _, e := range tracked {
@@ -242,7 +243,7 @@ func (ev *evaluation) open(t ActiveTrigger, tracked []store.TrackedEvent) []trac
 		}}
 		again := slices.ContainsFunc(ev.cases, func(other trackCase) bool { return other.known.ID == e.ID })
 		switch {
-		case e.State == store.TrackedWaiting && !again:
+		case e.Waits() && !again:
 			cases = append(cases, c)
 		case e.State == store.TrackedComplete && reversible(t):
 			c.sent = true
@@ -255,8 +256,8 @@ func (ev *evaluation) open(t ActiveTrigger, tracked []store.TrackedEvent) []trac
 func reversible(t ActiveTrigger) bool { return t.Definition().ReverseWhen != "" }
 
 func (ev *evaluation) evaluate(ctx context.Context) (LookAtObjectResult, error) {
-	// What may have to be reversed may be recorded for records that were merged
-	// into this one, which only the record tells.
+	// An event that may have to be reversed may be recorded for a record that was
+	// merged into this one, and only this record's properties tell.
 	if len(ev.cases) == 0 && !slices.ContainsFunc(ev.active, reversible) {
 		return ev.result, nil
 	}
@@ -265,31 +266,54 @@ func (ev *evaluation) evaluate(ctx context.Context) (LookAtObjectResult, error) 
 	if bridge.KindOf(err) == bridge.NotFound {
 		return ev.missing(ctx)
 	}
-	if err != nil {
-		return LookAtObjectResult{}, err
-	}
-	if err := ev.continueParts(ctx); err != nil {
-		return LookAtObjectResult{}, err
+	unread := err
+	if !bridge.Unreadable(unread) {
+		if err != nil {
+			return LookAtObjectResult{}, err
+		}
+		if err := ev.continueParts(ctx); err != nil {
+			return LookAtObjectResult{}, err
+		}
 	}
 	for _, c := range ev.cases {
-		if err := ev.decide(ctx, c); err != nil {
+		err := unread
+		if err == nil {
+			err = ev.decide(ctx, c)
+		}
+		if bridge.Unreadable(err) {
+			err = ev.unreadable(ctx, c, err)
+		}
+		if err != nil {
 			return LookAtObjectResult{}, err
 		}
 	}
 	return ev.result, nil
 }
 
-// reads are the properties that the decisions need of a record.
+// unreadable parks a change whose record, contact or participant cannot be read: a
+// person has to find out whether it counts. An event that was sent stays sent.
+func (ev *evaluation) unreadable(ctx context.Context, c trackCase, err error) error {
+	if c.sent {
+		return nil
+	}
+	why := "it cannot be decided"
+	if shown, ok := errors.AsType[*bridge.Error](err); ok && shown.Err != nil {
+		why += ": " + shown.Err.Error()
+	}
+	return ev.settle(ctx, c, trigger.Decision{Verdict: trigger.Blocked, Why: why}, nil)
+}
+
+// reads returns the properties that the decisions need of a record.
 func (ev *evaluation) reads(of bridge.ObjectType) []string {
-	props := []string{facts.PropMerged}
+	props := []string{bridge.PropMerged}
 	for _, t := range ev.active {
 		props = append(props, t.Reads()[of]...)
 	}
 	return props
 }
 
-// decide asks the trigger, first without a customer: for most changes that is
-// enough, and saves finding one.
+// decide lets the trigger decide, first without a customer: for most changes that
+// is enough and saves the search for one.
 func (ev *evaluation) decide(ctx context.Context, c trackCase) error {
 	known := trigger.Facts{
 		PortalID: ev.conn.PortalID, Now: ev.now(), Change: c.change, Sent: c.sent,
@@ -318,7 +342,7 @@ func (ev *evaluation) decide(ctx context.Context, c trackCase) error {
 	return ev.settle(ctx, c, d, err)
 }
 
-// findCustomer finds the record's customer, once for all triggers; nil: there is
+// findCustomer finds the record's customer, once for all triggers; nil if there is
 // none.
 func (ev *evaluation) findCustomer(ctx context.Context) (*trigger.Customer, error) {
 	if ev.customer == nil {
@@ -331,8 +355,8 @@ func (ev *evaluation) findCustomer(ctx context.Context) (*trigger.Customer, erro
 	return ev.customer.Facts(), nil
 }
 
-// decideForm reads what was entered only once somebody can be the customer: it
-// is kept nowhere, and reading it again costs calls.
+// decideForm reads the submission only once there is a customer. What was entered
+// is never stored, and reading it again costs calls.
 func (ev *evaluation) decideForm(ctx context.Context, c trackCase, known trigger.Facts) error {
 	var err error
 	if known.Customer, err = ev.findCustomer(ctx); err != nil {
@@ -356,11 +380,11 @@ func (ev *evaluation) decideForm(ctx context.Context, c trackCase, known trigger
 	return ev.settle(ctx, c, d, err)
 }
 
-// submitted is what was entered into a form.
+// submitted holds the values that were entered into a form.
 type submitted map[string]string
 
-// entered reads a submission once more: what was entered is kept nowhere. All
-// submissions of a form that the look is about are read together.
+// entered reads a submission again, because what was entered is never stored. All
+// submissions of a form in this evaluation are read together.
 func (ev *evaluation) entered(ctx context.Context, c trigger.Change) (values submitted, found bool, err error) {
 	if ev.entries[c.Form] == nil {
 		earliest := c.OccurredAt
@@ -369,9 +393,14 @@ func (ev *evaluation) entered(ctx context.Context, c trigger.Change) (values sub
 				earliest = other.change.OccurredAt
 			}
 		}
-		submissions, err := ev.source(ev.conn).Submissions(ctx, c.Form, earliest)
+		submissions, faulty, err := ev.source(ev.conn).Submissions(ctx, c.Form, earliest)
 		if err != nil {
 			return nil, false, err
+		}
+		for _, s := range faulty {
+			if ev.submissionKey(c.Form, s) == c.Submission { // it is there: not "no more"
+				return nil, false, &bridge.Error{Kind: bridge.Unavailable, Op: "hubspot.submissions", Code: bridge.CodeUnreadable}
+			}
 		}
 		byKey := make(map[string]submitted, len(submissions))
 		for _, s := range submissions {
@@ -386,7 +415,7 @@ func (ev *evaluation) entered(ctx context.Context, c trigger.Change) (values sub
 	return values, found, nil
 }
 
-// settle records what was decided. A change that does not match is no event,
+// settle records the decision. A change that does not match becomes no event,
 // unless it was one before.
 func (ev *evaluation) settle(ctx context.Context, c trackCase, d trigger.Decision, err error) error {
 	if err != nil {
@@ -404,7 +433,7 @@ func (ev *evaluation) settle(ctx context.Context, c trackCase, d trigger.Decisio
 		}
 	case trigger.Blocked:
 		t.State, t.Reversal = store.TrackedError, d.Reversal
-		t.Parked = &bridge.ParkedItem{Cause: bridge.CauseEventBlocked, Advice: advice[bridge.CauseEventBlocked], VendorMessage: d.Why}
+		t.Parked = &bridge.ParkedItem{Cause: bridge.CauseEventBlocked, Advice: bridge.CauseEventBlocked.Advice(), VendorMessage: d.Why}
 	case trigger.NoCustomer:
 		t.State, t.ContactID = store.TrackedSkipped, ""
 		until := latest(c.known.WaitUntil, c.change.OccurredAt.Add(c.Definition().Wait))
@@ -412,7 +441,7 @@ func (ev *evaluation) settle(ctx context.Context, c trackCase, d trigger.Decisio
 			t.State, t.WaitUntil = store.TrackedWaiting, until
 		}
 	default: // trigger.Skip
-		if c.known.State != store.TrackedWaiting {
+		if !c.known.Waits() {
 			return nil
 		}
 		t.State = store.TrackedSkipped
@@ -427,8 +456,8 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// record stores an outcome and notes what is to be sent. For somebody who was
-// erased nothing is.
+// record stores an outcome and notes what to send. Nothing is sent about somebody
+// who was erased.
 func (ev *evaluation) record(ctx context.Context, c trackCase, t store.Tracking) error {
 	def := c.Definition()
 	t.ConnectionID, t.ObjectType, t.ObjectID = ev.in.ConnectionID, ev.in.ObjectType, ev.in.ObjectID
@@ -441,21 +470,31 @@ func (ev *evaluation) record(ctx context.Context, c trackCase, t store.Tracking)
 	if c.sent {
 		t.ContactID = c.known.ContactID
 	}
-	id, err := ev.events.Track(ctx, t)
+	if t.Parked != nil && t.ContactID == "" { // the customer is not known yet
+		t.Parked.AccountID, t.Parked.UserID = bridge.EventSubject, t.OrderID
+	}
+	t.AtOnce, t.Imported = def.AtOnce, ev.imported(c)
+	id, state, err := ev.store.Track(ctx, t)
 	if bridge.KindOf(err) == bridge.DoNotTrack {
 		t.State, t.Reason, t.ContactID, t.Candidates = store.TrackedSkipped, string(bridge.ReasonErased), "", nil
 		t.Request, t.Parked, t.WaitUntil = nil, nil, time.Time{}
 		if t.Reversal {
-			return nil // it stays counted: nobody is told of the person any more
+			return nil // what was sent still counts, but nothing more is sent about the person
 		}
-		id, err = ev.events.Track(ctx, t)
+		id, state, err = ev.store.Track(ctx, t)
 	}
 	if err != nil || id == 0 {
 		return err
 	}
-	ev.result.Outcomes = append(ev.result.Outcomes, TrackOutcome{Trigger: def.ID, State: t.State})
-	if t.State == store.TrackedPending {
+	ev.result.Outcomes = append(ev.result.Outcomes, TrackOutcome{Trigger: def.ID, State: state})
+	if state == store.TrackedPending {
 		ev.result.Send = append(ev.result.Send, id)
 	}
 	return nil
+}
+
+// imported reports whether an import made the change. A waiting event stays an
+// import's even if somebody edits the record meanwhile.
+func (ev *evaluation) imported(c trackCase) bool {
+	return c.known.Waits() && c.known.Imported || ev.in.Hints.ByImport(c.change.Property, c.change.OccurredAt)
 }

@@ -4,27 +4,25 @@ import (
 	"context"
 
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/facts"
 )
 
-// continueParts has a record that others were merged into go on where those are:
-// what they sent counts as the record's own, so that the merge sends nothing
-// again, and a reversal takes back all of it.
+// continueParts moves the events of records that were merged into this one over to
+// it: what they sent counts as this record's own, so that the merge sends nothing
+// again and a reversal takes back all of it.
 func (ev *evaluation) continueParts(ctx context.Context) error {
-	parts := facts.Merged(ev.object)
+	parts := ev.object.Properties.MergedIDs()
 	if len(parts) == 0 {
 		return nil
 	}
-	moved, err := ev.events.ContinueTracked(ctx, ev.in.ConnectionID, ev.in.ObjectType, parts, ev.in.ObjectID)
+	moved, err := ev.store.ContinueTracked(ctx, ev.in.ConnectionID, ev.in.ObjectType, parts, ev.in.ObjectID)
 	if err != nil || moved == 0 {
 		return err
 	}
 	return ev.collect(ctx)
 }
 
-// missing finds out whether a record that HubSpot does not show has been merged
-// into another one. Then what was heard of it, and what waits for it, is that
-// one's.
+// missing finds out whether a record that HubSpot does not show was merged into
+// another one. If so, its hints and its waiting events move to that one.
 func (ev *evaluation) missing(ctx context.Context) (LookAtObjectResult, error) {
 	survivor, err := ev.conn.HubSpot.SurvivorID(ctx, ev.in.ObjectType, ev.in.ObjectID)
 	switch {
@@ -34,10 +32,10 @@ func (ev *evaluation) missing(ctx context.Context) (LookAtObjectResult, error) {
 	case err != nil:
 		return LookAtObjectResult{}, err
 	}
-	if _, err := ev.events.ContinueTracked(ctx, ev.in.ConnectionID, ev.in.ObjectType, []string{ev.in.ObjectID}, survivor); err != nil {
+	if _, err := ev.store.ContinueTracked(ctx, ev.in.ConnectionID, ev.in.ObjectType, []string{ev.in.ObjectID}, survivor); err != nil {
 		return LookAtObjectResult{}, err
 	}
 	hints := ev.in.Hints
-	hints.RecheckAt = ev.now() // something, even if nothing but this was heard
+	hints.RecheckAt = ev.now() // so that the hints are not empty
 	return ev.result, ev.postpone(ctx, ev.in.ConnectionID, ev.in.ObjectType, survivor, hints)
 }

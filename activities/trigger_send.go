@@ -16,24 +16,24 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// request is what is kept, sealed, between its recording and its answer.
+// request is stored sealed until the vendor has answered.
 type request struct {
 	Conversion *trigger.ConversionRequest `json:"conversion,omitempty"`
 	Event      *trigger.EventRequest      `json:"event,omitempty"`
 }
 
-// TrackedEventInput names what became of a change.
+// TrackedEventInput names an event of a trigger.
 type TrackedEventInput struct {
 	ConnectionID string `json:"connection_id"`
 	ID           int64  `json:"tracked_event_id"`
 }
 
-// SendEvent sends what was recorded, and records the vendor's answer. Whatever
-// it is run again for, it sends the same under the same order id, which the
-// vendor takes once. An event that is not pending any more is left alone. While
-// the connection's work waits, it stays pending, and its record waits in the
-// inbox; while impact.com refuses the account, it stays pending and a later round
-// wakes it.
+// SendEvent sends a recorded event, and records the vendor's answer. A second run
+// sends the same request under the same order id, which the vendor accepts once. An
+// event that is no longer pending is left alone. While the connection is suspended
+// the event stays pending, and a hint about its record waits in the inbox. While
+// impact.com refuses the account the event stays pending, and a later round wakes
+// it.
 func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
 	e, r, err := a.pending(ctx, in.ID)
 	if bridge.KindOf(err) == bridge.NotFound {
@@ -49,14 +49,14 @@ func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
 	if err != nil {
 		return retryable(err)
 	}
-	// Somebody may have been erased since: the erasure also blanks the request,
-	// but it may have come after we read it.
-	erased, err := a.events.Erased(ctx, in.ConnectionID, a.hash.ContactID(e.ContactID))
+	// The person may have been erased since. The erasure also deletes the request, but
+	// perhaps only after we read it.
+	erased, err := a.store.Erased(ctx, in.ConnectionID, a.hash.ContactID(e.ContactID))
 	if err != nil {
 		return retryable(err)
 	}
 	if erased {
-		return retryable(a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped, Reason: string(bridge.ReasonErased)}))
+		return retryable(a.store.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped, Reason: string(bridge.ReasonErased)}))
 	}
 	if r.Event != nil {
 		return retryable(a.logEvent(ctx, conn, e, r))
@@ -64,24 +64,24 @@ func (a *Tracking) SendEvent(ctx context.Context, in TrackedEventInput) error {
 	return retryable(a.submit(ctx, conn, e, r))
 }
 
-// pending reads an event that is to be sent, and what.
+// pending reads a pending event and its request.
 func (a *Tracking) pending(ctx context.Context, id int64) (e store.TrackedEvent, r request, err error) {
-	e, sealed, err := a.events.PendingRequest(ctx, id)
+	e, sealed, err := a.store.PendingRequest(ctx, id)
 	if err == nil && json.Unmarshal(sealed, &r) != nil {
 		err = &bridge.Error{Kind: bridge.Invalid, Op: "activities.send_event", Err: errors.New("the recorded request is not what we record")}
 	}
 	return e, r, err
 }
 
-// submit hands a conversion in, or takes one back, unless impact.com refuses the
-// account or would not take a conversion that old any more.
+// submit submits a conversion, or reverses one, unless impact.com refuses the
+// account or the conversion has become too old.
 func (a *Tracking) submit(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, r request) error {
-	account, err := a.events.ImpactAccount(ctx, e.ConnectionID)
+	account, err := a.store.ImpactAccount(ctx, e.ConnectionID)
 	if err != nil {
 		return err
 	}
 	if account.Holds {
-		return a.events.HoldEvent(ctx, e.ID)
+		return a.store.HoldEvent(ctx, e.ID)
 	}
 	if problem := r.Conversion.Dated(a.now()); problem != "" {
 		return a.tooLate(ctx, e, problem)
@@ -102,37 +102,38 @@ func (a *Tracking) submit(ctx context.Context, conn ConnectionClients, e store.T
 	})
 	switch {
 	case refusesAccount(err):
-		return errors.Join(a.events.RefuseImpact(ctx, conn.ID, conn.Revision, refusal(err)), a.events.HoldEvent(ctx, e.ID))
-	case err != nil || receipt == "": // ended, or to be tried again
+		return errors.Join(a.store.RefuseImpact(ctx, conn.ID, conn.Revision, refusal(err)), a.store.HoldEvent(ctx, e.ID))
+	case err != nil || receipt == "": // the event has ended, or is retried
 		return err
 	}
 	if account.Refused() {
-		if err := a.events.AcceptImpact(ctx, conn.ID); err != nil {
+		if err := a.store.AcceptImpact(ctx, conn.ID); err != nil {
 			return err
 		}
 	}
-	return a.events.MarkSent(ctx, e.ID, receipt, a.now().Add(a.verdict))
+	return a.store.MarkSent(ctx, e.ID, receipt, a.now().Add(a.verdict))
 }
 
-// tooLate ends an event that has waited until impact.com would not take it.
+// tooLate ends an event that has become too old for impact.com to accept.
 func (a *Tracking) tooLate(ctx context.Context, e store.TrackedEvent, problem string) error {
 	cause := bridge.CauseEventBlocked
 	if e.Unanswered > 0 {
 		cause, problem = bridge.CauseEventUnsent, "it was sent without an answer, and cannot be sent again: "+problem
 	}
-	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
+	return a.store.EndTracked(ctx, e.ID, store.TrackedEnd{
 		State: store.TrackedError, Reason: problem, Unanswered: e.Unanswered > 0,
-		Parked: &bridge.ParkedItem{Cause: cause, Advice: advice[cause], VendorMessage: problem},
+		Parked: &bridge.ParkedItem{Cause: cause, Advice: cause.Advice(), VendorMessage: problem},
 	})
 }
 
-// refusesAccount tells a failure that every call of the connection would have.
+// refusesAccount reports whether every call of the connection would fail in this
+// way.
 func refusesAccount(err error) bool {
 	kind := bridge.KindOf(err)
 	return kind == bridge.Unauthorized || kind == bridge.Misdirected
 }
 
-// refusal is what the vendor says about the account, for people to read.
+// refusal returns what the vendor says about the account, for people to read.
 func refusal(err error) string {
 	e, is := errors.AsType[*bridge.Error](err)
 	if !is {
@@ -148,16 +149,16 @@ func refusal(err error) string {
 	return cmp.Or(said, "there is no account SID and token")
 }
 
-// logEvent records a user event, which Advocate judges at once. The
-// participant's ids are read when they are needed: they are kept nowhere else.
+// logEvent sends a user event, which Advocate answers at once. The participant's
+// ids are read now, because they are stored nowhere else.
 func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store.TrackedEvent, r request) error {
-	mapped, err := a.events.MappedTo(ctx, e.ConnectionID, []string{e.ContactID})
+	mapped, err := a.store.MappedTo(ctx, e.ConnectionID, []string{e.ContactID})
 	if err != nil {
 		return err
 	}
 	id, is := mapped[e.ContactID]
 	if !is {
-		return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped,
+		return a.store.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedSkipped,
 			Reason: "the contact is not mapped to a participant any more"})
 	}
 	logged := false
@@ -171,21 +172,21 @@ func (a *Tracking) logEvent(ctx context.Context, conn ConnectionClients, e store
 	if err != nil || !logged {
 		return err
 	}
-	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedComplete})
+	return a.store.EndTracked(ctx, e.ID, store.TrackedEnd{State: store.TrackedComplete})
 }
 
-// attempt makes one call that sends an event. That it is made is known before,
-// and forgotten only once the vendor has answered: until then the event may
-// count. What the vendor will not take as it is, is parked, and no error.
+// attempt makes one call that sends an event. It records the attempt first and
+// clears that record only once the vendor has answered: until then the event may
+// count. If the vendor refuses the event, it is parked and attempt returns nil.
 func (a *Tracking) attempt(ctx context.Context, e store.TrackedEvent, r request, call func() error) error {
-	begun, err := a.events.BeginSend(ctx, e.ID)
+	begun, err := a.store.BeginSend(ctx, e.ID)
 	if err != nil || !begun {
 		return err
 	}
 	err = call()
 	switch bridge.KindOf(err) {
 	case bridge.Throttled, bridge.Unauthorized, bridge.Misdirected:
-		return errors.Join(a.events.DeclineSend(ctx, e.ID), err)
+		return errors.Join(a.store.DeclineSend(ctx, e.ID), err)
 	case bridge.Invalid, bridge.NotFound, bridge.Conflict, bridge.DoNotTrack:
 		return a.refused(ctx, e, r, err)
 	default:
@@ -193,19 +194,20 @@ func (a *Tracking) attempt(ctx context.Context, e store.TrackedEvent, r request,
 	}
 }
 
-// refused parks what the vendor will not take as it is. That the order id is used
-// already is no refusal, where an earlier attempt went without an answer.
+// refused parks an event that the vendor refuses. If an earlier attempt got no
+// answer, the error that the order id was used already is no refusal.
 func (a *Tracking) refused(ctx context.Context, e store.TrackedEvent, r request, err error) error {
 	item := parkedItem(bridge.CauseEventRefused, err, r.personal()...)
 	if e.Unanswered > 0 && knownOrder.MatchString(item.VendorMessage) {
-		return a.events.EndTracked(ctx, e.ID, counted(e))
+		return a.store.EndTracked(ctx, e.ID, counted(e))
 	}
-	return a.events.EndTracked(ctx, e.ID, store.TrackedEnd{
+	return a.store.EndTracked(ctx, e.ID, store.TrackedEnd{
 		State: store.TrackedError, Reason: "refused", VendorMessage: item.VendorMessage, Parked: item,
 	})
 }
 
-// counted is the end of what counts, or counts no longer.
+// counted returns the end of an event that now counts, or, for a reversal, no
+// longer counts.
 func counted(e store.TrackedEvent) store.TrackedEnd {
 	if e.Reversal {
 		return store.TrackedEnd{State: store.TrackedReversed}
@@ -213,10 +215,10 @@ func counted(e store.TrackedEvent) store.TrackedEnd {
 	return store.TrackedEnd{State: store.TrackedComplete}
 }
 
-// ours are the fields of a conversion that hold nothing of a person.
+// ours lists the fields of a conversion that hold no personal data.
 var ours = []string{"CampaignId", "ActionTrackerId", "EventTypeId", "EventTypeCode", "OrderId", "EventDate", "CurrencyCode", "DispositionCode", "Amount"}
 
-// personal are the values that a vendor's words must not quote.
+// personal returns the values that must be redacted from a vendor's message.
 func (r request) personal() []string {
 	var values []string
 	if r.Conversion != nil {
@@ -232,7 +234,7 @@ func (r request) personal() []string {
 	return values
 }
 
-// texts are all texts in nested fields.
+// texts returns all texts in nested fields.
 func texts(v any) []string {
 	var all []string
 	switch v := v.(type) {
@@ -250,24 +252,24 @@ func texts(v any) []string {
 	return all
 }
 
-// askAgain is how long what may count rests before it is sent again.
+// askAgain is the pause before a conversion that may count is sent again.
 const askAgain = 6 * time.Hour
 
-// AbandonEvent records that sending an event was given up. Where nobody knows
-// what came of it, the request is kept, and a conversion is sent again after some
-// hours, the same under the same order id. Advocate remembers the ids of events
-// for a day only, so those wait for a person.
+// AbandonEvent records that sending an event was given up. If the vendor never
+// answered, the request is kept and a conversion is sent again after askAgain,
+// under the same order id. Advocate remembers the ids of user events for a day
+// only, so those wait for a person.
 func (a *Tracking) AbandonEvent(ctx context.Context, in TrackedEventInput) error {
 	e, r, err := a.pending(ctx, in.ID)
 	if bridge.KindOf(err) == bridge.NotFound {
-		return nil // it has ended after all
+		return nil // it has ended meanwhile
 	}
 	if err != nil {
 		return retryable(err)
 	}
 	end := store.TrackedEnd{
 		State: store.TrackedError, Reason: "not sent for a day",
-		Parked: &bridge.ParkedItem{Cause: bridge.CauseEventUnsent, Advice: advice[bridge.CauseEventUnsent]},
+		Parked: &bridge.ParkedItem{Cause: bridge.CauseEventUnsent, Advice: bridge.CauseEventUnsent.Advice()},
 	}
 	if e.Unanswered > 0 {
 		end.Reason, end.Unanswered, end.KeepRequest = "sent without an answer for a day: it may count", true, true
@@ -275,5 +277,5 @@ func (a *Tracking) AbandonEvent(ctx context.Context, in TrackedEventInput) error
 			end.AskAgain = askAgain
 		}
 	}
-	return retryable(a.events.EndTracked(ctx, in.ID, end))
+	return retryable(a.store.EndTracked(ctx, in.ID, end))
 }

@@ -8,6 +8,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/facts"
 	"advocatesync/internal/impact"
+	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
 )
@@ -20,13 +21,13 @@ type ActiveTrigger struct {
 	AppliedAt time.Time
 }
 
-// activeTriggers are the rules by which changes become conversions.
+// activeTriggers gives access to the enabled triggers.
 type activeTriggers interface {
 	// Active returns the enabled triggers of a connection, as they are now.
 	Active(ctx context.Context, connectionID string) ([]ActiveTrigger, error)
 }
 
-// records is how what triggers look at is read.
+// records reads the HubSpot records that triggers watch.
 type records interface {
 	facts.HubSpot
 	SurvivorID(ctx context.Context, t bridge.ObjectType, id string) (string, error)
@@ -45,38 +46,31 @@ type userEvents interface {
 	LogEvent(ctx context.Context, id bridge.Identity, e advocate.UserEvent) error
 }
 
-// trackingHasher makes the keyed hashes that tracking keeps.
-type trackingHasher interface {
-	ContactID(id string) []byte
-	Submission(form, conversionID, email string, at time.Time) []byte
-}
-
-// Tracking groups the activities that carry what happens in HubSpot over to
-// impact.com, as triggers want it.
+// Tracking groups the activities that evaluate triggers and send their events.
 type Tracking struct {
 	connections Connections
 	triggers    activeTriggers
-	events      *store.Store
-	hash        trackingHasher
+	store       *store.Store
+	hash        *seal.Hasher
 	turns       *turns
 	verdict     time.Duration
 	now         func() time.Time
 }
 
-// VerdictAfter is how soon a verdict is asked for: conversions are processed
-// within minutes.
+// VerdictAfter is how soon a verdict is first asked for. impact.com processes
+// conversions within minutes.
 const VerdictAfter = 10 * time.Second
 
-// NewTracking returns the tracking activities over their dependencies. most is
-// how many conversions of one connection are sent at a time, verdict how soon a
-// verdict is asked for.
-func NewTracking(connections Connections, triggers activeTriggers, events *store.Store, hash trackingHasher, most int, verdict time.Duration, now func() time.Time) *Tracking {
+// NewTracking returns the tracking activities over their dependencies. most is how
+// many conversions of one connection are sent at a time, verdict how soon a verdict
+// is first asked for.
+func NewTracking(connections Connections, triggers activeTriggers, s *store.Store, most int, verdict time.Duration, now func() time.Time) *Tracking {
 	return &Tracking{
-		connections: connections, triggers: triggers, events: events, hash: hash, turns: newTurns(most), verdict: verdict, now: now,
+		connections: connections, triggers: triggers, store: s, hash: s.Hasher(), turns: newTurns("activities.send_event", most), verdict: verdict, now: now,
 	}
 }
 
-// source is where the facts about a connection's records come from.
+// source returns where the facts about a connection's records come from.
 func (a *Tracking) source(conn ConnectionClients) facts.Source {
-	return facts.Source{Connection: conn.Connection, HubSpot: conn.HubSpot, Advocate: conn.Advocate, Mappings: a.events}
+	return facts.Source{Connection: conn.Connection, HubSpot: conn.HubSpot, Advocate: conn.Advocate, Mappings: a.store}
 }

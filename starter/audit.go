@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) auditCommand() *cobra.Command {
-	return commandGroup("audit", "Look at who asked for what", a.auditListCommand())
+	return commandGroup("audit", "List who asked for what", a.auditListCommand())
 }
 
 func (a *app) auditListCommand() *cobra.Command {
@@ -37,11 +37,11 @@ func (a *app) auditListCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&filter.ConnectionID, "connection", "", "of this connection alone")
-	cmd.Flags().StringVar(&filter.Actor, "actor", "", "by this token's name, or this user of the operating system")
-	cmd.Flags().StringVar(&filter.Operation, "operation", "", "of this operation, such as revealContact")
-	cmd.Flags().StringVar(&filter.Subject, "subject", "", "about this, such as contact:101 or run:7")
-	cmd.Flags().DurationVar(&since, "since", 30*24*time.Hour, "as far back as this; 0 for all, which are 400 days")
+	cmd.Flags().StringVar(&filter.ConnectionID, "connection", "", "only of this connection")
+	cmd.Flags().StringVar(&filter.Actor, "actor", "", "only by this token, or by this user of the operating system")
+	cmd.Flags().StringVar(&filter.Operation, "operation", "", "only of this operation, such as revealContact")
+	cmd.Flags().StringVar(&filter.Subject, "subject", "", "only about this, such as contact:101 or run:7")
+	cmd.Flags().DurationVar(&since, "since", 30*24*time.Hour, "how far back; 0 for everything, which is 400 days")
 	return cmd
 }
 
@@ -63,7 +63,7 @@ func (a *app) writeAudit(entries []api.AuditEntry) {
 	_ = w.Flush() // like Println: a closed terminal is no failure of the command
 }
 
-// words are those of the texts that are not empty, apart by spaces.
+// words joins the non-empty texts with spaces.
 func words(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), " ")
 }

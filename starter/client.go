@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"advocatesync/internal/api"
-	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/operator"
@@ -25,8 +24,8 @@ import (
 	"advocatesync/internal/vendors"
 )
 
-// withClient lets a command speak to the admin API: to a server's, where one is
-// named, or else to the same handler within this process.
+// withClient runs a command against the admin API: a server's if one is named,
+// or else the same handler in this process.
 func (a *app) withClient(ctx context.Context, do func(context.Context, *api.Client) error) error {
 	if a.serverName(config.Server) == "" {
 		return a.withOperator(ctx, func(ctx context.Context, o *operator.Operator, s *store.Store) error {
@@ -40,7 +39,7 @@ func (a *app) withClient(ctx context.Context, do func(context.Context, *api.Clie
 	return do(ctx, api.NewClient(cfg.Server, string(cfg.Token), http.DefaultTransport))
 }
 
-// serverName is the environment, in which the flag --server goes first.
+// serverName reads the environment, where the flag --server takes precedence.
 func (a *app) serverName(name string) string {
 	if name == config.Server && a.server != "" {
 		return a.server
@@ -48,18 +47,18 @@ func (a *app) serverName(name string) string {
 	return a.getenv(name)
 }
 
-// inProcess returns a client of an API that nobody else can reach. Who can run
-// the command holds the database's credentials, and may do everything.
+// inProcess returns a client of an API that nobody else can reach. Whoever can
+// run the command holds the database's credentials and may do everything.
 func inProcess(o *operator.Operator, s *store.Store) *api.Client {
 	handler := api.NewHandler(api.Config{
-		Operator: o, Access: operator.NewAccess(s, "", time.Now), Callers: api.Local{Kind: bridge.CallerLocal, Name: localUser(), Role: bridge.RoleAdmin},
+		Operator: o, Access: operator.NewAccess(s, "", time.Now), Callers: api.Local(localCaller()),
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	return api.NewClient(&url.URL{Scheme: "http", Host: "in-process"}, "", api.InProcess(handler))
 }
 
-// localUser is the user of the operating system that runs the command, by name
-// where the system tells it.
+// localUser is the operating system's user that runs the command, by name if
+// the system knows it.
 func localUser() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -67,8 +66,8 @@ func localUser() string {
 	return "uid " + strconv.Itoa(os.Getuid())
 }
 
-// withConnection is withClient for what is asked of one connection. An empty id
-// means the only one there is.
+// withConnection is withClient for one connection. An empty id means the only
+// one there is.
 func (a *app) withConnection(ctx context.Context, id string, do func(ctx context.Context, c *api.Client, connection string) error) error {
 	return a.withClient(ctx, func(ctx context.Context, c *api.Client) error {
 		if id == "" {
@@ -81,7 +80,7 @@ func (a *app) withConnection(ctx context.Context, id string, do func(ctx context
 	})
 }
 
-// onConnection is a command about one connection, the one that --connection names.
+// onConnection is a command about the connection that --connection names.
 func (a *app) onConnection(use, short string, args cobra.PositionalArgs,
 	do func(ctx context.Context, c *api.Client, connection string, args []string) error,
 ) *cobra.Command {
@@ -117,14 +116,15 @@ func connectionFlag(cmd *cobra.Command, id *string) {
 	cmd.Flags().StringVar(id, "connection", "", "the connection's id; may be left out while there is only one")
 }
 
-// withOperator opens what it takes to do the work here, and closes it again.
+// withOperator opens what an Operator needs in this process, and closes it
+// afterwards.
 func (a *app) withOperator(ctx context.Context, do func(context.Context, *operator.Operator, *store.Store) error) error {
 	cfg, err := config.LoadCommand(a.getenv)
 	if err != nil {
 		return err
 	}
 	log := cfg.Log.Logger(a.log)
-	s, err := startup.Store(ctx, cfg, log)
+	s, err := a.openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,14 @@ func (a *app) withOperator(ctx context.Context, do func(context.Context, *operat
 	return do(ctx, newOperator(s, temporal, cfg), s)
 }
 
-func newOperator(s *store.Store, temporal client.Client, cfg config.Common) *operator.Operator {
+func newOperator(s *store.Store, temporal client.Client, cfg config.Common, options ...operator.Option) *operator.Operator {
 	return operator.New(s, temporal, operator.Vendors{
 		Config: vendors.Config{
-			HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, Impact: cfg.ImpactBaseURL,
+			HubSpot: cfg.HubSpot.BaseURL, Advocate: cfg.AdvocateBaseURL, Impact: cfg.ImpactBaseURL, InsecureHosts: cfg.InsecureHosts,
 			App: hubspot.App{
 				ClientID: cfg.HubSpot.ClientID, ClientSecret: string(cfg.HubSpot.ClientSecret), Authorize: cfg.HubSpot.AuthorizeURL,
 			},
 		},
 		RatePer10s: cfg.HubSpot.RatePer10s, PublicURL: cfg.PublicURL,
-	}, cfg.ReportSyncInterval, time.Now, operator.ReconcileEvery(cfg.ReconcileInterval))
+	}, cfg.ReportSyncInterval, time.Now, append(options, operator.ReconcileEvery(cfg.ReconcileInterval))...)
 }

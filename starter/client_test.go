@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +42,7 @@ func newLaptop(t *testing.T) *laptop {
 	s := wiringtest.New(t)
 	server := httptest.NewServer(apitest.NewHandler(s.Operator, s.Store, discard))
 	t.Cleanup(server.Close)
-	return &laptop{System: s, env: map[string]string{config.Server: server.URL, config.Token: apitest.Token}}
+	return &laptop{System: s, input: strings.NewReader(""), env: map[string]string{config.Server: server.URL, config.Token: apitest.Token}}
 }
 
 // starter runs a command line and tells its exit code, its result and what it
@@ -99,10 +103,21 @@ func TestCommands_workFromALaptop(t *testing.T) {
 		{"erase --contact " + contact + " --yes", failed, "still shows contact"},
 		{"erase --contact 987654321", wrong, "--yes"},
 		{"erase --contact 987654321 --yes", done, "Erasure 1 begins"},
+		{"contact export " + contact, done, `"firstname": "Annika"`},
+		{"contact export --email ann@shop.example", wrong, "--email -"},
+		{"audit list --operation exportPerson", done, "contact:" + contact},
+		{"erase --email ann@shop.example", wrong, "--email -"},
+		{"erase --email - --contact 1", wrong, "one of"},
+		{"erase --email - --yes", failed, "name the person"},
 		{"erasure list --open", done, "operator"},
 		{"erasure show 1", done, "verified: HubSpot does not show the contact"},
 		{"erasure show 2", failed, "there is no erasure 2"},
-		{"erasure show x", wrong, "no id of an erasure"},
+		{"erasure show x", wrong, "not the id of an erasure"},
+		{"erasure receipt 1", failed, "erasure 1 is not done yet"},
+		{"erasure verify nosuchfile --keys nosuchfile", failed, "no such file"},
+		{"erasure export", done, "ey"},
+		{"erasure replay nosuchfile", failed, "no such file"},
+		{"audit list --operation exportErasures", done, "exportErasures"},
 		{"audit list --subject erasure:1", done, "eraseContact"},
 		{"audit list --operation createToken", done, "token_name_taken"},
 		{"audit list --subject contact:" + contact + " --json", done, `"operation": "revealContact"`},
@@ -256,5 +271,87 @@ func TestTokenRevoke_endsATokenAtOnce(t *testing.T) {
 	}
 	if _, err := access.Authenticate(t.Context(), secret); err == nil {
 		t.Error("it still opens")
+	}
+}
+
+// Whoever has a receipt and the keys needs no server and no database of ours. What
+// was exported can be replayed.
+func TestErasureReceipt_verifiesWithTheKeysAlone(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	if code, _, said := l.starter(t, "erase --contact 987654321 --yes"); code != 0 {
+		t.Fatal(said)
+	}
+	if _, err := l.Store.Erase(t.Context(), store.Erasure{ConnectionID: l.Connection.ID, ContactIDs: []string{"987654321"}}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := l.Operator.ReceiptKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := json.Marshal(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	_, signed, _ := l.starter(t, "erasure receipt 1")
+	good, keyFile := write("receipt", signed), write("keys", string(published))
+	forged := write("forged", strings.Replace(signed, ".", ".AAAA", 1))
+
+	stranger := laptop{env: map[string]string{}}
+	code, out, said := stranger.starter(t, "erasure verify "+good+" --keys "+keyFile)
+	if code != 0 || !strings.Contains(out, "The signature is valid.") || !strings.Contains(out, "987654321") {
+		t.Errorf("exit code %d\n%s%s", code, out, said)
+	}
+	if code, _, said := stranger.starter(t, "erasure verify "+forged+" --keys "+keyFile); code != 1 || !strings.Contains(said, "the signature does not match") {
+		t.Errorf("forged: exit code %d, %s", code, said)
+	}
+	_, export, _ := l.starter(t, "erasure export")
+	if code, out, said := l.starter(t, "erasure replay --yes "+write("export", export)); code != 0 || !strings.Contains(out, "Already on record here: 1.") {
+		t.Errorf("replay: exit code %d\n%s%s", code, out, said)
+	}
+}
+
+// A terminal beside a new database is shown the recovery key, once; a process
+// without one makes none, for it would end up in a log.
+func TestRecoveryKey_isShownOnceAndOnlyOnATerminal(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	shown := func(interactive bool, given *config.Key) string {
+		var log bytes.Buffer
+		a := &app{log: &log, interactive: interactive}
+		if err := a.ensureRecoveryKey(t.Context(), s, given); err != nil {
+			t.Fatal(err)
+		}
+		return log.String()
+	}
+	if said := shown(false, nil); said != "" {
+		t.Errorf("without a terminal: %s", said)
+	}
+	said := shown(true, nil)
+	text, _, _ := strings.Cut(strings.TrimPrefix(said, "Recovery key: "), "\n")
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatalf("%v in %q", err, said)
+	}
+	if opens, err := s.OpenedBy(t.Context(), key); !opens || err != nil {
+		t.Errorf("what was shown opens: %t, %v", opens, err)
+	}
+	if said := shown(true, nil); said != "" {
+		t.Errorf("shown again: %s", said)
+	}
+	given := config.Key(bytes.Repeat([]byte{7}, len(config.Key{})))
+	if said := shown(true, &given); said != "" {
+		t.Errorf("the given one is shown: %s", said)
+	}
+	if opens, err := s.OpenedBy(t.Context(), given[:]); !opens || err != nil {
+		t.Errorf("the given one opens: %t, %v", opens, err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commandGroup is a command that only has others below it. Without one of them, or
-// with a word that is none, it is a usage error: a script must notice.
+// commandGroup is a command that only groups others. Without a subcommand, or
+// with an unknown one, it is a usage error: a script must notice.
 func commandGroup(use, short string, members ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   use,
@@ -29,7 +29,7 @@ func commandGroup(use, short string, members ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// print shows a result: as JSON for scripts, else as the command words it.
+// print shows a result: as JSON for scripts, else as text.
 func (a *app) print(view any, words func()) error {
 	if !a.json {
 		words()
@@ -40,13 +40,13 @@ func (a *app) print(view any, words func()) error {
 
 func (a *app) printJSON(view any) error {
 	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false) // links are to be read
+	encoder.SetEscapeHTML(false) // keep links readable
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(view)
 }
 
-// confirm asks a person whether to go on. Without one at the terminal it is a
-// usage error: scripts say --yes.
+// confirm asks a person whether to continue. Without a terminal it returns a usage
+// error: scripts pass --yes.
 func (a *app) confirm(question string) error {
 	if !a.interactive {
 		return usageError{errors.New("there is no terminal to confirm on: pass --yes to confirm")}
@@ -58,12 +58,12 @@ func (a *app) confirm(question string) error {
 		return nil
 	}
 	if err != nil {
-		fmt.Fprintln(a.log) // the question's line has no end yet
+		fmt.Fprintln(a.log) // end the question's line
 	}
 	return errors.New("nothing was changed")
 }
 
-// stamp is how a time is shown; empty stands for never.
+// stamp formats a time; empty stands for never.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

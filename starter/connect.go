@@ -26,7 +26,7 @@ func (a *app) connectCommand() *cobra.Command {
 	var portal, again string
 	var wait bool
 	flags := []connectFlag{
-		{"portal-id", "", "the HubSpot portal; may be left out, then it is the token's own", false, &portal},
+		{"portal-id", "", "the HubSpot portal; the token's own if left out", false, &portal},
 		{"hubspot-token", "HUBSPOT_ACCESS_TOKEN", "static access token of the HubSpot app; without it, a link for a browser is printed", false, &in.HubSpotToken},
 		{"tenant", "ADVOCATE_TENANT_ALIAS", "Advocate tenant alias", true, &in.Tenant},
 		{"advocate-user", "ADVOCATE_API_USER", "user name of the Advocate API key; often empty", false, &in.AdvocateUser},
@@ -37,7 +37,7 @@ func (a *app) connectCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "connect",
-		Short: "Join a HubSpot portal to an Advocate tenant; safe to run again",
+		Short: "Connect a HubSpot portal to an Advocate tenant; safe to run again",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if again != "" {
@@ -67,13 +67,13 @@ func (a *app) connectCommand() *cobra.Command {
 		}
 		cmd.Flags().StringVar(f.value, f.name, "", usage)
 	}
-	cmd.Flags().StringVar(&again, "connection", "", "ask this connection's portal for its consent once more; nothing else is needed")
-	cmd.Flags().BoolVar(&wait, "wait", false, "where a link is printed, wait until it has made the connection")
+	cmd.Flags().StringVar(&again, "connection", "", "ask this connection's portal to consent again; no other flag is needed")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the printed link has made the connection")
 	return cmd
 }
 
-// consent prints the link for a browser and, if asked to, waits for what comes
-// of it.
+// consent prints the link for a browser and, if asked to, waits for the
+// outcome.
 func (a *app) consent(ctx context.Context, c *api.Client, wait bool, request func() (api.Consent, error)) error {
 	link, err := request()
 	if err != nil {
@@ -93,12 +93,12 @@ func (a *app) consent(ctx context.Context, c *api.Client, wait bool, request fun
 	return a.printConnected(connection)
 }
 
-// pollConsent is how often somebody who waits looks.
+// pollConsent is how often --wait polls.
 const pollConsent = time.Second
 
-// awaitConsent waits until a link has made its connection. Failed visits are
-// told, and waited out: the link can be used again until it expires, which is
-// an error.
+// awaitConsent waits until a link has made its connection. It reports failed
+// visits and goes on waiting: the link can be used again until it expires,
+// which is an error.
 func (a *app) awaitConsent(ctx context.Context, c *api.Client, intent string) (api.Connection, error) {
 	var told string
 	state, err := watch(ctx, pollConsent, func(ctx context.Context) (api.ConsentState, error) { return c.Consent(ctx, intent) },

@@ -11,11 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
 )
 
 func (a *app) connectionCommand() *cobra.Command {
-	return commandGroup("connection", "Look at connections, have their work wait or go on, end them",
-		a.connectionListCommand(), a.connectionShowCommand(), a.connectionPauseCommand(), a.connectionResumeCommand(), a.disconnectCommand())
+	return commandGroup("connection", "Show, pause, resume and end connections",
+		a.connectionListCommand(), a.connectionShowCommand(), a.connectionNumbersCommand(), a.connectionPauseCommand(), a.connectionResumeCommand(), a.disconnectCommand())
 }
 
 func (a *app) connectionListCommand() *cobra.Command {
@@ -46,8 +47,38 @@ func (a *app) connectionShowCommand() *cobra.Command {
 		})
 }
 
+func (a *app) connectionNumbersCommand() *cobra.Command {
+	var span string
+	cmd := a.onConnection("numbers", "Show what happened over the last hour, day or fortnight", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			n, err := c.Numbers(ctx, id, span)
+			if err != nil {
+				return err
+			}
+			return a.print(n, func() {
+				w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "FROM\tEVENTS\tCONTACTS WRITTEN\tPARTICIPANTS WRITTEN\tLAG P50\tLAG P99\tWAITING\tCALLS IN 10 S\tPARKED\tDRIFT")
+				for _, one := range n.Items {
+					fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", stamp(one.At), one.Heard, one.ContactsWritten, one.ParticipantsWritten,
+						atMost(one.LagP50), atMost(one.LagP99), one.Backlog, one.Calls, one.Parked, one.Drift)
+				}
+				_ = w.Flush() // like Println: a closed terminal is no failure of the command
+			})
+		})
+	cmd.Flags().StringVar(&span, "span", "hour", "hour, day or fortnight")
+	return cmd
+}
+
+// atMost is a bound in seconds; nil: there is nothing to bound.
+func atMost(seconds *float64) string {
+	if seconds == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%gs", *seconds)
+}
+
 func (a *app) connectionPauseCommand() *cobra.Command {
-	return a.onConnection("pause", "Have all work of a connection wait; webhooks are kept", cobra.NoArgs,
+	return a.onConnection("pause", "Pause all work of a connection; webhooks are kept", cobra.NoArgs,
 		func(ctx context.Context, c *api.Client, id string, _ []string) error {
 			connection, err := c.PauseConnection(ctx, id)
 			if err != nil {
@@ -60,7 +91,7 @@ func (a *app) connectionPauseCommand() *cobra.Command {
 }
 
 func (a *app) connectionResumeCommand() *cobra.Command {
-	return a.onConnection("resume", "Have the work of a connection go on", cobra.NoArgs,
+	return a.onConnection("resume", "Resume the work of a connection", cobra.NoArgs,
 		func(ctx context.Context, c *api.Client, id string, _ []string) error {
 			connection, err := c.ResumeConnection(ctx, id)
 			if err != nil {
@@ -73,7 +104,7 @@ func (a *app) connectionResumeCommand() *cobra.Command {
 }
 
 func (a *app) disconnectCommand() *cobra.Command {
-	var yes bool
+	var yes, abandon bool
 	cmd := a.onConnection("disconnect", "End a connection and forget its people; asks first", cobra.NoArgs,
 		func(ctx context.Context, c *api.Client, id string, _ []string) error {
 			if !yes {
@@ -86,22 +117,33 @@ func (a *app) disconnectCommand() *cobra.Command {
 					return err
 				}
 			}
-			done, err := c.Disconnect(ctx, id)
+			done, err := c.Disconnect(ctx, id, abandon)
 			if err != nil {
 				return err
 			}
 			return a.print(done, func() { a.printDisconnected(done) })
 		})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&abandon, "abandon-erasures", false, "disconnect even while privacy deletions are open; these people have to be deleted in Advocate by hand")
 	return cmd
 }
 
 func (a *app) explainDisconnect(d api.Disconnection) {
 	fmt.Fprintf(a.log, `This removes the schedule, the credentials, and all that is known of its people: %d mapped contacts, %d parked items,
-%d webhook events that were not acted on yet. %d workflows are ended while they run.
+%d webhook events that were not acted on yet%s. %s
 It keeps %d marks of people who were erased; they count again if the portal is connected again.
 HubSpot keeps its properties and their values, Advocate its participants.
-`, d.Mappings, d.ParkedItems, d.WaitingEvents, d.Workflows, d.TombstonesKept)
+`, d.Mappings, d.ParkedItems, d.WaitingEvents, sampledAt(d.CountsAge), endedWorkflows(d.Workflows), d.TombstonesKept)
+	if d.OpenErasures > 0 {
+		fmt.Fprintf(a.log, "%d privacy deletions are not done, and cannot be done afterwards.\n", d.OpenErasures)
+	}
+}
+
+func endedWorkflows(n int) string {
+	if n < 0 {
+		return "Temporal does not answer, and disconnecting needs it."
+	}
+	return fmt.Sprintf("%d workflows are ended while they run.", n)
 }
 
 func (a *app) printDisconnected(d api.Disconnection) {
@@ -125,7 +167,7 @@ func (a *app) printConnections(all []api.Connection) error {
 	})
 }
 
-// standing is a connection's status in a line.
+// standing describes a connection's status in one line.
 func standing(c api.Connection) string {
 	text := string(c.Status)
 	if c.Paused {
@@ -147,9 +189,13 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	for _, r := range s.Refusals {
 		line("", "%s refuses %s since %s: %s. %s", r.System, cmp.Or(string(r.Capability), "everything"), stamp(r.Since), r.Reason, r.Advice)
 	}
-	line("Contacts", "%d mapped", s.MappedContacts)
+	for _, part := range s.Unknown {
+		line("Unknown", "%s did not answer in time", strings.ReplaceAll(string(part), "_", " "))
+	}
+	line("Contacts", "%d mapped%s", s.MappedContacts, sampledAt(s.CountsAge))
 	line("Parked", "%d", s.ParkedItems)
 	line("Webhooks", "%d events wait%s", s.WaitingEvents, waitingFor(s.WaitingSeconds))
+	line("Journal", "%s", followed(s.Journal))
 	line("Reports", "%s", reports(s))
 	line("HubSpot", "%d of %d calls in the last 10 s%s", s.HubSpotCalls, s.HubSpotCallLimit, pausedFor(s.HubSpotPauseSeconds))
 	line("Agreement", "%s", agreement(s))
@@ -168,6 +214,18 @@ func (a *app) printStatus(s api.ConnectionStatus) {
 	}
 }
 
+// sampledAt says how old the numbers are that are not counted as they are asked for.
+func sampledAt(age api.CountsAge) string {
+	switch {
+	case age.AtLeast:
+		return "; more than 10000 of something, which will be counted within a minute"
+	case !age.SampledAt.IsZero():
+		return "; what exceeds 10000 was counted at " + stamp(age.SampledAt)
+	default:
+		return ""
+	}
+}
+
 func (a *app) printStuck(s api.StuckWork) {
 	what := strings.ReplaceAll(string(s.Work), "_", " ")
 	if s.Count > 1 {
@@ -180,7 +238,7 @@ func (a *app) printStuck(s api.StuckWork) {
 	fmt.Fprintf(a.out, "  %s\n", s.Advice)
 }
 
-// agreement says in a line whether both sides agree.
+// agreement says in one line whether both sides agree.
 func agreement(s api.ConnectionStatus) string {
 	left := int64(0)
 	for _, d := range s.Drift {
@@ -196,6 +254,25 @@ func agreement(s api.ConnectionStatus) string {
 	text := fmt.Sprintf("both sides agreed at %s, of %d pairs, %d were repaired", stamp(a.AgreedAt), a.Pairs, a.Repaired)
 	if left > 0 {
 		text += fmt.Sprintf("; %d differences are left", left)
+	}
+	return text
+}
+
+// followed describes in one line whether HubSpot's journal makes up for lost webhooks.
+func followed(j api.Journal) string {
+	text := "read up to " + stamp(j.ReadTo)
+	if j.State != bridge.JournalFollowing {
+		text = "not read"
+		if !j.Since.IsZero() {
+			text += " since " + stamp(j.Since)
+		}
+		if j.Reason != "" {
+			text += ": " + j.Reason
+		}
+		text += ". " + j.Advice
+	}
+	if !j.GapAt.IsZero() {
+		text += "; events before " + stamp(j.GapAt) + " may have been missed: a reconcile starts soon"
 	}
 	return text
 }
@@ -245,10 +322,11 @@ func (a *app) keysCommand() *cobra.Command {
 					return err
 				}
 				return a.print(done, func() {
-					fmt.Fprintf(a.out, "%d values were re-encrypted. No older key is needed any more.\n", done.Resealed)
+					fmt.Fprintf(a.out, "%d values were re-encrypted. The older keys are no longer needed.\n", done.Resealed)
 				})
 			})
 		},
 	}
-	return commandGroup("keys", "Replace the encryption key", rotate)
+	return commandGroup("keys", "Replace the encryption key or the pepper, or survive a loss",
+		rotate, a.keysRotatePepperCommand(), a.keysRecoveryCommand(), a.keysRecoverCommand())
 }

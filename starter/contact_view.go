@@ -7,7 +7,7 @@ import (
 	"advocatesync/internal/api"
 )
 
-// printContact shows where a contact stands and, if asked for, who it is.
+// printContact shows the state of a contact and, if asked for, the person.
 func (a *app) printContact(c api.Contact, person *api.Person) error {
 	view := struct {
 		api.Contact
@@ -42,6 +42,12 @@ func (a *app) writeContact(c api.Contact) {
 	}
 	for _, item := range c.Parked {
 		a.writeParked(item)
+	}
+	if len(c.Decisions) > 0 {
+		fmt.Fprintln(a.out, "\nRecent decisions, newest first:")
+	}
+	for _, d := range c.Decisions {
+		fmt.Fprintf(a.out, "  %s  %s, because %s\n", stamp(d.DecidedAt), d.Meaning, d.Because)
 	}
 	if len(c.Heard) > 0 {
 		fmt.Fprintln(a.out, "\nRecent events, newest first:")

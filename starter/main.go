@@ -1,9 +1,9 @@
-// Command starter is the way in: "starter serve" takes webhooks and keeps the
-// schedules; every other command does one thing an operator asks for.
+// Command starter is the entry point: "starter serve" receives webhooks and keeps
+// the schedules; every other command does one thing for an operator.
 //
-// It exits with 0 when the thing is done, with 1 when it failed or was refused,
-// with 2 when the command line itself is wrong, so that nothing was tried, and
-// with 3 when what it waited for was cancelled.
+// It exits with 0 on success, with 1 after a failure or refusal, with 2 if the
+// command line is wrong and nothing was tried, and with 3 if what it waited for was
+// cancelled.
 package main
 
 import (
@@ -39,9 +39,9 @@ type app struct {
 	in          io.Reader // answers to questions
 	out         io.Writer // results
 	log         io.Writer // questions, progress and logs
-	interactive bool      // somebody can answer
+	interactive bool      // a person can answer
 	json        bool
-	server      string // whose admin API to use; empty: do the work in this process
+	server      string // whose admin API to use; empty: work in this process
 }
 
 // usageError says that the command line is wrong.
@@ -49,10 +49,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// exitCancelled is the exit code for what an operator ended.
+// exitCancelled is the exit code after an operator cancelled what the command
+// waited for.
 const exitCancelled = 3
 
-// endError says how the thing ended that a command waited for.
+// endError is the error of a command whose work did not end well.
 type endError struct {
 	error
 	code int
@@ -73,24 +74,29 @@ func exitCode(err error) int {
 // run carries out one command line.
 func run(ctx context.Context, args []string, a *app) error {
 	understood := false
-	root := &cobra.Command{
-		Use:           "starter",
-		Short:         "Keeps HubSpot contacts and impact.com Advocate participants in step",
-		SilenceUsage:  true,
-		SilenceErrors: true, // main prints the error, once
-		// Runs once the command, its flags and its arguments are found right.
-		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
-	}
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for scripts")
-	root.PersistentFlags().StringVar(&a.server, "server", "", "let the server at this address do it (or "+config.Server+"); it wants a token in "+config.Token)
+	root := a.rootCommand()
+	// Runs once the command, its flags and its arguments are valid.
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	root.SetArgs(args)
-	root.SetOut(a.out)
-	root.SetErr(a.log)
-	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.deletionsCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand(), a.tokenCommand(), a.auditCommand(), a.eraseCommand(), a.erasureCommand())
-	root.AddCommand(a.temporalCommand()) // speaks to no server of ours
 	err := root.ExecuteContext(ctx)
 	if err != nil && !understood {
 		return usageError{err}
 	}
 	return err
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "starter",
+		Short:         "Keeps HubSpot contacts and impact.com Advocate participants in step",
+		SilenceUsage:  true,
+		SilenceErrors: true, // main prints the error, once
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for scripts")
+	root.PersistentFlags().StringVar(&a.server, "server", "", "use the admin API of the server at this address (or "+config.Server+"); it needs a token in "+config.Token)
+	root.SetOut(a.out)
+	root.SetErr(a.log)
+	root.AddCommand(a.serveCommand(), a.connectCommand(), a.connectionCommand(), a.rulesCommand(), a.contactCommand(), a.parkedCommand(), a.programCommand(), a.massSyncCommand(), a.reconcileCommand(), a.deletionsCommand(), a.triggerCommand(), a.webhooksCommand(), a.keysCommand(), a.tokenCommand(), a.auditCommand(), a.eraseCommand(), a.erasureCommand())
+	root.AddCommand(a.temporalCommand(), a.migrateCommand(), a.versionCommand()) // need no server of ours
+	return root
 }

@@ -28,6 +28,8 @@ func TestExitCodes_tellAWrongCommandLineFromAFailure(t *testing.T) {
 		says string
 	}{
 		"help":                                {"--help", done, "contact"},
+		"the version":                         {"version", done, "advocatesync dev (commit "},
+		"the version for scripts":             {"version --json", done, `"version": "dev"`},
 		"help of a family":                    {"parked --help", done, "discard"},
 		"an unknown command":                  {"frobnicate", wrong, "frobnicate"},
 		"an unknown command of a family":      {"contact frobnicate", wrong, "frobnicate"},

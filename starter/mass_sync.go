@@ -14,10 +14,10 @@ import (
 
 func (a *app) massSyncCommand() *cobra.Command {
 	return commandGroup("mass-sync", "Bring all participants of the tenant in step with HubSpot",
-		a.massSyncStartCommand(), a.massSyncStatusCommand(),
-		a.massSyncWishCommand("pause", "Let what was begun finish, then wait", (*api.Client).PauseMassSync),
-		a.massSyncWishCommand("resume", "Go on with a paused or interrupted mass sync", (*api.Client).ResumeMassSync),
-		a.massSyncWishCommand("cancel", "Let what was begun finish, then end; what is done stays", (*api.Client).CancelMassSync))
+		a.massSyncStartCommand(), a.massSyncListCommand(), a.massSyncStatusCommand(),
+		a.massSyncWishCommand("pause", "Pause once the calls in flight have ended", (*api.Client).PauseMassSync),
+		a.massSyncWishCommand("resume", "Resume a paused or interrupted mass sync", (*api.Client).ResumeMassSync),
+		a.massSyncWishCommand("cancel", "Cancel once the calls in flight have ended; what is done stays", (*api.Client).CancelMassSync))
 }
 
 func (a *app) massSyncStartCommand() *cobra.Command {
@@ -33,10 +33,25 @@ func (a *app) massSyncStartCommand() *cobra.Command {
 			}
 			return a.printMassSync(started)
 		})
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: foretell what would be done, the calls it would take and how long")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: predict what would be done, the calls it would take and how long")
 	cmd.Flags().BoolVar(&verify, "verify", false, "read every mapped contact and repair what others have overwritten")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the progress and wait for the end; interrupting that leaves the mass sync running")
 	return cmd
+}
+
+func (a *app) massSyncListCommand() *cobra.Command {
+	return a.onConnection("list", "List the latest mass syncs and their dry runs", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			all, err := c.MassSyncs(ctx, connection)
+			if err != nil {
+				return err
+			}
+			return a.print(all, func() {
+				for _, s := range all {
+					fmt.Fprintf(a.out, "%d  %s  %s\n", s.Run, stamp(s.CreatedAt), massSyncLine(s))
+				}
+			})
+		})
 }
 
 func (a *app) massSyncStatusCommand() *cobra.Command {
@@ -74,8 +89,8 @@ func (a *app) massSyncWishCommand(use, short string,
 	})
 }
 
-// followMassSync shows the progress of a mass sync until it ends, and then how
-// it ended. The exit code says the same.
+// followMassSync shows the progress of a mass sync until it ends, and then the
+// outcome, which the exit code repeats.
 func (a *app) followMassSync(ctx context.Context, c *api.Client, started api.MassSync) error {
 	view := a.newProgress()
 	status, err := watchMassSync(ctx, c, started, func(s api.MassSync) bool {
@@ -102,11 +117,11 @@ func (a *app) followMassSync(ctx context.Context, c *api.Client, started api.Mas
 	}
 }
 
-// pollMassSync is how often the progress is looked at.
+// pollMassSync is how often the progress is polled.
 const pollMassSync = 500 * time.Millisecond
 
-// watchMassSync looks at a mass sync again and again until the caller has seen
-// enough. It returns the last status it saw, also with an error.
+// watchMassSync polls a mass sync until the caller has seen enough. It returns
+// the last status it saw, also with an error.
 func watchMassSync(ctx context.Context, c *api.Client, seen api.MassSync, enough func(api.MassSync) bool) (api.MassSync, error) {
 	_, err := watch(ctx, pollMassSync,
 		func(ctx context.Context) (api.MassSync, error) { return c.MassSync(ctx, seen.ConnectionID, seen.Run) },

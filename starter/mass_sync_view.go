@@ -28,8 +28,7 @@ func (a *app) printMassSync(s api.MassSync) error {
 	})
 }
 
-// tabulateMassSync shows what became of the participants, beside what was
-// foretold.
+// tabulateMassSync shows the results beside what the dry run predicted.
 func (a *app) tabulateMassSync(s api.MassSync) {
 	columns := []api.MassSyncCounts{s.MassSyncCounts}
 	head := "done"
@@ -38,7 +37,7 @@ func (a *app) tabulateMassSync(s api.MassSync) {
 	}
 	if s.Predicted != nil {
 		columns = append(columns, s.Predicted.MassSyncCounts)
-		head += fmt.Sprintf("\tforetold by dry run %d", s.Predicted.Run)
+		head += fmt.Sprintf("\tpredicted by dry run %d", s.Predicted.Run)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\t%s\t\n", head)
@@ -65,7 +64,7 @@ func (a *app) tabulateMassSync(s api.MassSync) {
 	_ = w.Flush() // what it writes to is a person's
 }
 
-// massSyncLine says in one line how far a mass sync is.
+// massSyncLine describes the progress of a mass sync in one line.
 func massSyncLine(s api.MassSync) string {
 	line := string(s.State)
 	if s.Stopping {
@@ -95,14 +94,14 @@ func massSyncLine(s api.MassSync) string {
 	return line
 }
 
-// progress shows a long run to whoever waits for it.
+// progress shows a long run to the person who waits for it.
 type progress interface {
 	show(api.MassSync)
 	end()
 }
 
 // newProgress returns a bar on a terminal and plain lines elsewhere. Neither is
-// part of the result.
+// part of the output proper.
 func (a *app) newProgress() progress {
 	if file, ok := a.log.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return &bar{out: a.log}
@@ -110,7 +109,7 @@ func (a *app) newProgress() progress {
 	return &lines{out: a.log, now: time.Now}
 }
 
-// bar draws itself anew in place.
+// bar redraws itself in place.
 type bar struct {
 	out io.Writer
 	bar *progressbar.ProgressBar // nil until the total is known
@@ -134,8 +133,7 @@ func (b *bar) end() {
 	}
 }
 
-// lines tells every change of the state, and else how far it is from time to
-// time.
+// lines reports every change of state, and the progress from time to time.
 type lines struct {
 	out  io.Writer
 	now  func() time.Time

@@ -10,44 +10,104 @@ import (
 	"github.com/spf13/cobra"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
 )
 
 func (a *app) parkedCommand() *cobra.Command {
-	return commandGroup("parked", "Look after work that waits for a person",
-		a.parkedListCommand(), a.parkedRetryCommand(), a.parkedDiscardCommand())
+	return commandGroup("parked", "List, retry or discard work that needs a person",
+		a.parkedCausesCommand(), a.parkedListCommand(), a.parkedRetryCommand(), a.parkedDiscardCommand())
+}
+
+func (a *app) parkedCausesCommand() *cobra.Command {
+	return a.onConnection("causes", "Count the work that needs a person by cause, the most frequent first", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
+			causes, err := c.ParkedCauses(ctx, connection)
+			if err != nil {
+				return err
+			}
+			return a.print(causes, func() {
+				for _, cause := range causes {
+					fmt.Fprintf(a.out, "%d  since %s  %s\n    %s\n", cause.Count, stamp(cause.Since), cause.Cause, cause.Advice)
+				}
+				if len(causes) == 0 {
+					fmt.Fprintln(a.out, "Nothing is parked.")
+				}
+			})
+		})
 }
 
 func (a *app) parkedListCommand() *cobra.Command {
-	return a.onConnection("list", "List the work that needs a person, with its cause and advice", cobra.NoArgs,
+	var cause string
+	cmd := a.onConnection("list", "List the work that needs a person, with its cause and advice", cobra.NoArgs,
 		func(ctx context.Context, c *api.Client, connection string, _ []string) error {
-			items, err := everyPage(func(page string) (api.Page[api.ParkedItem], error) { return c.Parked(ctx, connection, page) })
+			items, err := everyPage(func(page string) (api.Page[api.ParkedItem], error) {
+				return c.Parked(ctx, connection, bridge.Cause(cause), page)
+			})
 			if err != nil {
 				return err
 			}
 			return a.printParked(items)
 		})
+	cmd.Flags().StringVar(&cause, "cause", "", "only items with this cause")
+	return cmd
+}
+
+// parkedChoice holds the flags and arguments that select items.
+type parkedChoice struct {
+	cause string
+	all   bool
+}
+
+func (p *parkedChoice) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.cause, "cause", "", "all items with this cause")
+	cmd.Flags().BoolVar(&p.all, "all", false, "all parked items")
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		_, err := p.chosen(args)
+		return err
+	}
+}
+
+// chosen returns the selection of the flags and arguments, of which only one may be
+// used.
+func (p *parkedChoice) chosen(args []string) (api.ParkedChoice, error) {
+	ways := 0
+	for _, one := range []bool{len(args) > 0, p.cause != "", p.all} {
+		if one {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return api.ParkedChoice{}, errors.New("name the items by id, or pass --cause CAUSE or --all")
+	}
+	ids, err := itemIDs(args)
+	return api.ParkedChoice{IDs: ids, Cause: bridge.Cause(p.cause), All: p.all}, err
+}
+
+// words describes the selected items within a question.
+func (p *parkedChoice) words(ids []int64) string {
+	switch {
+	case p.all:
+		return "all parked items"
+	case p.cause != "":
+		return "everything that is parked with the cause " + p.cause
+	default:
+		return "item " + join(ids)
+	}
 }
 
 func (a *app) parkedRetryCommand() *cobra.Command {
 	var connection string
-	var all bool
+	var choice parkedChoice
 	cmd := &cobra.Command{
-		Use:   "retry ID... | --all",
+		Use:   "retry ID... | --cause CAUSE | --all",
 		Short: "Retry parked work, once its cause is corrected",
-		Args: func(_ *cobra.Command, args []string) error {
-			if all == (len(args) > 0) {
-				return errors.New("name the items by id, or pass --all")
-			}
-			_, err := itemIDs(args)
-			return err
-		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ids, err := itemIDs(args)
+			chosen, err := choice.chosen(args)
 			if err != nil {
 				return err
 			}
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				retried, err := c.RetryParked(ctx, connection, api.RetryRequest{IDs: ids, All: all})
+				retried, err := c.RetryParked(ctx, connection, chosen)
 				if err != nil {
 					return err
 				}
@@ -56,48 +116,44 @@ func (a *app) parkedRetryCommand() *cobra.Command {
 		},
 	}
 	connectionFlag(cmd, &connection)
-	cmd.Flags().BoolVar(&all, "all", false, "everything that is parked")
+	choice.flags(cmd)
 	return cmd
 }
 
 func (a *app) parkedDiscardCommand() *cobra.Command {
 	var connection string
+	var choice parkedChoice
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "discard ID...",
+		Use:   "discard ID... | --cause CAUSE | --all",
 		Short: "Discard parked work; asks first",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("name the items by id")
-			}
-			_, err := itemIDs(args)
-			return err
-		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ids, err := itemIDs(args)
+			chosen, err := choice.chosen(args)
 			if err != nil {
 				return err
 			}
 			if !yes {
-				if err := a.confirm(fmt.Sprintf("Give up item %s?", join(ids))); err != nil {
+				if err := a.confirm(fmt.Sprintf("Give up %s?", choice.words(chosen.IDs))); err != nil {
 					return err
 				}
 			}
 			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
-				discarded, err := c.DiscardParked(ctx, connection, ids)
+				discarded, err := c.DiscardParked(ctx, connection, chosen)
 				if err != nil {
 					return err
 				}
-				return errors.Join(a.printDiscarded(discarded), notOpen(discarded.NotOpen), incomplete(discarded.Failure))
+				return errors.Join(a.printDiscarded(discarded), notOpen(discarded.NotOpen))
 			})
 		},
 	}
 	connectionFlag(cmd, &connection)
+	choice.flags(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
 
-// itemIDs reads the ids of parked items, and names every one that is none.
+// itemIDs reads the ids of parked items, and names every argument that is not
+// one.
 func itemIDs(args []string) ([]int64, error) {
 	ids := make([]int64, 0, len(args))
 	var wrong []error
@@ -111,7 +167,7 @@ func itemIDs(args []string) ([]int64, error) {
 	return ids, errors.Join(wrong...)
 }
 
-// notOpen is the failure of having been asked for items that are not there.
+// notOpen is the error for items that do not exist or are not open.
 func notOpen(ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -127,7 +183,7 @@ func join(ids []int64) string {
 	return strings.Join(texts, ", ")
 }
 
-// incomplete is the failure that some of many were not done.
+// incomplete is the error for a request that was done only in part.
 func incomplete(failure string) error {
 	if failure == "" {
 		return nil
@@ -147,13 +203,26 @@ func (a *app) printParked(items []api.ParkedItem) error {
 }
 
 func (a *app) writeParked(item api.ParkedItem) {
-	subject := "contact " + item.ContactID
-	if item.ContactID == "" {
-		subject = "a participant without a contact"
-	}
-	fmt.Fprintf(a.out, "%d  since %s  %s: %s\n    %s\n", item.ID, stamp(item.ParkedAt), subject, item.Cause, item.Advice)
+	fmt.Fprintf(a.out, "%d  since %s  %s: %s\n    %s\n", item.ID, stamp(item.ParkedAt), parkedSubject(item), item.Cause, item.Advice)
 	if item.VendorMessage != "" {
 		fmt.Fprintf(a.out, "    vendor: %s\n", item.VendorMessage)
+	}
+}
+
+// parkedSubject says what an item is about. It names only contacts, because
+// participants' ids are personal.
+func parkedSubject(item api.ParkedItem) string {
+	switch {
+	case item.ContactID != "":
+		return "contact " + item.ContactID
+	case item.TrackedEventID != 0:
+		return "an event without a customer"
+	case item.Cause == bridge.CauseUnreadableRow:
+		return "a row of an export"
+	case item.Cause == bridge.CauseFaultySubmission:
+		return "a submission of a form"
+	default:
+		return "a participant without a contact"
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) programCommand() *cobra.Command {
-	return commandGroup("program", "Look at the tenant's programs, or connect another one",
+	return commandGroup("program", "List the tenant's programs, or connect another one",
 		a.programListCommand(), a.programSwitchCommand(), a.programStatusCommand())
 }
 
@@ -52,8 +52,8 @@ func (a *app) programSwitchCommand() *cobra.Command {
 	}
 	connectionFlag(cmd, &connection)
 	cmd.Flags().BoolVar(&in.InPlace, "in-place", false, "keep the properties and replace their values, so that forms, lists and emails go on working")
-	cmd.Flags().BoolVar(&in.MassSync, "mass-sync", false, "sync participants without a contact as well, as the sharing rules have it")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until all contacts carry the new program's values")
+	cmd.Flags().BoolVar(&in.MassSync, "mass-sync", false, "sync participants without a contact as well, as the sharing rules allow")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until all contacts have the new program's values")
 	return cmd
 }
 
@@ -69,10 +69,10 @@ func (a *app) programStatusCommand() *cobra.Command {
 }
 
 const (
-	// switchPatience is how long a command that does not wait for the end watches
-	// the program being connected: that takes seconds, and may be refused.
+	// switchPatience is how long a command without --wait watches the program
+	// being connected: that takes seconds, and may be refused.
 	switchPatience = 30 * time.Second
-	// pollSwitch is how often the progress of a switch is looked at.
+	// pollSwitch is how often the progress of a switch is polled.
 	pollSwitch = 250 * time.Millisecond
 )
 
@@ -103,7 +103,7 @@ func (a *app) switchProgram(ctx context.Context, c *api.Client, connection strin
 	return errors.Join(a.printSwitch(sw), a.endOfSwitch(ctx, c, sw))
 }
 
-// watchSwitch tells the steps of a switch until the program is connected or
+// watchSwitch reports the steps of a switch until the program is connected or
 // refused and, if asked to, until the contacts are refreshed too.
 func (a *app) watchSwitch(ctx context.Context, c *api.Client, begun api.ProgramSwitch, toTheEnd bool) (api.ProgramSwitch, error) {
 	view := &switchProgress{progress: a.newProgress(), log: a.log}
@@ -125,13 +125,13 @@ func (a *app) watchSwitch(ctx context.Context, c *api.Client, begun api.ProgramS
 	})
 }
 
-// endOfSwitch is the error that a switch ended with.
+// endOfSwitch returns the error that a switch ended with.
 func (a *app) endOfSwitch(ctx context.Context, c *api.Client, sw api.ProgramSwitch) error {
 	if sw.Reason != "" {
 		return fmt.Errorf("program %s stays connected: %s", sw.FromProgram, sw.Reason)
 	}
 	if !sw.Ended() {
-		return nil // nobody waits for more
+		return nil // the caller waits for no more
 	}
 	cancelled := endError{errors.New("the refresh of the contacts was cancelled: run \"starter mass-sync start\" to complete it"), exitCancelled}
 	if sw.RefreshRun == 0 {
@@ -144,8 +144,8 @@ func (a *app) endOfSwitch(ctx context.Context, c *api.Client, sw api.ProgramSwit
 	return err
 }
 
-// switchProgress tells the steps of a switch and, once its mass sync runs, how
-// far that is.
+// switchProgress reports the steps of a switch and, once its mass sync runs,
+// the progress of that.
 type switchProgress struct {
 	progress
 	log  io.Writer
@@ -159,7 +159,8 @@ func (p *switchProgress) step(sw api.ProgramSwitch) {
 	}
 }
 
-// tellPlan says beforehand what will happen; it is no part of the result.
+// tellPlan says beforehand what will happen. It does not write to the output
+// proper.
 func (a *app) tellPlan(plan api.SwitchPlan) {
 	fmt.Fprintf(a.log, "Connection %s: program %s (%s) instead of %s, for %d contacts.\n",
 		plan.ConnectionID, plan.To.ProgramID, plan.To.Name, plan.From, plan.Contacts)

@@ -15,10 +15,10 @@ import (
 
 func (a *app) reconcileCommand() *cobra.Command {
 	return commandGroup("reconcile", "Compare both sides as they are, and repair what differs",
-		a.reconcileStartCommand(), a.reconcileStatusCommand(),
-		a.reconcileSteerCommand("pause", "Let what was begun finish, then wait", (*api.Client).PauseReconcile),
-		a.reconcileSteerCommand("resume", "Go on with a paused or interrupted reconcile", (*api.Client).ResumeReconcile),
-		a.reconcileSteerCommand("cancel", "Let what was begun finish, then end; what is repaired stays", (*api.Client).CancelReconcile))
+		a.reconcileStartCommand(), a.reconcileListCommand(), a.reconcileStatusCommand(),
+		a.reconcileSteerCommand("pause", "Pause once the calls in flight have ended", (*api.Client).PauseReconcile),
+		a.reconcileSteerCommand("resume", "Resume a paused or interrupted reconcile", (*api.Client).ResumeReconcile),
+		a.reconcileSteerCommand("cancel", "Cancel once the calls in flight have ended; what is repaired stays", (*api.Client).CancelReconcile))
 }
 
 func (a *app) reconcileStartCommand() *cobra.Command {
@@ -37,6 +37,21 @@ func (a *app) reconcileStartCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read only: find what differs, and repair nothing")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the progress and wait for the end; interrupting that leaves the reconcile running")
 	return cmd
+}
+
+func (a *app) reconcileListCommand() *cobra.Command {
+	return a.onConnection("list", "List the latest reconciles and their dry runs", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			all, err := c.Reconciles(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.print(all, func() {
+				for _, r := range all {
+					fmt.Fprintf(a.out, "%d  %s  %s\n", r.Run, stamp(r.CreatedAt), reconcileLine(r))
+				}
+			})
+		})
 }
 
 func (a *app) reconcileStatusCommand() *cobra.Command {
@@ -68,8 +83,8 @@ func (a *app) reconcileSteerCommand(use, short string,
 // pollReconcile is how often the progress is asked for.
 const pollReconcile = time.Second
 
-// followReconcile shows the progress of a reconcile until it ends, and then how
-// it ended. The exit code says the same.
+// followReconcile shows the progress of a reconcile until it ends, and then the
+// outcome, which the exit code repeats.
 func (a *app) followReconcile(ctx context.Context, c *api.Client, started api.Reconcile) error {
 	seen, told := started, ""
 	_, err := watch(ctx, pollReconcile,
@@ -110,6 +125,13 @@ func (a *app) printReconcile(r api.Reconcile) error {
 			name = fmt.Sprintf("Dry run %d", r.Run)
 		}
 		fmt.Fprintf(a.out, "%s: %s\n", name, reconcileLine(r))
+		if len(r.Unlisted) > 0 {
+			fmt.Fprintln(a.out, "\nIncomplete: HubSpot fails to show some contacts. Mapped contacts among them were read one by one; nothing is known of the others.")
+			for _, part := range r.Unlisted {
+				fmt.Fprintf(a.out, "  %s\n", part.Sentence())
+			}
+			fmt.Fprintln(a.out, "Open such a contact in HubSpot, or ask HubSpot's support; then run \"starter reconcile start\".")
+		}
 		if len(r.Drift) == 0 {
 			return
 		}
@@ -125,7 +147,7 @@ func (a *app) printReconcile(r api.Reconcile) error {
 	})
 }
 
-// reconcileLine says in one line how far a reconcile is.
+// reconcileLine describes the progress of a reconcile in one line.
 func reconcileLine(r api.Reconcile) string {
 	line := string(r.State)
 	switch {
@@ -135,6 +157,9 @@ func reconcileLine(r api.Reconcile) string {
 		line += " (" + r.Reason + ")"
 	}
 	line += fmt.Sprintf(", %d contacts listed", r.Contacts)
+	if len(r.Unlisted) > 0 {
+		line += ", incomplete"
+	}
 	if r.Pairs > 0 || r.Ended() {
 		line += fmt.Sprintf(", %d pairs compared, %d differences found, %d repaired, %d left", r.Pairs, r.Found, r.Repaired, r.Left)
 	}

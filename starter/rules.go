@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) rulesCommand() *cobra.Command {
-	return commandGroup("rules", "Look at or change what is shared", a.rulesGetCommand(), a.rulesSetCommand())
+	return commandGroup("rules", "Show or change the sharing rules", a.rulesGetCommand(), a.rulesEffectsCommand(), a.rulesSetCommand())
 }
 
 func (a *app) rulesGetCommand() *cobra.Command {
@@ -24,6 +24,24 @@ func (a *app) rulesGetCommand() *cobra.Command {
 		})
 }
 
+func (a *app) rulesEffectsCommand() *cobra.Command {
+	return a.onConnection("effects", "Count the contacts and participants that the sharing rules concern", cobra.NoArgs,
+		func(ctx context.Context, c *api.Client, id string, _ []string) error {
+			e, err := c.RuleEffects(ctx, id)
+			if err != nil {
+				return err
+			}
+			return a.print(e, func() {
+				fmt.Fprintf(a.out, "%d contacts are mapped; %d have no participant because a rule was off%s.\n", e.MappedContacts, e.ContactsKeptOut, sampledAt(e.CountsAge))
+				if e.CountedAt.IsZero() {
+					fmt.Fprintln(a.out, "No mass sync or dry run has counted yet which participants are kept out.")
+					return
+				}
+				fmt.Fprintf(a.out, "%d participants were kept out when a mass sync or dry run last counted, at %s.\n", e.ParticipantsKeptOut, stamp(e.CountedAt))
+			})
+		})
+}
+
 func (a *app) rulesSetCommand() *cobra.Command {
 	var id string
 	var changes api.RuleChanges
@@ -31,10 +49,10 @@ func (a *app) rulesSetCommand() *cobra.Command {
 		name, usage string
 		change      **bool
 	}{
-		{"participant-created", "a new participant makes a contact", &changes.ParticipantCreated},
-		{"participant-updated", "an updated, unmapped participant makes a contact", &changes.ParticipantUpdated},
-		{"contact-created", "a new contact makes a participant", &changes.ContactCreated},
-		{"contact-updated", "an updated, unmapped contact makes a participant", &changes.ContactUpdated},
+		{"participant-created", "a new participant creates a contact", &changes.ParticipantCreated},
+		{"participant-updated", "an updated, unmapped participant creates a contact", &changes.ParticipantUpdated},
+		{"contact-created", "a new contact creates a participant", &changes.ContactCreated},
+		{"contact-updated", "an updated, unmapped contact creates a participant", &changes.ContactUpdated},
 		{"share-pii-updates", "send name and email of mapped contacts to Advocate", &changes.SharePIIUpdates},
 	}
 	cmd := &cobra.Command{

@@ -11,11 +11,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"advocatesync/internal/api"
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
+	"advocatesync/internal/console"
 	"advocatesync/internal/health"
 	"advocatesync/internal/intake"
+	"advocatesync/internal/numbers"
 	"advocatesync/internal/oauth"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/receipt"
 	"advocatesync/internal/relay"
 	"advocatesync/internal/startup"
 	"advocatesync/internal/telemetry"
@@ -42,11 +46,16 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	log := cfg.Log.Logger(a.log)
 	startup.WarnMisspelt(ctx, log)
-	s, err := startup.Store(ctx, cfg.Common, log)
+	s, err := a.openStore(ctx, cfg.Common, log)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if has, err := s.HasRecoveryKey(ctx); err != nil {
+		return err
+	} else if !has {
+		log.WarnContext(ctx, "there is no recovery key: if ENCRYPTION_KEY is lost, nobody knows any more who was erased; run \"starter keys recovery\" once")
+	}
 	tell, err := telemetry.Start(ctx, "advocatesync-starter", a.getenv, log)
 	if err != nil {
 		return err
@@ -58,7 +67,7 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	defer temporal.Close()
 	schedules := operator.NewSchedules(temporal.ScheduleClient(), s, cfg.ReportSyncInterval, cfg.ReconcileInterval)
-	if err := schedules.EnsureAll(ctx); err != nil {
+	if err := startup.Await(ctx, log, schedules.EnsureAll); err != nil {
 		return err
 	}
 
@@ -67,18 +76,28 @@ func (a *app) serve(ctx context.Context) error {
 	contacts := relay.New(relay.Contacts(s, temporal, relays, log))
 	objects := relay.New(relay.Objects(s, temporal, relays, log))
 	polling := operator.NewTriggerPolling(s, schedules, cfg.TrackInterval, log)
+	triggers := wiring.NewTriggers(s, log)
 	mux := http.NewServeMux()
 	mux.Handle(intake.Path, intake.NewHandler(intake.HandlerConfig{
 		ClientSecret: string(cfg.HubSpot.ClientSecret), FormerSecret: string(cfg.HubSpot.FormerSecret), AppID: cfg.HubSpot.AppID, PublicURL: cfg.PublicURL,
-		Inbox: s, Triggers: wiring.NewTriggers(s, log), Wake: contacts.Wake, WakeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
+		Inbox: s, Triggers: triggers, Wake: contacts.Wake, WakeObjects: objects.Wake, Metrics: metrics, Log: log, Now: time.Now,
 	}))
-	operators := newOperator(s, temporal, cfg.Common)
-	telemetry.ConnectionMetrics(metrics, telemetry.ConnectionSource{Metrics: s.ConnectionMetrics, Stuck: operators.StuckWork}, cfg.HubSpot.RatePer10s, log)
+	operators := newOperator(s, temporal, cfg.Common, operator.Log(log))
+	telemetry.ConnectionMetrics(metrics, telemetry.ConnectionSource{Metrics: s.Metrics().ConnectionMetrics, Stuck: operators.StuckWork}, cfg.HubSpot.RatePer10s, log)
 	oauth.NewConsent(cfg.PublicURL, s, operators.OAuth(), operators, log).Register(mux)
 	access := operator.NewAccess(s, string(cfg.AdminToken), time.Now)
-	mux.Handle(api.Prefix+"/", api.NewHandler(api.Config{
+	admin := api.NewHandler(api.Config{
 		Operator: operators, Access: access, Callers: access, TrustedProxies: cfg.TrustedProxies, Metrics: metrics, Log: log, Now: time.Now,
-	}))
+	})
+	mux.Handle(api.Prefix+"/", admin)
+	pages, err := console.New(console.Config{
+		API: admin, Access: access, Sessions: s.ConsoleSessions(), OIDC: identityProvider(cfg.OIDC), PublicURL: cfg.PublicURL,
+		HubSpot: cfg.HubSpot.AuthorizeURL.Scheme + "://" + cfg.HubSpot.AuthorizeURL.Host, Stopping: ctx.Done(), Log: log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/", pages)
 	early := relay.NewAdvocate(relay.AdvocateConfig{
 		Outbox: s, Reports: relay.NewReports(temporal), Metrics: metrics, Log: log, Now: time.Now,
 	})
@@ -90,12 +109,20 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	probes := health.NewProbes(startup.Checks(s, temporal), time.Now)
+	mux.Handle(receipt.KeysPath, receipt.NewKeysHandler(operators.ReceiptKeys, log, time.Now))
+	checks := startup.Checks(s, temporal)
+	checks["hubspot_app"] = operators.AppAccepted // webhooks are signed with the app's secret, too
+	probes := health.NewProbes(checks, time.Now)
 	probes.Public(mux)
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(ctx context.Context) { operators.Watch(ctx, log) }
-	for _, run := range []func(context.Context){contacts.Run, objects.Run, early.Run, subscriber.run, watch, polling.Run} {
+	sample := func(ctx context.Context) { numbers.Sample(ctx, s.SampleMinutes, log) }
+	runs := []func(context.Context){contacts.Run, objects.Run, early.Run, subscriber.run, watch, sample, polling.Run}
+	if cfg.HubSpot.ClientID != "" { // without it the app cannot be asked for a token of its own
+		runs = append(runs, newJournalReader(cfg, s, operators, triggers, contacts.Wake, objects.Wake, metrics, log).Run)
+	}
+	for _, run := range runs {
 		group.Go(func() error { run(ctx); return nil })
 	}
 	group.Go(func() error { return health.Serve(ctx, cfg.ListenAddr, mux) })
@@ -104,9 +131,9 @@ func (a *app) serve(ctx context.Context) error {
 	return group.Wait()
 }
 
-// serveMetrics serves what operators alone may see, on a listener of its own.
-// Where nobody chose its address and somebody else has it, another starter on
-// the machine for one, serving webhooks matters more.
+// serveMetrics serves metrics on a listener of their own. If the default address is
+// in use, for example by another starter on the machine, it serves none, because
+// webhooks matter more.
 func serveMetrics(ctx context.Context, cfg config.Starter, probes *health.Probes, metrics prometheus.Gatherer, log *slog.Logger) error {
 	listener, err := health.Listen(ctx, cfg.MetricsAddr)
 	if err != nil && !cfg.MetricsNeeded {
@@ -120,4 +147,13 @@ func serveMetrics(ctx context.Context, cfg config.Starter, probes *health.Probes
 	probes.Private(mux, metrics)
 	log.InfoContext(ctx, "serving metrics", "address", listener.Addr().String())
 	return health.ServeOn(ctx, listener, mux)
+}
+
+// identityProvider is who lets people sign in to the console.
+func identityProvider(cfg config.OIDC) console.OIDC {
+	provider := console.OIDC{Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: string(cfg.ClientSecret), RoleClaim: cfg.RoleClaim}
+	for _, rule := range cfg.Roles {
+		provider.Roles = append(provider.Roles, console.RoleRule{Value: rule.Value, Role: bridge.Role(rule.Role)})
+	}
+	return provider
 }

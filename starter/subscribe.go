@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// keysTimeout bounds the fetch of Advocate's webhook keys, which a webhook
-	// that wants an answer waits for.
+	// keysTimeout bounds the fetch of Advocate's webhook keys, because a
+	// webhook waits for it.
 	keysTimeout = 3 * time.Second
 	// subscribeEvery is how soon a new connection's webhooks are asked for.
 	subscribeEvery = 10 * time.Second
 )
 
-// subscriber keeps Advocate sending webhooks to us, also of connections that
-// are made, and addresses that change, while nobody looks.
+// subscriber keeps us subscribed to Advocate's webhooks, also for new
+// connections and after our address changes.
 type subscriber struct {
 	operator *operator.Operator
 	endpoint *url.URL

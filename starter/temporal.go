@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"text/tabwriter"
 	"time"
 
@@ -15,10 +16,11 @@ import (
 	"advocatesync/internal/startup"
 )
 
-// temporalCommand is what operators do with Temporal itself. These commands
-// speak to no server of ours, because there may be none yet.
+// temporalCommand groups what operators do with Temporal itself. These commands need
+// no server of ours, because there may be none yet. Those that change something need
+// the database, for the audit log.
 func (a *app) temporalCommand() *cobra.Command {
-	return commandGroup("temporal", "Prepare the Temporal namespace; bring new versions of the worker into work",
+	return commandGroup("temporal", "Prepare the Temporal namespace; roll out new versions of the worker",
 		a.temporalSetupCommand(), a.temporalVersionsCommand(), a.temporalPromoteCommand())
 }
 
@@ -29,7 +31,11 @@ func (a *app) temporalSetupCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withTemporal(cmd.Context(), func(ctx context.Context, c client.Client) error {
-				namespace, err := startup.SetUpTemporal(ctx, c)
+				var namespace string
+				err := a.withRecord(ctx, opSetUpTemporal, "", func(ctx context.Context) (err error) {
+					namespace, err = startup.SetUpTemporal(ctx, c)
+					return err
+				})
 				if err != nil {
 					return err
 				}
@@ -88,11 +94,11 @@ func (a *app) temporalPromoteCommand() *cobra.Command {
 				return usageError{errors.New("--ramp must be a percentage from 0 to 100")}
 			}
 			return a.withRollout(cmd.Context(), deployment, func(ctx context.Context, r rollout.Rollout) error {
-				promote := func() error { return r.Promote(ctx, args[0]) }
+				operation, promote := opPromote, func(ctx context.Context) error { return r.Promote(ctx, args[0]) }
 				if ramp {
-					promote = func() error { return r.Ramp(ctx, args[0], percent) }
+					operation, promote = opRamp, func(ctx context.Context) error { return r.Ramp(ctx, args[0], percent) }
 				}
-				if err := promote(); err != nil {
+				if err := a.withRecord(ctx, operation, buildSubject(args[0]), promote); err != nil {
 					return err
 				}
 				versions, err := r.Versions(ctx)
@@ -103,9 +109,21 @@ func (a *app) temporalPromoteCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().Float32Var(&percent, "ramp", 0, "send only this share of the new runs, in percent; 0 takes it back")
+	cmd.Flags().Float32Var(&percent, "ramp", 0, "send only this share of the new runs, in percent; 0 undoes it")
 	deploymentFlag(cmd, &deployment)
 	return cmd
+}
+
+// buildID is the shape of what names a build: an image's tag, a commit.
+var buildID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
+
+// buildSubject names a version of the worker in the audit log, which holds only ids:
+// somebody may have typed anything.
+func buildSubject(id string) string {
+	if !buildID.MatchString(id) {
+		return ""
+	}
+	return "build:" + id
 }
 
 func deploymentFlag(cmd *cobra.Command, name *string) {
@@ -128,8 +146,7 @@ func (a *app) withRollout(ctx context.Context, deployment string, do func(contex
 	})
 }
 
-// withTemporal connects to Temporal alone: neither the database nor the keys
-// are needed.
+// withTemporal connects to Temporal alone.
 func (a *app) withTemporal(ctx context.Context, do func(context.Context, client.Client) error) error {
 	logging, err := config.LoadLog(a.getenv)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	return commandGroup("token", "Make, list and revoke tokens of the admin API",
+	return commandGroup("token", "Create, list and revoke tokens of the admin API",
 		a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand())
 }
 
@@ -24,7 +24,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	var days int
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make a token and show it, this once",
+		Short: "Create a token and show it once",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if role == "" {
 				return errors.New("say with --role what it may do: viewer, operator, privacy or admin")
@@ -52,7 +52,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 func (a *app) tokenListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List all tokens, also those that have ended, without their secrets",
+		Short: "List all tokens, ended ones included, without their secrets",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(ctx context.Context, c *api.Client) error {

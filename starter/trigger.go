@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,12 @@ import (
 func (a *app) triggerCommand() *cobra.Command {
 	return commandGroup("trigger", "Turn changes in HubSpot into conversions or Advocate events",
 		a.triggerApplyCommand(), a.triggerListCommand(), a.triggerShowCommand(), a.triggerTestCommand(), a.triggerEventsCommand(),
+		a.triggerApprovalsCommand(),
+		a.triggerDecideCommand("approve", "Send the events that wait for approval, unless their record no longer matches; asks first",
+			"Send %d events of trigger %s?", "%d events are approved.", (*api.Client).ApproveTriggerEvents),
+		a.triggerDecideCommand("skip", "Never send the events that wait for approval; asks first",
+			"Skip %d events of trigger %s for good?", "%d events are skipped.", (*api.Client).SkipTriggerEvents),
+		a.triggerPropertiesCommand(),
 		a.triggerSwitchCommand("enable", "Switch a trigger on", true),
 		a.triggerSwitchCommand("disable", "Switch a trigger off; changes made meanwhile are not sent later", false))
 }
@@ -44,7 +52,7 @@ func (a *app) triggerApplyCommand() *cobra.Command {
 		},
 	}
 	connectionFlag(cmd, &connection)
-	cmd.Flags().StringVarP(&file, "file", "f", "", "the definition, in YAML or JSON; - reads it from the input")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "the definition, in YAML or JSON; - reads it from standard input")
 	return cmd
 }
 
@@ -59,7 +67,7 @@ func (a *app) read(file string) (string, error) {
 		defer func() { _ = f.Close() }() // it was only read
 		from = f
 	}
-	text, err := io.ReadAll(io.LimitReader(from, trigger.MaxSource+1)) // one byte more tells that it is too long
+	text, err := io.ReadAll(io.LimitReader(from, trigger.MaxSource+1)) // one byte more shows that it is too long
 	return string(text), err
 }
 
@@ -130,6 +138,34 @@ func (a *app) triggerTestCommand() *cobra.Command {
 	return cmd
 }
 
+func (a *app) triggerPropertiesCommand() *cobra.Command {
+	var connection, object string
+	cmd := &cobra.Command{
+		Use:   "properties --object TYPE",
+		Short: "List the properties that triggers can use, with their types",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withConnection(cmd.Context(), connection, func(ctx context.Context, c *api.Client, connection string) error {
+				all, err := c.Properties(ctx, connection, object)
+				if err != nil {
+					return err
+				}
+				return a.print(all, func() {
+					w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+					fmt.Fprintln(w, "NAME\tTYPE\tLABEL\tVALUES")
+					for _, p := range all {
+						fmt.Fprintf(w, "%s.%s\t%s\t%s\t%s\n", object, p.Name, p.Type, p.Label, strings.Join(p.Options, ", "))
+					}
+					_ = w.Flush() // like Println: a closed terminal is no failure of the command
+				})
+			})
+		},
+	}
+	connectionFlag(cmd, &connection)
+	cmd.Flags().StringVar(&object, "object", "deal", "contact, deal or company")
+	return cmd
+}
+
 func (a *app) triggerEventsCommand() *cobra.Command {
 	var connection string
 	var filter api.TrackedFilter
@@ -184,5 +220,5 @@ func (a *app) webhooksCommand() *cobra.Command {
 			})
 		},
 	}
-	return commandGroup("webhooks", "What the HubSpot app has to be told about webhooks", manifest)
+	return commandGroup("webhooks", "Show the webhook settings that the HubSpot app needs", manifest)
 }

@@ -18,7 +18,7 @@ import (
 func (l *laptop) mapped(t *testing.T, email string) string {
 	t.Helper()
 	id := l.CreateContact(t, map[string]string{"email": email})
-	contacts := activities.NewContacts(l.Connections, l.Store, l.Store.Hasher(), wiringtest.Hold, time.Now)
+	contacts := activities.NewContacts(l.Connections, l.Store, wiringtest.Hold, time.Now)
 	_, err := contacts.SyncContact(t.Context(), activities.SyncContactInput{
 		ConnectionID: l.Connection.ID, ContactID: id, Hints: bridge.Hints{CreatedAt: time.Now()},
 	})
@@ -59,6 +59,8 @@ func TestTriggerCommands_doWhatTheManualSays(t *testing.T) {
 		says string
 	}{
 		{"trigger list", done, "There are no triggers"},
+		{"trigger properties", done, "deal.dealstage "},
+		{"trigger properties --object person", failed, "must be one of"},
 		{"trigger apply -f docs/triggers/deal-won.yaml", done, "Trigger deal-won is applied: version 1, enabled."},
 		{"trigger apply -f docs/triggers/deal-won.yaml", done, "was applied already: version 1"},
 		{"trigger apply -f docs/triggers/lead-form.yaml", failed, "line 7, column 10: event.forms: the portal has no form"},
@@ -75,6 +77,10 @@ func TestTriggerCommands_doWhatTheManualSays(t *testing.T) {
 		{"trigger enable nobody", failed, `there is no trigger "nobody"`},
 		{"trigger events deal-won", done, "No trigger has matched a change yet."},
 		{"trigger events --state lost", failed, "must be one of"},
+		{"trigger approvals", done, "No event waits for approval."},
+		{"trigger approve deal-won", wrong, "--yes"},
+		{"trigger approve deal-won --yes", failed, "no such event"},
+		{"trigger skip deal-won --yes", failed, "no such event"},
 		{"webhooks manifest", done, `"propertyName": "dealstage"`},
 	} {
 		ran = append(ran, step.line)

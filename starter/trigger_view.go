@@ -18,7 +18,7 @@ func state(t api.Trigger) string {
 	return "disabled"
 }
 
-// what says in a few words when a trigger acts, and what it does then.
+// what describes in a few words when a trigger acts and what it does.
 func what(t api.Trigger) string {
 	words := t.Object + " " + strings.ReplaceAll(t.Event, "_", " ")
 	if about := slices.Concat(t.Properties, t.Forms); len(about) > 0 {
@@ -65,7 +65,7 @@ func (a *app) printApplied(applied api.AppliedTrigger) error {
 	})
 }
 
-// printTrigger shows the version that counts, or another one.
+// printTrigger shows the current version, or another one.
 func (a *app) printTrigger(detail api.TriggerDetail, version int) error {
 	shown := slices.IndexFunc(detail.Versions, func(v api.TriggerVersion) bool { return v.Version == version })
 	if version == 0 {
@@ -85,7 +85,7 @@ func (a *app) printTrial(t api.TriggerTrial) error {
 	return a.print(t, func() {
 		verdicts := map[string]string{
 			"send": "would send the request below", "reverse": "would take back what was sent", "skip": "would do nothing", "no_customer": "would wait for a mapped contact",
-			"blocked": "would be parked for a person to see to it",
+			"blocked": "would be parked for a person",
 		}
 		fmt.Fprintf(a.out, "Trigger %s, version %d, on %s %s: %s.\n", t.TriggerID, t.Version, t.Object, t.ObjectID, verdicts[t.Verdict])
 		fmt.Fprintf(a.out, "  why       %s\n", t.Why)
@@ -116,7 +116,7 @@ func (a *app) printTrial(t api.TriggerTrial) error {
 	})
 }
 
-// printEvents lists what was tracked; more says that there are older ones.
+// printEvents lists tracked events; more says that there are older ones.
 func (a *app) printEvents(events []api.TrackedEvent, more bool) error {
 	return a.print(events, func() {
 		if len(events) == 0 {

@@ -9,12 +9,11 @@ import (
 	"advocatesync/internal/api"
 )
 
-// watchPatience is how long a server that does not answer is put up with.
+// watchPatience is how long a server may stay silent.
 const watchPatience = time.Minute
 
-// watch looks at something again and again until the caller has seen enough. It
-// returns the last it saw, also with an error. A server that is restarted
-// meanwhile is waited for.
+// watch polls something until the caller has seen enough. It returns the last
+// result, also with an error. It waits for a server that restarts meanwhile.
 func watch[T any](ctx context.Context, every time.Duration, fetch func(context.Context) (T, error), enough func(T) bool) (last T, err error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -40,7 +39,7 @@ func watch[T any](ctx context.Context, every time.Duration, fetch func(context.C
 	}
 }
 
-// refused tells whether the server has understood, and says no: asking again
+// refused reports whether the server refused the request, so that a repetition
 // would not help.
 func refused(err error) bool {
 	p, ok := errors.AsType[*api.Problem](err)

@@ -3,12 +3,14 @@ package workflows_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/receipt"
 	"advocatesync/internal/store"
 	"advocatesync/internal/wiring/wiringtest"
 )
@@ -265,7 +267,50 @@ func TestContactLifecycle_leavesTheRecordOfAnErasure(t *testing.T) {
 	live(t, s, id, retry(t, s, id))
 
 	e = record()
-	if e.Open() || e.DeletedAt.IsZero() || e.CheckedAt.IsZero() || e.ForgottenAt.IsZero() || e.Participants != 1 || e.Contacts != 1 || e.Problem != "" {
+	check := store.ErasureCheck{HubSpot: store.AnswerNotFound, Advocate: store.AnswerNotFound, Identities: 2}
+	if e.Open() || e.DeletedAt.IsZero() || e.Check != check || e.CheckedAt.IsZero() || e.ForgottenAt.IsZero() || e.Participants != 1 || e.Contacts != 1 || e.Problem != "" {
 		t.Errorf("once it is done: %+v", e)
+	}
+}
+
+// An erasure that is done can be proven to whoever holds the published keys.
+func TestReceipt_tellsWhatWasDoneAndVerifies(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id := mappedContact(t, s, ann)
+	erase(t, s, id)
+	e, err := s.Store.RequestErasure(t.Context(), s.Connection.ID, id, "dpo", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Operator.Receipt(t.Context(), e.ID); bridge.KindOf(err) != bridge.Conflict {
+		t.Errorf("a receipt of an erasure that goes on: %v", err)
+	}
+
+	live(t, s, id, due(t, s, id))
+
+	signed, err := s.Operator.Receipt(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Operator.ReceiptKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := receipt.Verify(signed, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []string
+	for _, step := range r.Steps {
+		steps = append(steps, step.Step)
+	}
+	slices.Sort(steps)
+	if !slices.Equal(steps, []string{"blocked", "checked", "deleted", "forgotten", "heard", "verified"}) {
+		t.Errorf("steps %v", steps)
+	}
+	if r.ContactID != id || r.Requested.By != "dpo" || r.Counts != (receipt.Counts{ParticipantsDeleted: 1, ContactsForgotten: 1}) ||
+		r.Checked != (receipt.Checked{HubSpot: "not_found", Advocate: "not_found", IdentitiesAsked: 2}) {
+		t.Errorf("%+v", r)
 	}
 }

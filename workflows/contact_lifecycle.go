@@ -2,9 +2,9 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"advocatesync/activities"
@@ -12,29 +12,60 @@ import (
 )
 
 const (
-	// quiet is how long a contact's life lasts after its last hint: long
-	// enough to take in the rest of a burst and the echo of our own write,
-	// short enough that only contacts with work are open.
+	// quiet is how long a contact's workflow stays open after its last hint: long
+	// enough to take in the rest of a burst and the echo of our own write, short
+	// enough that only contacts with work are open.
 	quiet = 2 * time.Second
 
-	// maxMisses bounds how often a contact that HubSpot announced but does not
-	// show is looked for: with pauses doubling from a second, four minutes.
+	// maxMisses bounds how often a contact is read that HubSpot announced but does not
+	// show. The pauses double from one second, so the reads span four minutes.
 	maxMisses = 8
 )
 
+// ContactLifecycleID returns the workflow id of one contact.
+func ContactLifecycleID(connectionID, contactID string) string {
+	return "contact/" + connectionID + "/" + contactID
+}
+
+// ConnectionOfContact returns the connection in the workflow id of a contact, or of a
+// page of contacts; is is false for any other id.
+func ConnectionOfContact(workflowID string) (connectionID string, is bool) {
+	kind, rest, _ := strings.Cut(workflowID, "/")
+	connectionID, _, more := strings.Cut(rest, "/")
+	return connectionID, more && (kind == "contact" || kind == "contact-batch")
+}
+
+// ContactLifecycleInput starts one contact's workflow, and carries its state over
+// continue-as-new.
+type ContactLifecycleInput struct {
+	ConnectionID string `json:"connection_id"`
+	ContactID    string `json:"contact_id"`
+
+	// Carried over continue-as-new only.
+	Hints  bridge.Hints `json:"hints,omitzero"`  // heard, not yet acted on
+	Misses int          `json:"looks,omitempty"` // times HubSpot did not show the contact
+
+	HoldUntil time.Time `json:"hold_until,omitzero"` // a deletion is held until then
+
+	ErasureHeldSince time.Time `json:"erasure_held_since,omitzero"` // since when an unconfirmed privacy deletion is held
+	NextSync         time.Time `json:"next_sync,omitzero"`          // when to read the contact again that HubSpot does not show yet, or still shows
+
+	Last activities.SyncContactResult `json:"last,omitzero"` // what was decided last
+}
+
 // ContactLifecycle keeps one contact and its participant in step, from the
-// contact's creation to its deletion, erasure or merge. All that happens to
-// the contact passes through it, one thing at a time, so two webhooks about one
-// person cannot race into two participants. The first hint starts it, a quiet
-// spell ends it, the next hint starts it again.
-// Its result is what was decided last.
+// contact's creation to its deletion, erasure or merge. Everything that happens to
+// the contact passes through it, one event at a time, so two webhooks about one
+// person cannot race into two participants. The first hint starts it, a quiet spell
+// ends it, and the next hint starts it again. Its result is the last decision.
 func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activities.SyncContactResult, error) {
 	inbox := workflow.GetSignalChannel(ctx, SignalHints)
 	for {
 		in.Hints = in.Hints.Merge(drain[bridge.Hints](inbox))
 		if in.Hints.Empty() {
-			// Nothing may yield between a fruitless wait and the return: a hint
-			// that arrives then makes the server redo this task, and is seen.
+			// Nothing may yield between a wait that found nothing and the return. The server
+			// then rejects the completion if a hint has arrived meanwhile, and the task runs
+			// again and sees it.
 			if in.Hints = await[bridge.Hints](ctx, inbox, quiet, "wait for quiet"); in.Hints.Empty() {
 				return in.Last, ctx.Err()
 			}
@@ -53,26 +84,26 @@ func ContactLifecycle(ctx workflow.Context, in ContactLifecycleInput) (activitie
 	}
 }
 
-// pause is how long to wait before the next look, and why.
+// pause returns how long to wait before the next sync, and why.
 func (in *ContactLifecycleInput) pause(ctx workflow.Context) (time.Duration, string) {
 	now := workflow.Now(ctx)
-	held, next := in.HoldUntil.Sub(now), in.NextSync.Sub(now) // negative where nothing is held
+	held, next := in.HoldUntil.Sub(now), in.NextSync.Sub(now) // negative: nothing is held
 	switch {
 	case next > 0 && !in.ErasureHeldSince.IsZero():
 		return next, "hold the privacy deletion: HubSpot still shows the contact"
 	case held > 0:
 		return held, "hold the deletion: a privacy deletion, a merge or a restore may belong to it"
 	case next > 0:
-		// HubSpot tells of a contact before it can be read.
+		// HubSpot announces a contact before it can be read.
 		return next, "wait until HubSpot shows the contact"
 	default:
 		return 0, ""
 	}
 }
 
-// syncOnce acts on what was heard so far, and forgets it unless the contact has to
-// be looked at again. Work that fails for good is parked, never dropped, and
-// never ends the life: hints that wait behind it would be lost with the run.
+// syncOnce acts on the hints heard so far, and clears them unless the contact has
+// to be synced again. Work that fails for good is parked, never dropped, and never
+// fails the workflow: hints that wait behind it would be lost with the run.
 func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 	result, err := syncContact(ctx, in)
 	switch {
@@ -84,7 +115,7 @@ func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 		in.holdErasure(workflow.Now(ctx), result.Hold)
 		return nil
 	case result.Action == bridge.DoubtErasure:
-		// The privacy deletion is parked; whatever else was heard is acted on next.
+		// The privacy deletion is parked; the other hints are acted on next.
 		in.Hints.ErasedAt, in.ErasureHeldSince, in.NextSync = time.Time{}, time.Time{}, time.Time{}
 		return nil
 	case result.Action == bridge.HoldDeletion:
@@ -102,8 +133,8 @@ func syncOnce(ctx workflow.Context, in *ContactLifecycleInput) error {
 	return giveUp(ctx, in, bridge.CauseNotReadable)
 }
 
-// missed counts a sync that did not find the contact, if the pause before it has
-// passed: news that wakes it earlier, however much of it, uses nothing up.
+// missed counts a sync that did not find the contact, but only if the pause before
+// it has passed: hints that wake the workflow earlier do not use up its attempts.
 func (in *ContactLifecycleInput) missed(now time.Time) {
 	if now.Before(in.NextSync) {
 		return
@@ -112,8 +143,8 @@ func (in *ContactLifecycleInput) missed(now time.Time) {
 	in.NextSync = now.Add(time.Second << (in.Misses - 1))
 }
 
-// holdErasure has the contact synced again after a pause. The first time counts as
-// the beginning of the hold.
+// holdErasure schedules the next sync after a pause. Its first call begins the
+// hold.
 func (in *ContactLifecycleInput) holdErasure(now time.Time, pause time.Duration) {
 	if in.ErasureHeldSince.IsZero() {
 		in.ErasureHeldSince = now
@@ -121,14 +152,14 @@ func (in *ContactLifecycleInput) holdErasure(now time.Time, pause time.Duration)
 	in.NextSync = now.Add(pause)
 }
 
-// giveUp parks what was heard and not acted on.
+// giveUp parks the hints that were not acted on.
 func giveUp(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause) error {
 	heard := in.Hints
 	in.settled()
 	return park(ctx, in, cause, heard)
 }
 
-// settled forgets what was heard: it has been acted on.
+// settled clears the hints that were acted on.
 func (in *ContactLifecycleInput) settled() {
 	in.Hints, in.Misses, in.HoldUntil = bridge.Hints{}, 0, time.Time{}
 	in.ErasureHeldSince, in.NextSync = time.Time{}, time.Time{}
@@ -165,52 +196,4 @@ func park(ctx workflow.Context, in *ContactLifecycleInput, cause bridge.Cause, h
 		Cause:        cause,
 		Hints:        heard,
 	}).Get(ctx, nil)
-}
-
-// live sets the options of activities that somebody waits for.
-func live(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		Summary: summary,
-		// Waiting for the vendors' limits is part of the work, so the bound is
-		// wide; a killed worker is noticed by its missing heartbeat.
-		StartToCloseTimeout: 5 * time.Minute,
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		// A vendor may be down for hours, and credentials may wait for a person
-		// overnight. What still fails after a day is parked.
-		ScheduleToCloseTimeout: 24 * time.Hour,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
-	})
-}
-
-// hints are what signals carry, in any order and number.
-type hints[H any] interface {
-	Merge(H) H
-	Empty() bool
-}
-
-// drain takes what has arrived, without waiting.
-func drain[H hints[H]](inbox workflow.ReceiveChannel) H {
-	var all H
-	for {
-		var hints H
-		if !inbox.ReceiveAsync(&hints) {
-			return all
-		}
-		all = all.Merge(hints)
-	}
-}
-
-// await takes what has arrived, or waits at most d for the next hint.
-func await[H hints[H]](ctx workflow.Context, inbox workflow.ReceiveChannel, d time.Duration, why string) H {
-	if heard := drain[H](inbox); !heard.Empty() {
-		return heard
-	}
-	ctx, cancel := workflow.WithCancel(ctx)
-	defer cancel() // a timer left behind would wake the workflow for nothing
-	var hints H
-	workflow.NewSelector(ctx).
-		AddReceive(inbox, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &hints) }).
-		AddFuture(workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: why}), func(workflow.Future) {}).
-		Select(ctx)
-	return hints.Merge(drain[H](inbox)) // a hint may have come with the timer
 }

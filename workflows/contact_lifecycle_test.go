@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
+	"advocatesync/activities"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/store/storetest"
@@ -23,8 +25,8 @@ func environment(s *wiringtest.System) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 5 * time.Minute}) // a second is little on a busy machine
-	env.SetTestTimeout(5 * time.Minute)                                             // of no progress; the machine may be busy
+	env.SetWorkerOptions(workerOptions())
+	env.SetTestTimeout(5 * time.Minute) // of no progress; the machine may be busy
 	workflows.Register(env)
 	for _, a := range s.Activities() {
 		env.RegisterActivity(a)
@@ -32,21 +34,33 @@ func environment(s *wiringtest.System) *testsuite.TestWorkflowEnvironment {
 	return env
 }
 
+// workerOptions are those of a worker on a busy machine.
+func workerOptions(more ...interceptor.WorkerInterceptor) worker.Options {
+	return worker.Options{
+		DeadlockDetectionTimeout: 5 * time.Minute, // a second is little there
+		// An activity that takes long there is not to be taken for dead.
+		Interceptors: append(more, activities.Heartbeats()),
+	}
+}
+
 // live runs the life of a contact from its first hint to its end. The later
-// hints arrive one after the other, each in a quiet moment.
-func live(t *testing.T, s *wiringtest.System, contactID string, first bridge.Hints, later ...func() bridge.Hints) {
+// hints arrive one after the other, each in a quiet moment. It returns how long the
+// life lasted.
+func live(t *testing.T, s *wiringtest.System, contactID string, first bridge.Hints, later ...func() bridge.Hints) time.Duration {
 	t.Helper()
 	env := environment(s)
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalHints, first) }, 0)
 	for i, next := range later {
 		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalHints, next()) }, time.Duration(i+1)*time.Second)
 	}
-	runLife(t, env, s, contactID)
+	return runLife(t, env, s, contactID)
 }
 
-// runLife runs the life of a contact that hears what the environment brings.
-func runLife(t *testing.T, env *testsuite.TestWorkflowEnvironment, s *wiringtest.System, contactID string) {
+// runLife runs the life of a contact that hears what the environment brings, and
+// returns how long it lasted.
+func runLife(t *testing.T, env *testsuite.TestWorkflowEnvironment, s *wiringtest.System, contactID string) time.Duration {
 	t.Helper()
+	began := env.Now()
 	env.ExecuteWorkflow(workflows.ContactLifecycleName, workflows.ContactLifecycleInput{ConnectionID: s.Connection.ID, ContactID: contactID})
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the life of the contact did not end")
@@ -54,6 +68,7 @@ func runLife(t *testing.T, env *testsuite.TestWorkflowEnvironment, s *wiringtest
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatalf("the life of the contact failed: %v", err)
 	}
+	return env.Now().Sub(began)
 }
 
 func created() bridge.Hints { return bridge.Hints{CreatedAt: time.Now()} }

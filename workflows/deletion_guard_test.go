@@ -16,7 +16,7 @@ func inNumbers(t *testing.T, s *wiringtest.System, n int) (ids []string) {
 	}
 	for _, id := range ids {
 		archive(t, s, id)
-		if _, err := s.Store.DueDeletion(t.Context(), s.Connection.ID, id, false); err != nil { // heard
+		if _, err := s.Store.DueDeletions(t.Context(), s.Connection.ID, false, id); err != nil { // heard
 			t.Fatal(err)
 		}
 	}
@@ -71,6 +71,35 @@ func TestDeletionGuard_deletionsInNumbersWaitForAPerson(t *testing.T) {
 	if calls := s.HubSpot.Counts(); calls.Calls["GET /crm/objects/2026-09/contacts/{id}"] != 0 {
 		t.Errorf("single reads to verify deletions: %v", calls.Calls)
 	}
+}
+
+// An operator syncs again whatever stands out, and a program switch does so for
+// every contact that it cannot write to.
+func TestDeletionGuard_aResyncAsksNoSecondTime(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	const many = 11
+	ids := inNumbers(t, s, many)
+	for _, id := range ids {
+		live(t, s, id, resync(), func() bridge.Hints { // while its workflow goes on
+			if n := waiting(t, s); n != many {
+				t.Errorf("%d deletions wait while contact %s is synced again, want all %d", n, id, many)
+			}
+			return resync()
+		})
+		wantState(t, s, id, bridge.StateAwaitingApproval)
+	}
+	wantParticipants(t, s, 0, many, true)
+	if n := waiting(t, s); n != many {
+		t.Errorf("%d deletions wait, want all %d", n, many)
+	}
+
+	if _, err := s.Store.ApproveDeletions(t.Context(), s.Connection.ID, ids[:1]); err != nil {
+		t.Fatal(err)
+	}
+	relayAll(t, s)
+	wantParticipants(t, s, 0, 1, false)
+	wantParticipants(t, s, 1, many, true)
 }
 
 func TestDeletionGuard_rejectedKeepsTheParticipants(t *testing.T) {

@@ -9,13 +9,13 @@ import (
 	"advocatesync/activities"
 )
 
-// MassSyncID is the workflow id of one mass sync.
+// MassSyncID returns the workflow id of one mass sync.
 func MassSyncID(connectionID string, runID int64) string {
 	return "mass-sync/" + connectionID + "/" + strconv.FormatInt(runID, 10)
 }
 
-// MassSyncInput names a mass sync that was begun in the database, and carries
-// it over continue-as-new.
+// MassSyncInput names a mass sync that was begun in the database, and carries its
+// state over continue-as-new.
 type MassSyncInput struct {
 	ConnectionID string `json:"connection_id"`
 	RunID        int64  `json:"run_id"`
@@ -23,10 +23,10 @@ type MassSyncInput struct {
 	// Carried over continue-as-new only.
 	Planned bool `json:"planned,omitempty"`
 	Pages   int  `json:"pages,omitempty"` // of the plan
-	Next    int  `json:"next,omitempty"`  // the first page that may be left to do, less one
+	Next    int  `json:"next,omitempty"`  // pages up to here are done
 }
 
-// MassSyncState says what a mass sync is at.
+// MassSyncState is the phase of a mass sync.
 type MassSyncState string
 
 const (
@@ -38,7 +38,7 @@ const (
 	MassSyncFailed    MassSyncState = "failed"
 )
 
-// MassSyncProgress is where a mass sync stands: its result, and the answer to
+// MassSyncProgress is how far a mass sync is: its result, and the answer to
 // QueryProgress.
 type MassSyncProgress struct {
 	State  MassSyncState     `json:"state"`
@@ -46,10 +46,10 @@ type MassSyncProgress struct {
 }
 
 // MassSync brings the contacts of all participants of the tenant in step, or
-// finds out what that would take: one export of everybody, staged, planned and
-// applied. The run is kept in the database, page by page, and so is what the
-// operator wants of it; a signal only says to look. Whatever stops the
-// workflow, started again it goes on where it stopped.
+// predicts what that would take (a dry run): one export of everybody, staged,
+// planned and applied. The run and the operator's desired state are kept in the
+// database; a signal only says that the desired state has changed. A workflow that
+// is started again continues where the last one stopped.
 func MassSync(ctx workflow.Context, in MassSyncInput) (MassSyncProgress, error) {
 	m := &massSync{in: in, steeredRun: newSteeredRun(ctx, in.RunID)}
 	m.pages = in.Pages

@@ -12,6 +12,7 @@ func TestNamesInHistoriesNeverChange(t *testing.T) {
 	t.Parallel()
 	for name, got := range map[string]string{
 		"advocate-sync": workflows.TaskQueue, "advocate-sync-bulk": workflows.BulkTaskQueue, "advocate-sync-impact": workflows.ImpactTaskQueue,
+		"advocate-sync-pages": workflows.PagesTaskQueue, "ContactBatch": workflows.ContactBatchName,
 		"ContactLifecycle": workflows.ContactLifecycleName, "ReportSync": workflows.ReportSyncName, "RetryParked": workflows.RetryParkedName,
 		"Housekeeping": workflows.HousekeepingName, "ProgramSwitch": workflows.ProgramSwitchName, "MassSync": workflows.MassSyncName,
 		"TrackEvent": workflows.TrackEventName, "TrackRound": workflows.TrackRoundName, "Reconcile": workflows.ReconcileName,

@@ -9,8 +9,8 @@ import (
 	"advocatesync/activities"
 )
 
-// ProgramSwitchID is the workflow id of the change of a connection's program:
-// one at a time.
+// ProgramSwitchID returns the workflow id of a connection's program switch. There
+// is one at a time.
 func ProgramSwitchID(connectionID string) string {
 	return "program-switch/" + connectionID
 }
@@ -26,21 +26,21 @@ type ProgramSwitchInput struct {
 // ProgramSwitchResult says how a switch ended.
 type ProgramSwitchResult struct {
 	SwitchID int64 `json:"switch_id,omitempty"`
-	// NotBegun is why there was no switch; see activities.BeginSwitchResult.
+	// NotBegun says why no switch was begun; see activities.BeginSwitchResult.
 	NotBegun  string                 `json:"not_begun,omitempty"`
 	State     activities.SwitchState `json:"state,omitempty"` // done or refused
 	Revisited int64                  `json:"revisited,omitempty"`
 }
 
-// ProgramSwitch connects another program of the tenant and gives all contacts
-// its values. The properties that hold them are removed and created again, or
-// stay where the switch is in place; meanwhile nobody writes to contacts. If
-// HubSpot refuses to remove one, what was removed comes back and the old
-// program stays. The switch is kept in the database, step by step: whatever
-// stops the workflow, asking for the same switch again takes it up.
+// ProgramSwitch connects another program of the tenant and gives all contacts its
+// values. The properties that hold them are removed and created again, or stay
+// where the switch is in place; meanwhile nothing is written to contacts. If
+// HubSpot refuses to remove a property, those removed are restored and the old
+// program stays. The database keeps each step of the switch, so asking for the same
+// switch again resumes one that was stopped.
 func ProgramSwitch(ctx workflow.Context, in ProgramSwitchInput) (ProgramSwitchResult, error) {
-	// Half a switch helps nobody, so a cancellation counts from when a program
-	// is connected.
+	// A half-done switch would leave contacts without values, so a cancellation takes
+	// effect only once a program is connected.
 	whole, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
 	var begun activities.BeginSwitchResult
@@ -69,8 +69,8 @@ func ProgramSwitch(ctx workflow.Context, in ProgramSwitchInput) (ProgramSwitchRe
 	return ProgramSwitchResult{SwitchID: begun.ID, State: finished.State, Revisited: finished.Revisited}, err
 }
 
-// connectProgram does what must not stop half way. Each step does nothing if
-// the switch is past it.
+// connectProgram runs the steps that must not stop half-way. A step that is done
+// already does nothing.
 func connectProgram(ctx workflow.Context, sw activities.Switch, connected *activities.ConnectProgramResult) error {
 	for _, step := range []struct {
 		name     string
@@ -91,8 +91,8 @@ func connectProgram(ctx workflow.Context, sw activities.Switch, connected *activ
 }
 
 // refresh gives the contacts the connected program's values, by a mass sync. It
-// reports whether all were reached that can be: not where an operator cancelled
-// it.
+// reports whether it ran to its end; it is false if an operator cancelled the mass
+// sync.
 func refresh(ctx workflow.Context, connectionID string, sw activities.Switch) (bool, error) {
 	var begun activities.BeginRefreshResult
 	if err := workflow.ExecuteActivity(bulk(ctx, "begin the refresh"), programs.BeginRefresh, sw).Get(ctx, &begun); err != nil {
@@ -105,14 +105,14 @@ func refresh(ctx workflow.Context, connectionID string, sw activities.Switch) (b
 		WorkflowID:            MassSyncID(connectionID, begun.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(SearchConnectionID.ValueSet(connectionID)),
 		StaticSummary:         "refresh of connection " + connectionID + " after a program switch",
-		Priority:              temporal.Priority{PriorityKey: 5, FairnessKey: connectionID}, // behind all else in the queue
+		Priority:              temporal.Priority{PriorityKey: 5, FairnessKey: connectionID}, // behind everything else in the queue
 	})
 	var end MassSyncProgress
 	input := MassSyncInput{ConnectionID: connectionID, RunID: begun.ID}
 	err := workflow.ExecuteChildWorkflow(child, MassSyncName, input).Get(ctx, &end)
 	var running *temporal.ChildWorkflowExecutionAlreadyStartedError
 	if errors.As(err, &running) {
-		// An operator was faster: this mass sync serves as well.
+		// An operator has started a mass sync, which serves the purpose as well.
 		var awaited activities.AwaitRefreshResult
 		err = workflow.ExecuteActivity(polling(ctx), programs.AwaitRefresh, sw).Get(ctx, &awaited)
 		return awaited.Done, uncancelled(err)
@@ -120,7 +120,7 @@ func refresh(ctx workflow.Context, connectionID string, sw activities.Switch) (b
 	return end.State == MassSyncDone, uncancelled(err)
 }
 
-// uncancelled is err, unless that only says that somebody cancelled the refresh.
+// uncancelled returns err, or nil if err only says that the refresh was cancelled.
 func uncancelled(err error) error {
 	if temporal.IsCanceledError(err) {
 		return nil

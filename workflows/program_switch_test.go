@@ -11,12 +11,12 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/worker"
 
 	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
@@ -34,7 +34,7 @@ const (
 func switchTo(t *testing.T, s *wiringtest.System, in workflows.ProgramSwitchInput, hooks ...hook) (workflows.ProgramSwitchResult, error) {
 	t.Helper()
 	env := environment(s)
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&afterwards{hooks: hooks}}})
+	env.SetWorkerOptions(workerOptions(&afterwards{hooks: hooks}))
 	in.ConnectionID = s.Connection.ID
 	env.ExecuteWorkflow(workflows.ProgramSwitchName, in)
 	if err := env.GetWorkflowError(); err != nil {
@@ -414,27 +414,49 @@ func TestProgramSwitch_outlastsFaultsOfHubSpot(t *testing.T) {
 	}
 }
 
-// Contacts cannot be written to without the properties, so a switch that may
-// not create them waits for a person, and says so.
-func TestProgramSwitch_waitsUntilThePropertiesMayBeCreated(t *testing.T) {
+// Contacts cannot be written to without the properties, so a switch that cannot
+// create them waits for a person, and says so. One of them holds up none of the others.
+func TestProgramSwitch_waitsUntilThePropertiesCanBeCreated(t *testing.T) {
 	t.Parallel()
-	s := wiringtest.New(t)
-	ids := crowd(t, s, 2)
-	refuse := hubspottest.Fault{Route: "POST /crm/properties/2026-09/contacts/batch/create", Status: 400, Times: 20}
-	told := store.ProgramSwitch{}
+	const (
+		properties = "/crm/properties/2026-09/contacts"
+		link       = `"name":"` + bridge.PropShareLink + `"`
+	)
+	for name, tt := range map[string]struct {
+		fault hubspottest.Fault
+		want  map[store.PropertyOutcome]int
+	}{
+		"HubSpot refuses all of them":     {hubspottest.Fault{Route: "POST " + properties + "/batch/create", Status: 400}, map[store.PropertyOutcome]int{store.PropertyRefused: 10}},
+		"HubSpot refuses one":             {hubspottest.Fault{Route: "POST " + properties + "/batch/create", Status: 400, Contains: link}, map[store.PropertyOutcome]int{store.PropertyCreated: 9, store.PropertyRefused: 1}},
+		"HubSpot fails on one for ever":   {hubspottest.Fault{Route: "POST " + properties + "/batch/create", Status: 500, Contains: link}, map[store.PropertyOutcome]int{store.PropertyCreated: 9, store.PropertyRefused: 1}},
+		"a gateway fails on one for ever": {hubspottest.Fault{Route: "POST " + properties + "/batch/create", Status: 504, Contains: link}, map[store.PropertyOutcome]int{store.PropertyCreated: 9, store.PropertyRefused: 1}},
+		"a firewall refuses one for ever": {hubspottest.Fault{Route: "POST " + properties + "/batch/create", Status: 403, Contains: link, Answer: fault.Answer{Page: true}}, map[store.PropertyOutcome]int{store.PropertyCreated: 9, store.PropertyRefused: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			ids := crowd(t, s, 2)
+			tt.fault.Times = -1
+			told, tries := store.ProgramSwitch{}, 0
 
-	wantSwitched(t, s, workflows.ProgramSwitchInput{Program: champions},
-		once("ArchiveProperties", func() error { s.HubSpot.Inject(refuse); return nil }),
-		func(name string) error {
-			if name == "CreateProperties" && told.ID == 0 {
-				told = latest(t, s)
-			}
-			return nil
+			wantSwitched(t, s, workflows.ProgramSwitchInput{Program: champions},
+				once("ArchiveProperties", func() error { s.HubSpot.Inject(tt.fault); return nil }),
+				func(name string) error {
+					if name != "CreateProperties" {
+						return nil
+					}
+					if tries++; tries == 6 { // what HubSpot refuses stays to be seen until then
+						told = latest(t, s)
+						s.HubSpot.ClearFaults()
+					}
+					return nil
+				})
+
+			wantOutcomes(t, told, tt.want)
+			wantConnected(t, s, champions)
+			s.InStepWith(t, champions, ids[0], person(0), person(0))
 		})
-
-	wantOutcomes(t, told, map[store.PropertyOutcome]int{store.PropertyRefused: 10})
-	wantConnected(t, s, champions)
-	s.InStepWith(t, champions, ids[0], person(0), person(0))
+	}
 }
 
 // An operator who cancels the mass sync keeps the new program.
@@ -529,7 +551,7 @@ func TestProgramSwitch_makesWebhooksWait(t *testing.T) {
 			crowd(t, s, 1)
 			id := s.CreateContact(t, map[string]string{"email": ann})
 			look := activities.SyncContactInput{ConnectionID: s.Connection.ID, ContactID: id, Hints: created()}
-			contacts := activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
+			contacts := activities.NewContacts(s.Connections, s.Store, wiringtest.Hold, time.Now)
 
 			wantSwitched(t, s, workflows.ProgramSwitchInput{Program: champions}, once(step, func() error {
 				_, err := contacts.SyncContact(t.Context(), look)
@@ -602,7 +624,7 @@ func TestProgramSwitch_putsLateWritesOfTheOldProgramRight(t *testing.T) {
 					t.Errorf("the switch: %v", err)
 				}
 			}}
-			contacts := activities.NewContacts(connections, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
+			contacts := activities.NewContacts(connections, s.Store, wiringtest.Hold, time.Now)
 
 			_, err := contacts.SyncContact(t.Context(), activities.SyncContactInput{
 				ConnectionID: s.Connection.ID, ContactID: ids[0], Hints: resync()})
@@ -655,8 +677,7 @@ func TestProgramSwitch_endsReportsOfTheOldProgram(t *testing.T) {
 func interruptedReport(t *testing.T, s *wiringtest.System, meanwhile func()) workflows.ReportSyncResult {
 	t.Helper()
 	env := environment(s)
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{
-		&afterwards{hooks: []hook{once("PlanRun", func() error { meanwhile(); return nil })}}}})
+	env.SetWorkerOptions(workerOptions(&afterwards{hooks: []hook{once("PlanRun", func() error { meanwhile(); return nil })}}))
 	env.ExecuteWorkflow(workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: s.Connection.ID})
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatalf("the report failed: %v", err)

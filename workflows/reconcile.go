@@ -13,17 +13,18 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 )
 
-// ReconcileScheduleID is the id of a connection's reconcile schedule and the
-// prefix of its runs.
+// ReconcileScheduleID returns the id of a connection's reconcile schedule, which is
+// the prefix of the ids of its runs.
 func ReconcileScheduleID(connectionID string) string { return "reconcile/" + connectionID }
 
-// ReconcileID is the workflow id of one reconcile.
+// ReconcileID returns the workflow id of one reconcile.
 func ReconcileID(connectionID string, runID int64) string {
 	return ReconcileScheduleID(connectionID) + "/" + strconv.FormatInt(runID, 10)
 }
 
-// ReconcileInput names a reconcile that was begun in the database, and carries
-// it over continue-as-new. Without a run it is the schedule's: a run is begun.
+// ReconcileInput names a reconcile that was begun in the database, and carries its
+// state over continue-as-new. A schedule names no run: the workflow then begins
+// one.
 type ReconcileInput struct {
 	ConnectionID string `json:"connection_id"`
 	RunID        int64  `json:"run_id,omitempty"`
@@ -33,22 +34,22 @@ type ReconcileInput struct {
 	Compared bool `json:"compared,omitempty"`
 	Filled   bool `json:"filled,omitempty"`
 	Pages    int  `json:"pages,omitempty"` // of repairs
-	Next     int  `json:"next,omitempty"`  // the first page that may be left to do, less one
+	Next     int  `json:"next,omitempty"`  // pages up to here are done
 }
 
-// ReconcileProgress is where a reconcile stands: its result, and the answer to
+// ReconcileProgress is how far a reconcile is: its result, and the answer to
 // QueryProgress.
 type ReconcileProgress struct {
 	State   MassSyncState               `json:"state"`
 	Summary activities.ReconcileSummary `json:"summary"`
 }
 
-// Reconcile finds out whether both sides of a connection agree, and brings about
-// that they do. It lists everybody in HubSpot, has everybody in Advocate
-// exported, compares the two, and has each difference repaired by the ordinary
-// paths: values in pages, everything else by the contacts' own lives, which read
-// a record again before they do anything. Whatever stops the workflow, started
-// again it goes on where it stopped.
+// Reconcile finds where the two sides of a connection differ, and repairs the
+// differences. It lists all contacts in HubSpot, exports all participants from
+// Advocate, compares the two, and repairs each difference by the ordinary paths:
+// values in pages, everything else by the contacts' own workflows, which read the
+// record again before they act. A workflow that is started again continues where
+// the last one stopped.
 func Reconcile(ctx workflow.Context, in ReconcileInput) (ReconcileProgress, error) {
 	if in.RunID == 0 {
 		return reconcileWhenDue(ctx, in)
@@ -68,8 +69,8 @@ func Reconcile(ctx workflow.Context, in ReconcileInput) (ReconcileProgress, erro
 }
 
 // reconcileWhenDue begins the reconcile that the schedule asks for and waits for
-// its end, so that the schedule starts no other. The run has a workflow of its
-// own, as one has that a person started: if that is at work already, it is let
+// its end, so that the schedule starts no other. The run has a workflow of its own,
+// like one that a person starts. If that workflow is running already, it is left
 // alone.
 func reconcileWhenDue(ctx workflow.Context, in ReconcileInput) (ReconcileProgress, error) {
 	var run activities.Run
@@ -121,7 +122,7 @@ func (r *reconcile) reconcile(ctx workflow.Context) error {
 	return nil
 }
 
-// list reads HubSpot's contacts. The cursor is in the database.
+// list lists HubSpot's contacts. The database keeps the cursor.
 func (r *reconcile) list(ctx workflow.Context) error {
 	for {
 		if err := r.await(ctx); err != nil {
@@ -142,13 +143,13 @@ func (r *reconcile) list(ctx workflow.Context) error {
 	}
 }
 
-// export stages everybody in Advocate. An export may take long, or never come.
+// export stages all participants. An export may take long, or never become ready.
 func (r *reconcile) export(ctx workflow.Context) error {
 	return r.unlessCancelled(ctx, r.fetchEverybody)
 }
 
-// compare names the differences, after what moved while both sides were read was
-// read once more.
+// compare reads again what changed while both sides were being read, then finds the
+// differences.
 func (r *reconcile) compare(ctx workflow.Context) error {
 	if err := r.await(ctx); err != nil {
 		return err
@@ -164,12 +165,12 @@ func (r *reconcile) compare(ctx workflow.Context) error {
 	return r.sum(ctx)
 }
 
-// park leaves to people what only they can resolve.
+// park parks the differences that only a person can resolve.
 func (r *reconcile) park(ctx workflow.Context) error {
 	return workflow.ExecuteActivity(bulk(ctx, "park what needs a person"), reconciles.ParkFindings, r.run).Get(ctx, nil)
 }
 
-// applyPages writes values, a hundred contacts a call.
+// applyPages writes values, a hundred contacts per call.
 func (r *reconcile) applyPages(ctx workflow.Context) error {
 	for r.in.Next < r.in.Pages {
 		if err := r.await(ctx); err != nil {
@@ -195,13 +196,13 @@ func (r *reconcile) applyPages(ctx workflow.Context) error {
 const (
 	hintPause    = 2 * time.Second
 	hintPauseMax = 30 * time.Second
-	// hintPatience is how long a reconcile waits for lives that do not answer.
-	// Deletions are held for a minute; what takes longer is left, and found by
-	// the next reconcile if it is still not done.
+	// hintPatience is how long a reconcile waits for contacts' workflows that do not
+	// answer. Deletions are held for a minute. What takes longer is left to the next
+	// reconcile.
 	hintPatience = 10 * time.Minute
 )
 
-// hint has contacts repaired by their own lives, some hundred at a time, and
+// hint has contacts repaired by their own workflows, a few hundred at a time, and
 // waits until they have answered.
 func (r *reconcile) hint(ctx workflow.Context) error {
 	var last activities.Repairs
@@ -211,7 +212,7 @@ func (r *reconcile) hint(ctx workflow.Context) error {
 		if err := r.await(ctx); err != nil {
 			return err
 		}
-		moved = moved.Add(workflow.Now(ctx).Sub(asked)) // a pause is nobody's delay
+		moved = moved.Add(workflow.Now(ctx).Sub(asked)) // a pause does not count as a delay
 		var now activities.Repairs
 		if err := workflow.ExecuteActivity(bulk(ctx, "repair contacts"), reconciles.AdvanceHints, r.run).Get(ctx, &now); err != nil {
 			return err
@@ -235,7 +236,7 @@ func (r *reconcile) hint(ctx workflow.Context) error {
 	}
 }
 
-// shorten goes on in a fresh history once this one is long.
+// shorten continues as new once the history is long.
 func (r *reconcile) shorten(ctx workflow.Context) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
@@ -243,7 +244,7 @@ func (r *reconcile) shorten(ctx workflow.Context) error {
 	return workflow.NewContinueAsNewError(ctx, ReconcileName, r.in)
 }
 
-// sum asks what was found so far.
+// sum reads the counts so far.
 func (r *reconcile) sum(ctx workflow.Context) error {
 	err := workflow.ExecuteActivity(bulk(ctx, "add up what was found"), reconciles.ReconcileProgress, r.run).Get(ctx, &r.summary)
 	if err == nil {

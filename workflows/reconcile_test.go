@@ -13,6 +13,8 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
@@ -54,8 +56,9 @@ func reconcileProgress(t *testing.T, s *wiringtest.System) store.ReconcileProgre
 	return progress
 }
 
-// relayAll passes on what waits in the inbox and lives the contacts' lives.
-func relayAll(t *testing.T, s *wiringtest.System) {
+// relayAll passes on what waits in the inbox and lives the contacts' lives. It
+// returns how long the longest of them lasted.
+func relayAll(t *testing.T, s *wiringtest.System) (longest time.Duration) {
 	t.Helper()
 	for {
 		var due []store.ContactHints
@@ -66,10 +69,10 @@ func relayAll(t *testing.T, s *wiringtest.System) {
 			t.Fatal(err)
 		}
 		if len(due) == 0 {
-			return
+			return longest
 		}
 		for _, heard := range due {
-			live(t, s, heard.ContactID, heard.Hints)
+			longest = max(longest, live(t, s, heard.ContactID, heard.Hints))
 		}
 	}
 }
@@ -156,6 +159,23 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 			live(t, s, id, deleted())
 			erase(t, s, id)
 		}, "vanished_contact repaired", nil},
+		"a deletion that turned out to be one for privacy, of a contact without a participant": {func(t *testing.T, s *wiringtest.System, _ string) {
+			s.Inferred = bridge.InferredErase
+			s.SetRules(t, bridge.Rules{})
+			ben := s.CreateContact(t, map[string]string{"email": "ben@shop.example"})
+			live(t, s, ben, created())
+			archive(t, s, ben)
+			live(t, s, ben, deleted())
+			erase(t, s, ben)
+		}, "vanished_contact repaired", nil},
+		"a participant that was given an erased person's email": {func(t *testing.T, s *wiringtest.System, _ string) {
+			ben := mappedContact(t, s, "ben@shop.example")
+			erase(t, s, ben)
+			live(t, s, ben, erased())
+			if _, err := s.Tenant.Edit(ann, ann, func(u *advocatetest.User) { u.Email = "ben@shop.example" }); err != nil {
+				t.Fatal(err)
+			}
+		}, "erased_present parked", map[string]int64{"erased_present parked": 1}},
 		"an erased contact, of which nobody may be sure": {func(t *testing.T, s *wiringtest.System, id string) { erase(t, s, id) },
 			"vanished_contact parked", map[string]int64{"vanished_contact parked": 1}},
 		"a contact with the ids of another tenant": {func(t *testing.T, s *wiringtest.System, _ string) {
@@ -185,6 +205,95 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 	}
 }
 
+// A contact that HubSpot shows in no form that can be read is there: it is neither
+// gone nor different, and it keeps nobody else from being compared.
+func TestReconcile_concludesNothingFromAContactThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]fault.Edit{
+		"an object for a value":            fault.Set("properties.advocate_referral_code", map[string]any{}),
+		"a list for an id that it carries": fault.Set("properties.advocate_user_id", []int{1}),
+		"null for the properties":          fault.Set("properties", nil),
+		"a list for its own id":            fault.Set("id", []int{1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Inferred = bridge.InferredErase
+			id, other := mappedContact(t, s, ann), mappedContact(t, s, "ben@shop.example")
+			s.EditContact(t, other, map[string]string{bridge.PropReferralCode: "WRONG"})
+			inList := fault.Edit{Path: "results.id=" + id + "." + odd.Path, Value: odd.Value}
+			for route, edit := range map[string]fault.Edit{
+				"GET /crm/objects/2026-09/contacts": inList, "POST /crm/objects/2026-09/contacts/batch/read": inList, "GET /crm/objects/2026-09/contacts/{id}": odd,
+			} {
+				contains := ""
+				if edit.Path == odd.Path {
+					contains = id
+				}
+				s.HubSpot.Inject(hubspottest.Fault{Route: route, Contains: contains, Times: -1, Answer: fault.Answer{Alter: []fault.Edit{edit}}})
+			}
+
+			wantDrift(t, reconcile(t, s, false), map[string]int64{"contact_values repaired": 1})
+
+			wantParticipant(t, s, ann, true)
+			s.HubSpot.ClearFaults()
+			wantAgreement(t, s)
+		})
+	}
+}
+
+// HubSpot may fail for ever on a page of its list, or on a contact wherever it turns up.
+// The reconcile ends all the same: it says what it has not read, concludes nothing from
+// it, and both sides are not known to agree.
+func TestReconcile_endsWhereHubSpotFailsToShowAContact(t *testing.T) {
+	t.Parallel()
+	const list = "GET /crm/objects/2026-09/contacts"
+	for name, tt := range map[string]struct {
+		routes []string // that fail where they would show the contact
+		mapped bool
+	}{
+		"in the list, a mapped contact":   {[]string{list}, true},
+		"in the list, any other contact":  {[]string{list}, false},
+		"wherever it turns up":            {[]string{list, "POST /crm/objects/2026-09/contacts/batch/read", "GET /crm/objects/2026-09/contacts/{id}"}, true},
+		"wherever it turns up, but alone": {[]string{list, "POST /crm/objects/2026-09/contacts/batch/read"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Inferred = bridge.InferredErase
+			bad, other := mappedContact(t, s, ann), mappedContact(t, s, "ben@shop.example")
+			third := mappedContact(t, s, "cleo@shop.example")
+			if !tt.mapped {
+				bad = s.CreateContact(t, map[string]string{"email": "dan@shop.example"})
+				relayAll(t, s)
+			}
+			s.EditContact(t, other, map[string]string{bridge.PropReferralCode: "WRONG"})
+			s.EditContact(t, third, map[string]string{bridge.PropShareLink: "WRONG"})
+			for _, route := range tt.routes {
+				s.HubSpot.Inject(hubspottest.Fault{Route: route, Status: 500, Times: -1, Shows: `"id":"` + bad + `"`})
+			}
+
+			ended := reconcile(t, s, false)
+
+			wantDrift(t, ended, map[string]int64{"contact_values repaired": 2})
+			if len(ended.Unlisted) != 1 || ended.Unlisted[0].Archived {
+				t.Errorf("left out %+v, want one part of the list of live contacts", ended.Unlisted)
+			}
+			if _, err := s.Store.Agreement(t.Context(), s.Connection.ID); bridge.KindOf(err) != bridge.NotFound {
+				t.Errorf("both sides count as agreeing: %v", err)
+			}
+			wantParticipant(t, s, ann, true)
+			s.HubSpot.ClearFaults()
+			if !tt.mapped {
+				wantDrift(t, reconcile(t, s, false), map[string]int64{"missing_participant repaired": 1})
+			}
+			wantAgreement(t, s)
+			if _, err := s.Store.Agreement(t.Context(), s.Connection.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // The old contacts of a merge are gone, a third one lives: three differences.
 func TestReconcile_followsAMergeThatNobodyHeardOf(t *testing.T) {
 	t.Parallel()
@@ -199,6 +308,24 @@ func TestReconcile_followsAMergeThatNobodyHeardOf(t *testing.T) {
 	wantState(t, s, first, bridge.StateMergedAway)
 	wantState(t, s, second, bridge.StateMergedAway)
 	wantAgreement(t, s)
+}
+
+// The export is read twice: to compare, and for the values of what is repaired.
+func TestReconcile_repairsDespiteARowThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ColumnSeed = 0 })
+	mappedContact(t, s, "ben@shop.example")
+	id := mappedContact(t, s, ann)
+	s.EditContact(t, id, map[string]string{bridge.PropReferralCode: "WRONG"})
+	s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Rows: []advocatetest.RowFlaw{{Email: "ben@shop.example", How: advocatetest.TooFew}}})
+
+	found := drift(reconcile(t, s, false))
+
+	if found["contact_values repaired"] != 1 {
+		t.Errorf("drift %v", found)
+	}
+	s.InStep(t, id, ann, ann)
 }
 
 func TestReconcile_dryRun_findsAndChangesNothing(t *testing.T) {
@@ -322,4 +449,34 @@ func TestReconcile_ofWhatChangesMeanwhile_findsNoFalseDifference(t *testing.T) {
 	})
 	wantDrift(t, got, map[string]int64{})
 	s.InStep(t, id, ann, ann)
+}
+
+// One question for all of them, and one answer.
+func TestReconcile_asksOnceAboutACopiedPortal(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	const many = 30
+	var last string
+	for i := range many {
+		last = s.CreateContact(t, map[string]string{"email": person(i), bridge.PropUserID: person(i), bridge.PropAccountID: person(i)})
+	}
+	found := map[string]int64{"foreign_ids parked": many}
+	wantDrift(t, reconcile(t, s, false), found)
+	causes, err := s.Store.ParkedCauses(t.Context(), s.Connection.ID)
+	if err != nil || len(causes) != 1 || causes[0].Count != many {
+		t.Fatalf("%+v, %v", causes, err)
+	}
+	if n, err := s.Store.DiscardParked(t.Context(), s.Connection.ID, store.ParkedFilter{Cause: causes[0].Cause}); err != nil || len(n) != many {
+		t.Fatalf("%d discarded, %v", len(n), err)
+	}
+	wantDrift(t, reconcile(t, s, false), found)
+	if items := s.Parked(t); len(items) != 0 {
+		t.Errorf("%d are asked about again", len(items))
+	}
+
+	s.EditContact(t, last, map[string]string{"firstname": "Ann"})
+	reconcile(t, s, false)
+	if items := s.Parked(t); len(items) != 1 {
+		t.Errorf("%d are asked about, want the one that was changed", len(items))
+	}
 }

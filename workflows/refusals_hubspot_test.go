@@ -61,6 +61,9 @@ func TestReportSync_parksAnEmailThatIsTakenByNobodyItCanSee(t *testing.T) {
 	if item.ContactID != "" || item.AccountID != user.AccountID || item.UserID != user.ID {
 		t.Errorf("the item is about %q, %q, %q; want the participant", item.ContactID, item.AccountID, item.UserID)
 	}
+	if !strings.Contains(item.VendorMessage, "already exists") || strings.Contains(item.VendorMessage, ann) {
+		t.Errorf("words = %q, want HubSpot's without the email", item.VendorMessage)
+	}
 }
 
 // HubSpot answers 404 right after it told of a contact, sometimes for long.
@@ -146,15 +149,27 @@ func TestReportSync_parksAContactThatThePortalsRulesForbid(t *testing.T) {
 // HubSpot finds a contact by an additional email, but need not show that email.
 func TestReportSync_joinsTheContactThatARefusalNames(t *testing.T) {
 	t.Parallel()
+	byEmail := func(edits ...fault.Edit) hubspottest.Fault {
+		return hubspottest.Fault{Route: readRoute, Contains: `"idProperty":"email"`, Times: -1, Answer: fault.Answer{Alter: edits}}
+	}
+	const additional = "results.*.properties.hs_additional_emails"
 	tests := map[string]struct {
 		people int // on the same page, each with a contact like that
-	}{"one on the page": {1}, "several on the page": {3}}
+		reads  hubspottest.Fault
+	}{
+		"one on the page":                         {1, byEmail(fault.Remove(additional))},
+		"several on the page":                     {3, byEmail(fault.Remove(additional))},
+		"additional emails that are null":         {2, byEmail(fault.Set(additional, nil))},
+		"additional emails of somebody else":      {2, byEmail(fault.Set(additional, "someone@else.example"))},
+		"no email is shown at all":                {2, byEmail(fault.Remove(additional), fault.Remove("results.*.properties.email"))},
+		"HubSpot finds nobody by their email":     {2, byEmail(fault.Set("results", []any{}))},
+		"no read shows additional emails, of any": {2, hubspottest.Fault{Route: readRoute, Times: -1, Answer: fault.Answer{Alter: []fault.Edit{fault.Remove(additional)}}}},
+	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			s.HubSpot.Inject(hubspottest.Fault{Route: "POST /crm/objects/2026-09/contacts/batch/read", Times: -1,
-				Answer: fault.Answer{Alter: []fault.Edit{fault.Remove("results.*.properties.hs_additional_emails")}}})
+			s.HubSpot.Inject(tt.reads)
 			contacts, people := map[string]string{}, map[string]advocatetest.User{}
 			for i := range tt.people {
 				email := fmt.Sprintf("ann%d@shop.example", i)

@@ -4,14 +4,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// registry is the part of a worker, or of a replayer, that takes workflows.
+// registry is the part of a worker, or of a replayer, that registers workflows.
 type registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register makes every workflow known under the name that histories keep.
+// Register registers every workflow under its name in histories.
 func Register(r registry) {
 	r.RegisterWorkflowWithOptions(ContactLifecycle, workflow.RegisterOptions{Name: ContactLifecycleName, VersioningBehavior: pinned})
+	r.RegisterWorkflowWithOptions(ContactBatch, workflow.RegisterOptions{Name: ContactBatchName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(ReportSync, workflow.RegisterOptions{Name: ReportSyncName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(RetryParked, workflow.RegisterOptions{Name: RetryParkedName, VersioningBehavior: pinned})
 	r.RegisterWorkflowWithOptions(Housekeeping, workflow.RegisterOptions{Name: HousekeepingName, VersioningBehavior: pinned})

@@ -11,16 +11,37 @@ import (
 	"advocatesync/workflows"
 )
 
+// histories is where recorded histories are: those of the first release in the
+// folder itself, those of later ones in a folder for each day of recording.
+const histories = "testdata/history"
+
+func recorded(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"*.json", "*/*.json"} {
+		some, err := filepath.Glob(filepath.Join(histories, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, some...)
+	}
+	if len(files) == 0 {
+		t.Fatal("no recorded histories")
+	}
+	return files
+}
+
 // Histories of released code replay: a deployment never breaks what is under
 // way. "make record-histories" adds those of the code as it is.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/history/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recorded histories: %v", err)
-	}
+	files := recorded(t)
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		name, err := filepath.Rel(histories, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			replayer := worker.NewWorkflowReplayer()
 			workflows.Register(replayer)

@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -14,15 +13,31 @@ import (
 // ReportSyncResult says what one report did.
 type ReportSyncResult struct {
 	Counts    activities.Counts `json:"counts"`
-	Abandoned string            `json:"abandoned,omitempty"` // why the export was given up; the next run asks again
-	Stopped   bool              `json:"stopped,omitempty"`   // the connection is paused; the next report goes on
+	Abandoned string            `json:"abandoned,omitempty"` // why the export was abandoned; the next report requests another
+	Stopped   bool              `json:"stopped,omitempty"`   // the connection is paused; the next report continues
+}
+
+// ReportSyncID returns the id of a connection's report schedule, which is the
+// prefix of the ids of its runs.
+func ReportSyncID(connectionID string) string {
+	return "report-sync/" + connectionID
+}
+
+// ReportSyncInput names the connection to report on.
+type ReportSyncInput struct {
+	ConnectionID string `json:"connection_id"`
+
+	// Carried over continue-as-new only.
+	RunID int64 `json:"run_id,omitempty"` // planned
+	Pages int   `json:"pages,omitempty"`  // of the plan
+	Next  int   `json:"next,omitempty"`   // pages up to here are done
 }
 
 // ReportSync carries what changed in Advocate since the last report over to
-// HubSpot: one export, staged, planned and applied in pages. A schedule starts
-// it every minute and skips a minute while one is still at work. Whatever
-// stops it, the next one takes up the same run: finished pages are not
-// repeated, and the watermark moves only when every row is handled or parked.
+// HubSpot: one export, staged, planned and applied in pages. A schedule starts it
+// every minute and skips a minute while one is still at work. If it is stopped, the
+// next one resumes the same run: finished pages are not repeated, and the watermark
+// moves only when every row is handled or parked.
 func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
 	run := activities.Run{ID: in.RunID}
 	if in.RunID == 0 {
@@ -67,8 +82,9 @@ func fetch(ctx workflow.Context, run activities.Run) error {
 	return workflow.ExecuteActivity(bulk(ctx, "stage the export"), exports.StageExport, run).Get(ctx, nil)
 }
 
-// awaitExport polls until the export can be downloaded. A word that it is there
-// ends the pause between two polls. It is a hint only, so Advocate is asked.
+// awaitExport polls until the export can be downloaded. A signal that it is ready
+// ends the pause between two polls. The signal is only a hint, so Advocate is
+// asked.
 func awaitExport(ctx workflow.Context, run activities.Run) error {
 	ready := workflow.GetSignalChannel(ctx, SignalExportReady)
 	for {
@@ -91,9 +107,9 @@ func awaitExport(ctx workflow.Context, run activities.Run) error {
 }
 
 // abandon gives up a run that cannot go on: its export is lost or cannot be read,
-// or the run was ended by a program switch. The next report asks anew, from the
-// same watermark. What may pass is an error of this workflow alone: the next
-// one takes up the same run.
+// or the run was ended by a program switch. The next report requests another
+// export, from the same watermark. A failure that may pass fails this workflow
+// only: the next report resumes the same run.
 func abandon(ctx workflow.Context, run activities.Run, cause error) (ReportSyncResult, error) {
 	var failure *temporal.ApplicationError
 	if !errors.As(cause, &failure) || !failure.NonRetryable() {
@@ -104,8 +120,8 @@ func abandon(ctx workflow.Context, run activities.Run, cause error) (ReportSyncR
 	return ReportSyncResult{Abandoned: input.Reason}, err
 }
 
-// applyOneByOne goes on with a report that was begun without changePages: one
-// activity for each page.
+// applyOneByOne continues a report that was begun without changePages: one activity
+// for each page.
 func applyOneByOne(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
 	run := activities.Run{ID: in.RunID}
 	if err := applyPages(ctx, run, in.Pages); err != nil {
@@ -121,7 +137,7 @@ func applyOneByOne(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, 
 	return result, nil
 }
 
-// pagesAtOnce is how many pages applyPages applies side by side.
+// pagesAtOnce is how many pages applyPages applies concurrently.
 const pagesAtOnce = 4
 
 // applyPages applies each page by an activity of its own.
@@ -146,29 +162,4 @@ func applyPages(ctx workflow.Context, run activities.Run, total int) error {
 	}
 	group.Wait(ctx)
 	return failed
-}
-
-// bulk sets the options of the set path's activities. They wait behind live
-// work: in their own queue, and in the portal's bulk lane.
-func bulk(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           BulkTaskQueue,
-		Summary:             summary,
-		StartToCloseTimeout: time.Hour, // staging a large export streams for minutes
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		// Short for the first few: the work of workers that died waits for it, too.
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: time.Minute},
-	})
-}
-
-// polling sets the options for waiting on an export: its retries are the
-// polls, so that waiting leaves no trace in the history.
-func polling(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           BulkTaskQueue,
-		Summary:             "wait for the export",
-		StartToCloseTimeout: time.Minute,
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 1},
-	})
 }

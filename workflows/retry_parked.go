@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -10,19 +11,34 @@ import (
 	"advocatesync/activities"
 )
 
-// RetryParked tries again what was parked about participants without a
-// contact: it reads them as Advocate has them now, plans as a mass sync does,
-// and applies the plan in pages. Items that fail again stay open; the others
-// end with the run. Whatever stops it, retrying them again goes on where it
-// stopped.
+// RetryParkedID returns the workflow id of one retry of parked participants.
+func RetryParkedID(connectionID string, runID int64) string {
+	return "parked-retry/" + connectionID + "/" + strconv.FormatInt(runID, 10)
+}
+
+// RetryParkedInput names a run of the store over parked participants.
+type RetryParkedInput struct {
+	ConnectionID string `json:"connection_id"`
+	RunID        int64  `json:"run_id"`
+
+	// Carried over continue-as-new only.
+	Planned bool `json:"planned,omitempty"`
+	Pages   int  `json:"pages,omitempty"` // of the plan
+	Next    int  `json:"next,omitempty"`  // pages up to here are done
+}
+
+// RetryParked retries parked participants that have no contact: it reads them from
+// Advocate, plans as a mass sync does, and applies the plan in pages. Items that
+// fail again stay open; the others close with the run. If it is stopped, another
+// retry of the same items continues where it stopped.
 func RetryParked(ctx workflow.Context, in RetryParkedInput) (activities.Counts, error) {
 	counts, err := retryParked(ctx, in)
 	var failure *temporal.ApplicationError
 	if !errors.As(err, &failure) {
 		return counts, err // done, cancelled, or continued as new
 	}
-	// It cannot go on. Its items must not stay bound to it: the next retry may
-	// be of others as well.
+	// The run cannot continue. Its items must not stay bound to it, because the next
+	// retry may include others.
 	input := activities.AbandonRunInput{Run: activities.Run{ID: in.RunID}, Reason: "the retry failed"}
 	if failed := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil); failed != nil {
 		return counts, failed
@@ -53,12 +69,12 @@ func retryParked(ctx workflow.Context, in RetryParkedInput) (counts activities.C
 	return counts, err
 }
 
-// pausedRetry is how long a retry waits before it asks again whether its
-// connection is still paused: nobody starts it anew, as a schedule does a report.
+// pausedRetry is how long a retry waits before it asks again whether its connection
+// is paused. Unlike a report, it has no schedule that starts it again.
 const pausedRetry = time.Minute
 
-// applyAll applies a retry's pages as far as the history allows, and sits out
-// pauses of the connection.
+// applyAll applies a retry's pages as far as the history allows, and waits while
+// the connection is paused.
 func applyAll(ctx workflow.Context, applier *pageApplier) error {
 	if version(ctx, changePages) == workflow.DefaultVersion {
 		err := applyPages(ctx, applier.run, applier.pages)

@@ -10,21 +10,22 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// exportsTried is how many exports a run asks for if they get lost.
+// exportsTried is how many exports a run requests if they get lost.
 const exportsTried = 3
 
-// errCancelled ends a run that the operator does not want any more.
+// errCancelled ends a run that the operator no longer wants.
 var errCancelled = errors.New("cancelled by the operator")
 
 // steeredRun is a run of the set path that an operator can pause, resume and
-// cancel. What the operator wants is in the database; a signal only says to look.
+// cancel. The desired state is in the database; a signal only says that it has
+// changed.
 type steeredRun struct {
 	run            activities.Run
-	pages          int // of the plan; 0: none may have been begun
+	pages          int // of the plan; 0: no page has been begun
 	desiredChanged workflow.ReceiveChannel
 	state          MassSyncState
 	counts         activities.Counts
-	details        func() string // where the run stands, for people
+	details        func() string // how far the run is, for people
 }
 
 func newSteeredRun(ctx workflow.Context, runID int64) steeredRun {
@@ -33,8 +34,8 @@ func newSteeredRun(ctx workflow.Context, runID int64) steeredRun {
 	}
 }
 
-// end ends the run as its work ended: with nothing more to do, because the
-// operator wants it to, or because it cannot go on.
+// end ends the run according to err: nil if its work is done, errCancelled if the
+// operator cancelled it, any other error if it cannot continue.
 func (r *steeredRun) end(ctx workflow.Context, err error) error {
 	switch {
 	case err == nil, workflow.IsContinueAsNewError(err):
@@ -46,8 +47,8 @@ func (r *steeredRun) end(ctx workflow.Context, err error) error {
 	}
 }
 
-// unlessCancelled does work that may take long, or never end, unless the
-// operator cancels the run meanwhile.
+// unlessCancelled does work that may take long, or never end, until the operator
+// cancels the run.
 func (r *steeredRun) unlessCancelled(ctx workflow.Context, work func(workflow.Context) error) error {
 	working, stop := workflow.WithCancel(ctx)
 	defer stop()
@@ -76,7 +77,7 @@ func (r *steeredRun) unlessCancelled(ctx workflow.Context, work func(workflow.Co
 	return failed
 }
 
-// fetchEverybody has an export of all participants made, and stages it.
+// fetchEverybody requests an export of all participants, and stages it.
 func (r *steeredRun) fetchEverybody(ctx workflow.Context) error {
 	for lost := 0; ; lost++ {
 		request := activities.RequestMassInput{Run: r.run, Lost: lost}
@@ -90,11 +91,12 @@ func (r *steeredRun) fetchEverybody(ctx workflow.Context) error {
 	}
 }
 
-// await returns when the run may go on. The desired state is read after the
-// signals are taken in, so that none is missed: whoever changes it notes it first.
+// await returns when the run may continue. It reads the desired state after it has
+// received the signals, and whoever changes the state stores it before signalling,
+// so no change is missed.
 func (r *steeredRun) await(ctx workflow.Context) error {
 	for {
-		for r.desiredChanged.ReceiveAsync(nil) { // one look is enough for all
+		for r.desiredChanged.ReceiveAsync(nil) { // one read answers all of them
 		}
 		switch desired, err := r.desired(ctx); {
 		case err != nil:
@@ -116,8 +118,8 @@ func (r *steeredRun) await(ctx workflow.Context) error {
 	}
 }
 
-// apply applies the pages after one as far as it may, and returns up to which
-// page all are done.
+// apply applies the pages after page "after" until all are done, the operator wants
+// it to stop, or the history is long. It returns the page up to which all are done.
 func (r *steeredRun) apply(ctx workflow.Context, after, total int) (done int, err error) {
 	applier := pageApplier{run: r.run, pages: total, next: after, progressed: func(ctx workflow.Context, counts activities.Counts) {
 		r.show(ctx, r.state, counts)
@@ -127,15 +129,15 @@ func (r *steeredRun) apply(ctx workflow.Context, after, total int) (done int, er
 	return applier.next, err
 }
 
-// desired asks what the operator wants.
+// desired reads the desired state.
 func (r *steeredRun) desired(ctx workflow.Context) (activities.Desired, error) {
 	var result activities.DesiredResult
 	err := workflow.ExecuteActivity(bulk(ctx, "ask what the operator wants"), exports.Wish, r.run).Get(ctx, &result)
 	return result.Desired, err
 }
 
-// cancel ends the run as the operator wants it, also one who cancelled the
-// workflow itself.
+// cancel ends the run as cancelled, also if the workflow itself was cancelled
+// through Temporal.
 func (r *steeredRun) cancel(ctx workflow.Context) error {
 	ctx, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
@@ -147,8 +149,8 @@ func (r *steeredRun) cancel(ctx workflow.Context) error {
 	return err
 }
 
-// fail ends a run that cannot go on. What it has done stays; another run costs
-// little where nothing is left to do.
+// fail ends a run that cannot continue. What it has done stays, so another run has
+// only the rest to do.
 func (r *steeredRun) fail(ctx workflow.Context, cause error) error {
 	input := activities.AbandonRunInput{Run: r.run, Reason: reason(cause)}
 	err := workflow.ExecuteActivity(bulk(ctx, "abandon the run"), exports.AbandonRun, input).Get(ctx, nil)
@@ -156,8 +158,8 @@ func (r *steeredRun) fail(ctx workflow.Context, cause error) error {
 	return errors.Join(cause, err)
 }
 
-// show tells how far it is, in the Temporal UI and to queries. Activities under
-// way end in any order, and counts only grow.
+// show publishes the progress to the Temporal UI and to queries. Concurrent
+// activities end in any order, so it keeps the largest counts.
 func (r *steeredRun) show(ctx workflow.Context, state MassSyncState, counts activities.Counts) {
 	r.state = state
 	if counts.Done() >= r.counts.Done() {
@@ -166,8 +168,8 @@ func (r *steeredRun) show(ctx workflow.Context, state MassSyncState, counts acti
 	workflow.SetCurrentDetails(ctx, r.details())
 }
 
-// reason is what the innermost error of an activity says: an operation, a kind,
-// and words that are free of personal data.
+// reason returns the message of an activity's innermost error: an operation, a
+// kind, and words free of personal data.
 func reason(err error) string {
 	words := "it cannot go on"
 	var failure *temporal.ApplicationError
@@ -177,7 +179,7 @@ func reason(err error) string {
 	return words
 }
 
-// kindOf reads the kind of failure that an activity ended with.
+// kindOf returns the kind of failure that an activity ended with.
 func kindOf(err error) bridge.Kind {
 	var failure *temporal.ApplicationError
 	if errors.As(err, &failure) {

@@ -9,36 +9,36 @@ import (
 )
 
 const (
-	// pagesPerActivity is how many pages one activity applies: many, so that
-	// the history of a million participants stays short; not so many that the
-	// pages of one take longer than a minute.
+	// pagesPerActivity is how many pages one activity applies: enough to keep the
+	// history of a million participants short, and few enough to take less than a
+	// minute.
 	pagesPerActivity = 40
-	// activitiesAtOnce is how many of them are under way: while one ends with
-	// its last page, the others keep HubSpot busy.
+	// activitiesAtOnce is how many of these activities run concurrently: while one
+	// finishes its last page, the others keep HubSpot busy.
 	activitiesAtOnce = 3
 )
 
-// pageApplier applies the pages of a planned run, whichever pass it belongs to.
-// Its position is the workflow's to carry over continue-as-new.
+// pageApplier applies the pages of a planned run of any kind. The workflow carries
+// its position over continue-as-new.
 type pageApplier struct {
 	run        activities.Run
 	pages      int  // of the plan
 	next       int  // pages up to here are done
-	stopped    bool // the operator wants the run to stop: pages are left to do
+	stopped    bool // the operator wants the run to stop before all pages are done
 	progressed func(ctx workflow.Context, counts activities.Counts)
 }
 
-// done reports that all pages are applied.
+// done reports whether all pages are applied.
 func (a *pageApplier) done() bool { return a.next >= a.pages }
 
 // apply applies pages until all are done, the operator wants the run to stop, or
-// the history is long enough. It gets on by one range at least, so that no run
-// is continued as new for ever. Activities under way end first in any case, and
-// the first failure of one is returned.
+// the history is long enough. It applies at least one range, so that no run
+// continues as new for ever. It waits for the activities under way in any case, and
+// returns the first failure.
 func (a *pageApplier) apply(ctx workflow.Context) error {
 	window, group := workflow.NewSemaphore(ctx, activitiesAtOnce), workflow.NewWaitGroup(ctx)
 	var failed error
-	begun, left := a.next, a.pages // left: pages up to here are done
+	begun, left := a.next, a.pages // left is where the earliest stopped activity began
 	for begun < a.pages && (begun == a.next || !workflow.GetInfo(ctx).GetContinueAsNewSuggested()) {
 		// At most activitiesAtOnce: more would only queue for HubSpot's limit.
 		if err := window.Acquire(ctx, 1); err != nil {
@@ -46,7 +46,7 @@ func (a *pageApplier) apply(ctx workflow.Context) error {
 			break
 		}
 		if failed != nil || left < begun {
-			break // meanwhile one failed, or was stopped
+			break // another activity has failed, or was stopped
 		}
 		some := activities.ApplyPagesInput{Run: a.run, From: begun + 1, To: min(begun+pagesPerActivity, a.pages)}
 		begun = some.To
@@ -73,19 +73,10 @@ func (a *pageApplier) apply(ctx workflow.Context) error {
 	return failed
 }
 
-// applying sets the options for writing pages. A cancellation waits for the
-// pages under way: what they have written must be recorded before the run ends.
-func applying(ctx workflow.Context, summary string) workflow.Context {
-	ctx = bulk(ctx, summary)
-	options := workflow.GetActivityOptions(ctx)
-	options.WaitForCancellation = version(ctx, changePages) != workflow.DefaultVersion
-	return workflow.WithActivityOptions(ctx, options)
-}
-
-// finishBegun applies the pages that were begun and that nobody works on any
-// more, a worker having died: HubSpot may have their writes, which nobody would
-// know once the rows are deleted. It tries a few times and then gives up, so that
-// a run can end while HubSpot is down.
+// finishBegun finishes the pages that were begun by a worker that died since.
+// HubSpot may have taken their writes, and once the rows are deleted nobody could
+// tell. It gives up after a few attempts, so that a run can end while HubSpot is
+// down.
 func finishBegun(ctx workflow.Context, run activities.Run, total int) {
 	ctx = bulk(ctx, "finish the pages that were begun")
 	options := workflow.GetActivityOptions(ctx)
@@ -99,5 +90,5 @@ func finishBegun(ctx workflow.Context, run activities.Run, total int) {
 	}
 }
 
-// begunTries is how often pages that were begun are tried to be finished.
+// begunTries is how often finishBegun tries.
 const begunTries = 3

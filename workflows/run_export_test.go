@@ -8,6 +8,7 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
@@ -113,6 +114,9 @@ func TestReportSync_asksAnewForAnExportThatCannotBeUsed(t *testing.T) {
 		"without a column": {func(s *wiringtest.System) {
 			s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Without: []string{"accountId"}})
 		}, "the export has no column accountId"},
+		"with the code in a column of another name": {func(s *wiringtest.System) {
+			s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Without: []string{"referralCode"}})
+		}, "the export has no column referralCode"},
 		"a web page": {func(s *wiringtest.System) {
 			s.Tenant.SpoilNextExports(advocatetest.FileFlaws{Text: "<html>\n<title>Sign in</title>\n</html>\n"})
 		}, "the export has no column id"},
@@ -132,6 +136,45 @@ func TestReportSync_asksAnewForAnExportThatCannotBeUsed(t *testing.T) {
 			wantContacts(t, s, 2, -1)
 		})
 	}
+}
+
+// A column that is missing is not one that is empty: nobody's values are cleared.
+func TestReportSync_clearsNothingWhereAColumnIsCalledOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, column := range []string{"referralCode", "email"} {
+		t.Run(column, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Join(t, ann, "Ann", "Archer")
+			report(t, s)
+			id, _ := s.ContactByEmail(t, ann)
+			flaw := advocatetest.FileFlaws{Without: []string{column}}
+			s.Tenant.SpoilNextExports(flaw, flaw, flaw, flaw)
+			report(t, s)
+			run, _, err := s.Store.BeginMass(t.Context(), s.Connection.ID, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := environment(s)
+			env.ExecuteWorkflow(workflows.MassSyncName, workflows.MassSyncInput{ConnectionID: s.Connection.ID, RunID: run.ID})
+			if env.GetWorkflowError() == nil {
+				t.Error("a mass sync took such exports for complete")
+			}
+			s.InStep(t, id, ann, ann)
+		})
+	}
+}
+
+func TestReportSync_waitsForAnExportOfAStatusThatNobodyDocuments(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	people(t, s, 2)
+	s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteExportGet, Times: 3,
+		Answer: fault.Answer{Alter: []fault.Edit{fault.Set("status", "REINDEXING")}}})
+	if result := report(t, s); result.Abandoned != "" {
+		t.Errorf("given up: %s", result.Abandoned)
+	}
+	wantContacts(t, s, 2, -1)
 }
 
 func TestReportSync_givesUpAnExportThatNeverComes(t *testing.T) {

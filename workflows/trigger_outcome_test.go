@@ -49,7 +49,7 @@ func TestTrackEvent_anAccountThatIsRefusedHoldsConversionsAndNothingElse(t *test
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, dealWon)
+			apply(t, s, wiringtest.DealWon)
 			s.Advocate.Order(refuse)
 			wonDeals(t, s, 3)
 			look(t, s)
@@ -91,7 +91,7 @@ func TestTrackEvent_whatWasGivenUpWithoutAnAnswerIsAskedForAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, dealWon)
+			apply(t, s, wiringtest.DealWon)
 			deal := record(t, s, "deals", won(), buyer(t, s, ann))
 			heardOnly(t, s, deal)
 			id := events(t, s)[0].ID
@@ -147,7 +147,7 @@ func heardOnly(t *testing.T, s *wiringtest.System, deal string) {
 func TestSendEvent_whatIsTooOldIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, strings.Replace(dealWon, "fields:", "fields:\n    EventDate: = deal.closedate", 1))
+	apply(t, s, strings.Replace(wiringtest.DealWon, "fields:", "fields:\n    EventDate: = deal.closedate", 1))
 	values := won()
 	values["closedate"] = time.Now().Add(-100 * 24 * time.Hour).UTC().Format(time.RFC3339)
 	deal := record(t, s, "deals", values, buyer(t, s, ann))
@@ -161,7 +161,7 @@ func TestSendEvent_whatIsTooOldIsNotSent(t *testing.T) {
 func TestPollVerdicts_aSubmissionThatIsNotShownYetIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, dealWon)
+	apply(t, s, wiringtest.DealWon)
 	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.VerdictHidden = advocatetest.Span(time.Hour) })
 	wonDeals(t, s, 1)
 	look(t, s)
@@ -188,7 +188,7 @@ func TestPollVerdicts_oneThatCannotBeHadHoldsUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, dealWon)
+			apply(t, s, wiringtest.DealWon)
 			wonDeals(t, s, 3)
 			receipt := events(t, s)[2].Receipt // that is asked for first
 			odd.Route, odd.Contains, odd.Times = advocatetest.RouteSubmission, receipt, -1
@@ -216,6 +216,10 @@ func TestPollVerdicts_saysWhatTheVendorSays(t *testing.T) {
 	}{
 		"a status that nobody knows":         {advocatetest.Verdict{Status: "Deferred"}, store.TrackedSent, `impact.com says "Deferred"`},
 		"one that might tell a person":       {advocatetest.Verdict{Status: "ann@shop.example"}, store.TrackedSent, `impact.com says "something unreadable"`},
+		"a known one in small letters":       {advocatetest.Verdict{Status: "complete"}, store.TrackedSent, `impact.com says "complete"`},
+		"still in progress, with an error":   {advocatetest.Verdict{Status: "In Progress", ErrorType: "CONV_MALFORMED"}, store.TrackedSent, `impact.com says "In Progress" and "CONV_MALFORMED"`},
+		"queued, with a reason":              {advocatetest.Verdict{Status: "Queued", ErrorReason: "no contract"}, store.TrackedSent, `impact.com says "Queued" and an error`},
+		"queued, with odd words":             {advocatetest.Verdict{Status: "Queued", ErrorType: "ann@shop.example"}, store.TrackedSent, `impact.com says "Queued" and an error`},
 		"an unknown one with an error":       {advocatetest.Verdict{Status: "Failed", ErrorType: "CONV_MALFORMED"}, store.TrackedError, "CONV_MALFORMED"},
 		"complete with an error":             {advocatetest.Verdict{Status: "Complete", ErrorType: "CONTRACT_NOT_FOUND"}, store.TrackedError, "CONTRACT_NOT_FOUND"},
 		"complete with a reason only":        {advocatetest.Verdict{Status: "Complete", ErrorReason: "no contract"}, store.TrackedError, "Complete"},
@@ -226,7 +230,7 @@ func TestPollVerdicts_saysWhatTheVendorSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, dealWon)
+			apply(t, s, wiringtest.DealWon)
 			wonDeals(t, s, 1)
 			tt.verdict.OrderID = events(t, s)[0].OrderID
 			s.Tenant.OrderVerdict(tt.verdict)

@@ -2,10 +2,10 @@ package workflows
 
 import "go.temporal.io/sdk/workflow"
 
-// Versioning. Lifecycles and reports live for minutes: a run stays on the build
-// that started it (pinned), and the next run is on the new one. Where the order
-// of commands changes all the same, the change is declared here and nowhere else,
-// so that the histories of released code replay.
+// Lifecycles and reports run for minutes, so a run stays on the build that started
+// it (pinned) and the next run uses the new one. A change to the sequence of
+// commands is declared here and nowhere else, so that histories of released code
+// still replay.
 const pinned = workflow.VersioningBehaviorPinned
 
 // changePages: reports and retries apply ranges of pages, as mass syncs do, and

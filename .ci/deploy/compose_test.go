@@ -80,6 +80,27 @@ func TestCompose_holdsNoSecretOfItsOwn(t *testing.T) {
 	}
 }
 
+// One who starts it to have a look has not thought of a firewall.
+func TestCompose_publishesNothingBeyondThisMachine(t *testing.T) {
+	t.Parallel()
+	for name, service := range mustCompose(t, secrets, "standins").Services {
+		for _, port := range service.Ports {
+			if port.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %d is published on %q", name, port.Target, port.HostIP)
+			}
+		}
+	}
+}
+
+func TestCompose_startsWhatDiesAgain(t *testing.T) {
+	t.Parallel()
+	for name, service := range mustCompose(t, secrets, "standins").Services {
+		if service.Restart != types.RestartPolicyUnlessStopped {
+			t.Errorf("%s: restart %q", name, service.Restart)
+		}
+	}
+}
+
 var pinned = regexp.MustCompile(`^[a-z0-9/.-]+:v?\d+\.\d+(\.\d+)?([.-][\w.-]+)?$`)
 
 func TestCompose_pinsImagesAndGivesProcessesNoMoreThanTheyNeed(t *testing.T) {

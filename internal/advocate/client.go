@@ -42,6 +42,9 @@ type Config struct {
 	StallAfter time.Duration
 	MaxExport  int64
 
+	// Files fetches from the addresses that Advocate names; nil means outbound.Files.
+	Files http.RoundTripper
+
 	// Heard is told what became of each call; nil means nobody.
 	Heard func(context.Context, bridge.Answer)
 
@@ -78,7 +81,11 @@ func New(cfg Config, h *http.Client) *Client {
 		base:   strings.TrimSuffix(cfg.BaseURL.String(), "/") + tenantPath(cfg.Tenant),
 		tenant: cfg.Tenant,
 		secure: cfg.BaseURL.Scheme == "https",
-		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, heard: cfg.Heard, api: outbound.HTTP(h), files: files, storage: &lasting,
+		user:   cfg.User, key: cfg.Key, field: cfg.ContactIDField, now: cfg.Now, heard: cfg.Heard, api: outbound.HTTP(h), files: files,
+		storage: &http.Client{Transport: cfg.Files, CheckRedirect: lasting.CheckRedirect},
+	}
+	if cfg.Files == nil {
+		c.storage.Transport = outbound.Files(cfg.BaseURL)
 	}
 	if c.stall = cfg.StallAfter; c.stall == 0 {
 		c.stall = stallAfter
@@ -106,7 +113,19 @@ const maxAnswer = 8 << 20
 
 // do sends one call and tells what became of it.
 func (c *Client) do(ctx context.Context, op, method, path string, in, out any) error {
-	return c.tell(ctx, capabilityOf(path), c.call(ctx, op, method, path, in, out))
+	err := c.call(ctx, op, method, path, in, out)
+	if strings.HasPrefix(path, "/open/") {
+		err = c.ofOneParticipant(ctx, op, err)
+	}
+	return c.tell(ctx, capabilityOf(path), err)
+}
+
+// ofOneParticipant asks for a participant of an id that nobody has before a refusal
+// accuses the tenant: Advocate answers that in its own words.
+func (c *Client) ofOneParticipant(ctx context.Context, op string, failed error) error {
+	return outbound.OfOneCall(failed, func() error {
+		return c.call(ctx, op, http.MethodGet, "/open/account/0/user/0", nil, nil)
+	})
 }
 
 // capabilityOf is the part of our work that a call belongs to.
@@ -142,15 +161,24 @@ func (c *Client) call(ctx context.Context, op, method, path string, in, out any)
 	switch {
 	case !answer.OK():
 		return c.refused(op, answer)
+	case out == nil:
+		return acknowledged(op, answer)
 	case answer.Cut != nil:
 		return outbound.Unreachable(op, answer.Cut)
-	case out == nil:
-		return nil
 	}
 	if json.Unmarshal(answer.Body, out) != nil {
 		return outbound.Unreadable(op, answer.Status)
 	}
 	return nil
+}
+
+// acknowledged checks a success of which nothing is read. One that holds an error of
+// Advocate's is none.
+func acknowledged(op string, a outbound.Answer) error {
+	if _, failed := own(a.Body); failed {
+		return outbound.Unreadable(op, a.Status)
+	}
+	return a.Acknowledged(op)
 }
 
 // send makes the request and returns whatever answer comes.

@@ -8,13 +8,13 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/csvscan"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
@@ -77,7 +77,7 @@ func (c *Client) openExport(ctx context.Context, id string) (io.ReadCloser, erro
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return resp.Body, nil
-	case http.StatusSeeOther, http.StatusFound, http.StatusTemporaryRedirect:
+	case http.StatusSeeOther, http.StatusFound, http.StatusTemporaryRedirect, http.StatusMovedPermanently, http.StatusPermanentRedirect:
 		_ = resp.Body.Close()
 		return c.openStorage(ctx, resp)
 	}
@@ -159,14 +159,27 @@ func newRows(r io.Reader, contactIDField string) (*rows, error) {
 	}
 	out := &rows{csv: scanner, columns: make(map[string]int, len(header)), field: "customFields." + contactIDField}
 	for i, name := range header {
+		if _, repeated := out.columns[name]; repeated && name != "" {
+			return nil, &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "REPEATED_COLUMN", Err: errors.New("the export has two columns of one name")}
+		}
 		out.columns[name] = i
 	}
-	for _, name := range []string{"id", "accountId"} {
-		if _, ok := out.columns[name]; !ok {
-			return nil, &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "MISSING_COLUMN", Err: fmt.Errorf("the export has no column %s", name)}
+	for _, names := range neededColumns {
+		if !slices.ContainsFunc(names, out.has) {
+			return nil, &bridge.Error{Kind: bridge.Invalid, Op: downloadOp, Code: "MISSING_COLUMN", Err: fmt.Errorf("the export has no column %s", names[0])}
 		}
 	}
 	return out, nil
+}
+
+// neededColumns are those that an export must have, or another one in their place.
+// Without a column nobody knows what is in it: taken for empty, a code that is
+// called otherwise would be cleared from every contact.
+var neededColumns = [][]string{{"id"}, {"accountId"}, {"email"}, {"referralCode"}, {"shareLink", "cleanShareLink"}}
+
+func (r *rows) has(column string) bool {
+	_, has := r.columns[column]
+	return has
 }
 
 // next returns io.EOF, bare, at the end of the file.
@@ -191,7 +204,10 @@ func (r *rows) next() (bridge.Participant, error) {
 		AccountID: cell("accountId"), UserID: cell("id"),
 		Email: cell("email"), FirstName: cell("firstName"), LastName: cell("lastName"),
 		ReferralCode: cell("referralCode"), ShareLink: cell("shareLink"),
-		HubSpotContactID: cell(r.field), DateCreated: cellTime(cell("dateCreated")),
+		DateCreated: lenient.ParseMoment(cell("dateCreated")), // no decision hangs on one that cannot be read
+	}
+	if contactID := cell(r.field); lenient.IsID(contactID) {
+		p.HubSpotContactID = contactID // any other names no contact
 	}
 	if p.ShareLink == "" {
 		p.ShareLink = cell("cleanShareLink")
@@ -212,7 +228,7 @@ func idFault(text string) string {
 		return "is blank"
 	case text == ".", text == "..":
 		return "is no id"
-	case strings.ContainsRune(text, 0), !utf8.ValidString(text):
+	case !lenient.IsID(text):
 		return "has characters that no id has"
 	}
 	return ""
@@ -236,14 +252,4 @@ func broken(err error) error {
 	default:
 		return outbound.Unreachable(downloadOp, err)
 	}
-}
-
-// cellTime reads ms since the epoch; the zero time stands for anything else,
-// because no decision hangs on this column.
-func cellTime(text string) time.Time {
-	ms, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return fromMillis(ms)
 }

@@ -1,19 +1,47 @@
 package advocate
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"regexp"
+	"strconv"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
 // apiError is the vendor's error body (SaaSquatch REST reference: Error).
 type apiError struct {
-	Message      string `json:"message"`
-	StatusCode   int    `json:"statusCode"`
-	APIErrorCode string `json:"apiErrorCode"`
-	RSCode       string `json:"rsCode"`
+	Message      lenient.Text `json:"message"`
+	StatusCode   lenient.Text `json:"statusCode"`
+	APIErrorCode lenient.Text `json:"apiErrorCode"`
+	RSCode       lenient.Text `json:"rsCode"`
+}
+
+// given tells an error of Advocate's, by what no other body has.
+func (e apiError) given() bool {
+	return e.status() != 0 && e.Message.String() != "" || e.RSCode.String() != "" || e.APIErrorCode.String() != ""
+}
+
+// status is 0 for one that cannot be read.
+func (e apiError) status() int {
+	n, _ := strconv.Atoi(e.StatusCode.String()) // 0 with an error
+	return n
+}
+
+// harmlessCode is what may be repeated in logs.
+var harmlessCode = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,80}$`)
+
+// code is the most telling code of the error. Whatever does not look like a code is
+// dropped: codes end up in logs.
+func (e apiError) code() string {
+	code := cmp.Or(e.RSCode.String(), e.APIErrorCode.String())
+	if !harmlessCode.MatchString(code) {
+		return ""
+	}
+	return code
 }
 
 // rsKinds gives the codes their meaning. They are read before the HTTP status,
@@ -56,11 +84,11 @@ var rsKinds = map[string]bridge.Kind{
 // status that is not known to be about a record is about the tenant: no record
 // takes the blame.
 func kindOf(status int, e apiError) bridge.Kind {
-	if kind, known := rsKinds[e.RSCode]; known {
+	if kind, known := rsKinds[e.RSCode.String()]; known {
 		return kind
 	}
 	switch {
-	case e.APIErrorCode == "TENANT_NOT_FOUND", status == http.StatusUnauthorized, status == http.StatusForbidden:
+	case e.APIErrorCode.String() == "TENANT_NOT_FOUND", status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return bridge.Unauthorized
 	case status == http.StatusNotFound:
 		return bridge.NotFound
@@ -68,7 +96,7 @@ func kindOf(status int, e apiError) bridge.Kind {
 		return bridge.Conflict
 	case status == http.StatusTooManyRequests:
 		return bridge.Throttled
-	case status == http.StatusRequestTimeout, status >= 500:
+	case status == http.StatusRequestTimeout, status < 400, status >= 500: // GraphQL may name none
 		return bridge.Unavailable
 	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong,
 		status == http.StatusUnsupportedMediaType, status == http.StatusUnprocessableEntity:
@@ -95,24 +123,20 @@ func (c *Client) refused(op string, a outbound.Answer) *bridge.Error {
 // both a message and a status code. GraphQL refuses a request as a whole in the
 // words of its own specification.
 func own(body []byte) (e apiError, own bool) {
-	if json.Unmarshal(body, &e) == nil && e.Message != "" && e.StatusCode != 0 {
+	if json.Unmarshal(body, &e) == nil && e.given() {
 		return e, true
 	}
 	var refused struct {
-		Errors []struct {
-			Message string `json:"message"`
-		} `json:"errors"`
+		Errors lenient.List[struct {
+			Message lenient.Text `json:"message"`
+		}] `json:"errors"`
 	}
-	if json.Unmarshal(body, &refused) == nil && len(refused.Errors) > 0 && refused.Errors[0].Message != "" {
-		return apiError{Message: refused.Errors[0].Message, APIErrorCode: "GRAPHQL"}, true
+	if json.Unmarshal(body, &refused) == nil && len(refused.Errors) > 0 && refused.Errors[0].Message.String() != "" {
+		return apiError{Message: refused.Errors[0].Message, APIErrorCode: lenient.TextOf("GRAPHQL")}, true
 	}
 	return apiError{}, false
 }
 
 func vendorError(op string, status int, e apiError) *bridge.Error {
-	code := e.RSCode
-	if code == "" {
-		code = e.APIErrorCode
-	}
-	return &bridge.Error{Kind: kindOf(status, e), Op: op, Status: status, Code: code, VendorMessage: e.Message}
+	return &bridge.Error{Kind: kindOf(status, e), Op: op, Status: status, Code: e.code(), VendorMessage: e.Message.String()}
 }

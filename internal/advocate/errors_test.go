@@ -45,7 +45,7 @@ func TestErrors_areClassifiedByCodeBeforeStatus(t *testing.T) {
 		"bad gateway":                       {advocatetest.Fault{Status: 502}, bridge.Unavailable},
 		"unauthorized":                      {advocatetest.Fault{Status: 401}, bridge.Unauthorized},
 		"forbidden":                         {advocatetest.Fault{Status: 403}, bridge.Unauthorized},
-		"payment required":                  {advocatetest.Fault{Status: 402}, bridge.Misdirected},
+		"payment required":                  {advocatetest.Fault{Status: 402, Times: -1}, bridge.Misdirected},
 		"a redirect out of nowhere":         {advocatetest.Fault{Status: 302}, bridge.Misdirected},
 		"a connection closed before":        {advocatetest.Fault{DropBefore: true}, bridge.Unavailable},
 		"a connection closed after":         {advocatetest.Fault{DropAfter: true}, bridge.Unavailable},
@@ -106,11 +106,16 @@ func TestDelete_believesAdvocateAlone(t *testing.T) {
 		"Advocate's own 403":       {403, `{"message":"no","statusCode":403}`, bridge.Unauthorized},
 		"Advocate's own 402":       {402, `{"message":"no","statusCode":402}`, bridge.Misdirected},
 		"a server error of nobody": {500, "", bridge.Unavailable},
+		"done":                     {204, "", ""},
+		"done, in its own words":   {200, `{"id":"u"}`, ""},
+		"a page with 200":          {200, "<html>login</html>", bridge.Unavailable},
+		"a line with 200":          {200, "maintenance", bridge.Unavailable},
+		"an error with 200":        {200, `{"message":"internal","statusCode":500,"rsCode":"RS016"}`, bridge.Unavailable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := canned(t, tt.status, tt.body).Delete(t.Context(), "a", "u", true); bridge.KindOf(err) != tt.want {
+			if err := canned(t, tt.status, tt.body).Delete(t.Context(), "a", "u", true); bridge.KindOf(err) != tt.want || err != nil && tt.want == "" {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
@@ -256,6 +261,9 @@ func TestParticipant_ofOddTypesIsReadOrRefusedAlone(t *testing.T) {
 		"no id":                     {`"id":null`, bridge.Invalid},
 		"a list for an email":       {`"email":["a@b.example"]`, bridge.Invalid},
 		"an object for a code":      {`"referralCodes":{"7":{}}`, bridge.Invalid},
+		"a list of codes":           {`"referralCodes":[]`, bridge.Invalid},
+		"text for all codes":        {`"referralCodes":"A"`, bridge.Invalid},
+		"a list of all links":       {`"programShareLinks":[]`, bridge.Invalid},
 		"a list for the share link": {`"programShareLinks":{"7":{"cleanShareLink":[]}}`, bridge.Invalid},
 	}
 	for name, tt := range tests {
@@ -284,23 +292,47 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(404, `{"message":"m","statusCode":404,"rsCode":"RS042"}`)
 	f.Add(403, `<html>`)
 	f.Add(307, ``)
+	f.Add(200, `{"data":{"programs":{"totalCount":"2","data":[{"id":1},null]}}}`)
+	f.Add(200, `{"id":7,"dateCreated":"1794729600000","status":"PENDING","data":[{"id":"e","name":"n","requester":"advocatesync","dateCreated":1,"status":"x"}]}`)
+	f.Add(200, `{"shareLinks":{"UNKNOWN":{"DIRECT":7}},"referralCodes":{"7":"A"}}`)
+	f.Add(200, `{"errors":[null],"extensions":{"apiError":[]}}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {
 			t.Skip("net/http sends no such status")
 		}
 		base := &url.URL{Scheme: "http", Host: "advocate.invalid"}
-		c := advocate.New(advocate.Config{BaseURL: base, Tenant: "t"}, &http.Client{Transport: says{status, body}})
-		p, err := c.Participant(t.Context(), "a", "u", "7")
-		if err == nil && !p.Identity().Complete() {
-			t.Errorf("a participant without ids: %+v", p)
+		c, ctx := advocate.New(advocate.Config{BaseURL: base, Tenant: "t", Files: says{status, body}}, &http.Client{Transport: says{status, body}}), t.Context()
+		p, errGet := c.Participant(ctx, "a", "u", "7")
+		byID, byEmail, errFind := c.Find(ctx, "a@b.example", "7")
+		if byID != nil {
+			byEmail = append(byEmail, *byID)
 		}
-		_, byEmail, findErr := c.Find(t.Context(), "a@b.example", "7")
+		if errGet == nil {
+			byEmail = append(byEmail, p)
+		}
 		for _, p := range byEmail {
 			if !p.Identity().Complete() {
 				t.Errorf("a participant without ids: %+v", p)
 			}
 		}
-		for _, err := range []error{err, findErr, c.Delete(t.Context(), "a", "u", true)} {
+		programs, errPrograms := c.Programs(ctx)
+		for _, one := range programs {
+			if one.ID == "" {
+				t.Errorf("a program without an id: %+v", one)
+			}
+		}
+		job, errJob := c.Export(ctx, "e")
+		if errJob == nil && (job.ID == "" || job.DateCreated.IsZero() || job.Status == "") {
+			t.Errorf("a job without an id, a time or a status: %+v", job)
+		}
+		_, errJobs := c.FindExport(ctx, "n")
+		rows := 0
+		for p, err := range c.DownloadExport(ctx, "e") {
+			if rows++; err == nil && !p.Identity().Complete() {
+				t.Errorf("a row without ids: %+v", p)
+			}
+		}
+		for _, err := range []error{errGet, errFind, errPrograms, errJob, errJobs, c.Delete(ctx, "a", "u", true)} {
 			if failure, own := errors.AsType[*bridge.Error](err); err != nil && (!own || failure.Kind == bridge.Unknown) {
 				t.Errorf("an error without a kind: %v", err)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
@@ -42,21 +43,24 @@ type Export struct {
 }
 
 type exportAnswer struct {
-	ID            string       `json:"id"`
-	Name          string       `json:"name"`
-	Requester     string       `json:"requester"`
-	Status        ExportStatus `json:"status"`
-	DateCreated   int64        `json:"dateCreated"`   // ms
-	DateCompleted int64        `json:"dateCompleted"` // ms
+	ID            lenient.Text   `json:"id"`
+	Name          lenient.Text   `json:"name"`
+	Requester     lenient.Text   `json:"requester"`
+	Status        lenient.Text   `json:"status"`
+	DateCreated   lenient.Moment `json:"dateCreated"`
+	DateCompleted lenient.Moment `json:"dateCompleted"`
 }
 
+// export refuses a job that cannot be asked about again, whose rows nobody could
+// date, or that does not say where it stands.
 func (a exportAnswer) export(op string) (Export, error) {
-	if a.ID == "" || a.DateCreated == 0 {
+	id, ok := a.ID.ID()
+	if !ok || id == "" || a.DateCreated.IsZero() || a.Status.String() == "" {
 		return Export{}, outbound.Unreadable(op, http.StatusOK)
 	}
 	return Export{
-		ID: a.ID, Name: a.Name, Status: a.Status,
-		DateCreated: fromMillis(a.DateCreated), DateCompleted: fromMillis(a.DateCompleted),
+		ID: id, Name: a.Name.String(), Status: ExportStatus(a.Status.String()),
+		DateCreated: a.DateCreated.Time, DateCompleted: a.DateCompleted.Time,
 	}, nil
 }
 
@@ -101,13 +105,16 @@ func (c *Client) Export(ctx context.Context, id string) (Export, error) {
 func (c *Client) FindExport(ctx context.Context, name string) (Export, error) {
 	const op = "advocate.find_export"
 	var out struct {
-		Data []exportAnswer `json:"data"`
+		Data lenient.List[exportAnswer] `json:"data"`
 	}
 	if err := c.do(ctx, op, http.MethodGet, "/export/history/list?limit=100&offset=0", nil, &out); err != nil {
 		return Export{}, err
 	}
+	if out.Data == nil { // not an empty list: ours may be there
+		return Export{}, outbound.Unreadable(op, http.StatusOK)
+	}
 	for _, e := range out.Data {
-		if e.Name == name && e.Requester == requester {
+		if e.Name.String() == name && e.Requester.String() == requester {
 			return e.export(op)
 		}
 	}

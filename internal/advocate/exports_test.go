@@ -1,15 +1,18 @@
 package advocate_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"advocatesync/internal/advocate"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 	"advocatesync/internal/standin/fault"
 )
 
@@ -178,6 +182,43 @@ func TestDownloadExport_noticesAFileThatBreaksOff(t *testing.T) {
 	}
 }
 
+// Whoever answers in Advocate's place, or changes its answer, has us read nothing that
+// only this machine reaches.
+func TestDownloadExport_fetchesNothingInside(t *testing.T) {
+	t.Parallel()
+	var hits atomic.Int64
+	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		_, _ = w.Write([]byte("id,accountId,email,referralCode,shareLink\nU,A,,,\n"))
+	}))
+	t.Cleanup(inside.Close)
+	port := inside.URL[strings.LastIndex(inside.URL, ":"):]
+	for name, link := range map[string]string{
+		"this machine's name":     "http://localhost" + port,
+		"an address of IPv6":      "http://[::1]" + port,
+		"IPv4 as IPv6":            "http://[::ffff:127.0.0.1]" + port,
+		"another of its own":      "http://127.0.0.2" + port,
+		"a cloud's metadata":      "http://169.254.169.254/latest/meta-data/",
+		"a database":              "http://10.0.0.5:5432/",
+		"a link without a scheme": "//localhost" + port,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fileServer(t, advocate.Config{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, link, http.StatusSeeOther) })
+			got, err := collect(c.DownloadExport(t.Context(), "x"))
+			refused, _ := errors.AsType[*bridge.Error](err)
+			if refused == nil || refused.Kind != bridge.Unavailable || refused.Code != outbound.CodePrivateAddress || len(got) != 0 {
+				t.Errorf("%d rows, then %v", len(got), err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		if n := hits.Load(); n != 0 {
+			t.Errorf("%d requests reached it", n)
+		}
+	})
+}
+
 func TestDownloadExport_readsWhateverColumnsThereAre(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -186,18 +227,22 @@ func TestDownloadExport_readsWhateverColumnsThereAre(t *testing.T) {
 		code string // of an error
 	}{
 		"unknown columns in any order": {
-			"x,accountId,customFields.hubspot_contact_id,id,dateCreated\n1,A,9,U,1774386824964\n",
+			"x,accountId,customFields.hubspot_contact_id,id,dateCreated,shareLink,email,referralCode\n1,A,9,U,1774386824964,,,\n",
 			[]bridge.Participant{{AccountID: "A", UserID: "U", HubSpotContactID: "9", DateCreated: time.UnixMilli(1774386824964).UTC()}}, "",
 		},
-		"a byte order mark":           {"\ufeffid,accountId\nU,A\n", []bridge.Participant{{AccountID: "A", UserID: "U"}}, ""},
-		"a clean link only":           {"id,accountId,shareLink,cleanShareLink\nU,A,,https://x.example/c\n", []bridge.Participant{{AccountID: "A", UserID: "U", ShareLink: "https://x.example/c"}}, ""},
-		"a date that is no number":    {"id,accountId,dateCreated\nU,A,yesterday\n", []bridge.Participant{{AccountID: "A", UserID: "U"}}, ""},
-		"no rows":                     {"id,accountId\n", nil, ""},
-		"no id column":                {"userId,accountId\nU,A\n", nil, "MISSING_COLUMN"},
-		"no account column":           {"id\nU\n", nil, "MISSING_COLUMN"},
-		"nothing at all":              {"", nil, "NO_HEADER"},
-		"a header with an open quote": {"id,\"accountId\nU,A\n", nil, "BAD_HEADER"},
-		"a web page":                  {"<html>\n<title>Log in</title>\n", nil, "MISSING_COLUMN"},
+		"a byte order mark":               {"\ufeffid,accountId,email,referralCode,shareLink\nU,A,,,\n", []bridge.Participant{{AccountID: "A", UserID: "U"}}, ""},
+		"a clean link only":               {"id,accountId,email,referralCode,cleanShareLink\nU,A,,,https://x.example/c\n", []bridge.Participant{{AccountID: "A", UserID: "U", ShareLink: "https://x.example/c"}}, ""},
+		"a date that is no number":        {"id,accountId,email,referralCode,shareLink,dateCreated\nU,A,,,,yesterday\n", []bridge.Participant{{AccountID: "A", UserID: "U"}}, ""},
+		"no rows":                         {"id,accountId,email,referralCode,shareLink\n", nil, ""},
+		"no id column":                    {"userId,accountId\nU,A\n", nil, "MISSING_COLUMN"},
+		"no account column":               {"id\nU\n", nil, "MISSING_COLUMN"},
+		"an email column of another name": {"id,accountId,mail,referralCode,shareLink\nU,A,,,\n", nil, "MISSING_COLUMN"},
+		"a code column of another name":   {"id,accountId,email,code,shareLink\nU,A,,,\n", nil, "MISSING_COLUMN"},
+		"no column with a link":           {"id,accountId,email,referralCode,link\nU,A,,,\n", nil, "MISSING_COLUMN"},
+		"two columns of one name":         {"id,accountId,email,referralCode,shareLink,email\nU,A,,,,\n", nil, "REPEATED_COLUMN"},
+		"nothing at all":                  {"", nil, "NO_HEADER"},
+		"a header with an open quote":     {"id,\"accountId\nU,A\n", nil, "BAD_HEADER"},
+		"a web page":                      {"<html>\n<title>Log in</title>\n", nil, "MISSING_COLUMN"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -237,24 +282,28 @@ func fileServer(t *testing.T, cfg advocate.Config, serve http.HandlerFunc) *advo
 func TestDownloadExport_oneBadRowHidesNoOther(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ row, fault string }{
-		"a stray quote":           {"U,A,5\" screen", "column 3 has a quote in the middle of an unquoted value"},
-		"an open quote":           {"U,A,\"ann", "column 3 has a quote that is never closed"},
-		"a column too many":       {"U,A,x,y", "it has 4 columns instead of 3"},
-		"a column too few":        {"U,A", "it has 2 columns instead of 3"},
-		"a footer":                {"2 rows", "it has 1 column instead of 3"},
-		"a blank id":              {",A,x", "its id is blank"},
-		"an id of spaces":         {"  ,A,x", "its id is blank"},
-		"a blank account id":      {"U,,x", "its accountId is blank"},
-		"an id that is a path":    {"..,A,x", "its id is no id"},
-		"an account id like that": {"U,.,x", "its accountId is no id"},
-		"a NUL in an id":          {"U\x00,A,x", "its id has characters that no id has"},
-		"an id that is no text":   {"U\xff,A,x", "its id has characters that no id has"},
+		"a stray quote":           {"U,A,,,,5\" screen", "column 6 has a quote in the middle of an unquoted value"},
+		"an open quote":           {"U,A,,,,\"ann", "column 6 has a quote that is never closed"},
+		"a column too many":       {"U,A,,,,x,y", "it has 7 columns instead of 6"},
+		"a column too few":        {"U,A,,,", "it has 5 columns instead of 6"},
+		"a footer":                {"2 rows", "it has 1 column instead of 6"},
+		"a blank id":              {",A,,,,x", "its id is blank"},
+		"an id of spaces":         {"  ,A,,,,x", "its id is blank"},
+		"a blank account id":      {"U,,,,,x", "its accountId is blank"},
+		"an id that is a path":    {"..,A,,,,x", "its id is no id"},
+		"an account id like that": {"U,.,,,,x", "its accountId is no id"},
+		"a NUL in an id":          {"U\x00,A,,,,x", "its id has characters that no id has"},
+		"an id that is no text":   {"U\xff,A,,,,x", "its id has characters that no id has"},
+		"an id that was no text":  {"U\ufffd,A,,,,x", "its id has characters that no id has"},
+		"a control in an id":      {"U\x1b,A,,,,x", "its id has characters that no id has"},
+		"a line break in an id":   {"\"U\nx\",A,,,,x", "its id has characters that no id has"},
+		"half a sign in an id":    {"U,A\xe2\x82,,,,x", "its accountId has characters that no id has"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := fileServer(t, advocate.Config{}, func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write([]byte("id,accountId,firstName\nU1,A1,Ann\n" + tt.row + "\nU2,A2,Bob\n"))
+				_, _ = w.Write([]byte("id,accountId,email,referralCode,shareLink,firstName\nU1,A1,,,,Ann\n" + tt.row + "\nU2,A2,,,,Bob\n"))
 			})
 			var users []string
 			var bad []*bridge.UnreadableRowError
@@ -279,13 +328,40 @@ func TestDownloadExport_oneBadRowHidesNoOther(t *testing.T) {
 	}
 }
 
+// Where no decision hangs on a cell, an odd one costs no row: a contact id that
+// cannot be one names nobody, and a date that cannot be one is none.
+func TestDownloadExport_takesRowsWithOddCells(t *testing.T) {
+	t.Parallel()
+	for cells, want := range map[string]bridge.Participant{
+		"151,1794729600000":           {HubSpotContactID: "151", DateCreated: time.UnixMilli(1794729600000).UTC()},
+		"151,2026-11-15T08:00:00Z":    {HubSpotContactID: "151", DateCreated: time.Date(2026, 11, 15, 8, 0, 0, 0, time.UTC)},
+		"15\x001,1.7947296e12":        {DateCreated: time.UnixMilli(1794729600000).UTC()},
+		"15\xff1,1794729600":          {},
+		"15\ufffd1,1794729600000000":  {},
+		",9223372036854775807":        {},
+		",-1":                         {},
+		",soon":                       {},
+		",99999999999999999999999999": {},
+	} {
+		c := fileServer(t, advocate.Config{ContactIDField: "h"}, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("id,accountId,email,referralCode,shareLink,customFields.h,dateCreated\nU,A,,,," + cells + "\n"))
+		})
+		want.UserID, want.AccountID = "U", "A"
+		for got, err := range c.DownloadExport(t.Context(), "x") {
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%q: %v %s", cells, err, diff)
+			}
+		}
+	}
+}
+
 func TestDownloadExport_givesUpADownloadThatStalls(t *testing.T) {
 	t.Parallel()
 	for name, dribble := range map[string]bool{"nothing comes any more": false, "hardly anything comes": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := fileServer(t, advocate.Config{StallAfter: 100 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = w.Write([]byte("id,accountId\nU,A\n"))
+				_, _ = w.Write([]byte("id,accountId,email,referralCode,shareLink\nU,A,,,\n"))
 				flush := http.NewResponseController(w)
 				_ = flush.Flush()
 				drip := time.NewTicker(10 * time.Millisecond)
@@ -314,19 +390,42 @@ func TestDownloadExport_givesUpADownloadThatStalls(t *testing.T) {
 
 func TestDownloadExport_refusesAFileWithoutEnd(t *testing.T) {
 	t.Parallel()
-	c := fileServer(t, advocate.Config{MaxExport: 1 << 20}, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write([]byte("id,accountId\n"))
+	endless := func(w io.Writer, r *http.Request, chunk string) {
+		_, _ = io.WriteString(w, "id,accountId,email,referralCode,shareLink\n")
 		for r.Context().Err() == nil {
-			_, _ = w.Write([]byte(strings.Repeat("U,A\n", 1000)))
+			if _, err := io.WriteString(w, chunk); err != nil {
+				return
+			}
 		}
-	})
-	var last error
-	for _, err := range c.DownloadExport(t.Context(), "x") {
-		last = err
 	}
-	var e *bridge.Error
-	if !errors.As(last, &e) || e.Kind != bridge.Invalid || e.Code != "TOO_LARGE" {
-		t.Errorf("ended with %v", last)
+	rows := strings.Repeat("U,A,,,\n", 1000)
+	for name, serve := range map[string]http.HandlerFunc{
+		"of rows": func(w http.ResponseWriter, r *http.Request) { endless(w, r, rows) },
+		"of rows, behind a link": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/f" {
+				http.Redirect(w, r, "/f", http.StatusSeeOther)
+				return
+			}
+			endless(w, r, rows)
+		},
+		"of blank lines": func(w http.ResponseWriter, r *http.Request) { endless(w, r, strings.Repeat("\n", 1000)) },
+		"of rows, compressed to next to nothing": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			endless(gzip.NewWriter(w), r, rows)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fileServer(t, advocate.Config{MaxExport: 1 << 20}, serve)
+			var last error
+			for _, err := range c.DownloadExport(t.Context(), "x") {
+				last = err
+			}
+			var e *bridge.Error
+			if !errors.As(last, &e) || e.Kind != bridge.Invalid || e.Code != "TOO_LARGE" {
+				t.Errorf("ended with %v", last)
+			}
+		})
 	}
 }
 
@@ -334,10 +433,10 @@ func TestDownloadExport_outlastsTheTimeoutOfACall(t *testing.T) {
 	t.Parallel()
 	proceed := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte("id,accountId\nU,A\n"))
+		_, _ = w.Write([]byte("id,accountId,email,referralCode,shareLink\nU,A,,,\n"))
 		_ = http.NewResponseController(w).Flush()
 		<-proceed
-		_, _ = w.Write([]byte("V,B\n"))
+		_, _ = w.Write([]byte("V,B,,,\n"))
 	}))
 	t.Cleanup(srv.Close)
 	base, err := url.Parse(srv.URL)

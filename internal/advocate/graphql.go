@@ -1,11 +1,14 @@
 package advocate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -20,40 +23,45 @@ func (c *Client) graphQL(ctx context.Context, op, query string, variables map[st
 	return c.tell(ctx, bridge.CapabilityParticipants, c.callGraphQL(ctx, op, query, variables, out))
 }
 
+// ofParticipants runs an operation about some people. Before a refusal accuses the
+// tenant, an operation about nobody is asked for: Advocate answers that in its own
+// words.
+func (c *Client) ofParticipants(ctx context.Context, op, query string, variables map[string]any, out any) error {
+	err := outbound.OfOneCall(c.callGraphQL(ctx, op, query, variables, out), func() error {
+		return c.callGraphQL(ctx, op, programsQuery, map[string]any{"limit": 1, "offset": 0}, &struct{}{})
+	})
+	return c.tell(ctx, bridge.CapabilityParticipants, err)
+}
+
 func (c *Client) callGraphQL(ctx context.Context, op, query string, variables map[string]any, out any) error {
-	type extensions struct {
-		APIError *apiError `json:"apiError"`
-	}
 	var answer struct {
 		Data   json.RawMessage `json:"data"`
-		Errors []struct {
-			Message    string     `json:"message"`
-			Extensions extensions `json:"extensions"`
-		} `json:"errors"`
+		Errors lenient.List[struct {
+			Message    lenient.Text `json:"message"`
+			Extensions extensions   `json:"extensions"`
+		}] `json:"errors"`
 		Extensions extensions `json:"extensions"`
 	}
 	in := map[string]any{"query": query, "variables": variables}
 	if err := c.call(ctx, op, http.MethodPost, "/graphql", in, &answer); err != nil {
 		return err
 	}
-	if len(answer.Errors) == 0 && answer.Extensions.APIError == nil {
+	if len(answer.Errors) == 0 && answer.Extensions.apiError() == nil {
 		if json.Unmarshal(answer.Data, out) != nil {
 			return outbound.Unreadable(op, http.StatusOK)
 		}
 		return nil
 	}
-	found := answer.Extensions.APIError
+	found := answer.Extensions.apiError()
 	words := ""
 	for _, e := range answer.Errors {
 		if found == nil {
-			found = e.Extensions.APIError
+			found = e.Extensions.apiError()
 		}
-		if words == "" {
-			words = e.Message
-		}
+		words = cmp.Or(words, e.Message.String())
 	}
 	if found != nil {
-		return vendorError(op, found.StatusCode, *found)
+		return vendorError(op, found.status(), *found)
 	}
 	// GraphQL specification, "Response format": without data the request itself
 	// was refused; with data, even null, something failed on the way.
@@ -62,6 +70,21 @@ func (c *Client) callGraphQL(ctx context.Context, op, query string, variables ma
 		kind = bridge.Invalid
 	}
 	return &bridge.Error{Kind: kind, Op: op, Status: http.StatusOK, Code: "GRAPHQL", VendorMessage: words}
+}
+
+// extensions is where an answer of GraphQL holds an error of the API.
+type extensions lenient.Map[apiError]
+
+// UnmarshalJSON never fails.
+func (e *extensions) UnmarshalJSON(raw []byte) error {
+	return json.Unmarshal(raw, (*lenient.Map[apiError])(e))
+}
+
+func (e extensions) apiError() *apiError {
+	if found := e.Values["apiError"]; found.given() {
+		return &found
+	}
+	return nil
 }
 
 const participantFields = `
@@ -80,8 +103,30 @@ type graphUser struct {
 	Clean        lenient.Text `json:"clean"`
 }
 
-func (c *Client) fromGraph(op string, u graphUser) (bridge.Participant, error) {
-	return u.participant(op, c.field, u.ReferralCode, either(u.Direct, u.Clean))
+// complete checks that everything that was asked for is there. GraphQL says null where
+// there is none: a code that is not named at all is no reason to clear a contact's.
+func (u graphUser) complete(op string) error {
+	if !u.Email.Told() || !u.ReferralCode.Told() || !u.Direct.Told() || !u.Clean.Told() {
+		return unreadable(op, "email, referral code or share link")
+	}
+	return nil
+}
+
+// fromGraph reads one participant of an answer; null and nothing are none. What is
+// no participant at all is one that cannot be read: somebody is there.
+func (c *Client) fromGraph(op string, raw json.RawMessage) (*bridge.Participant, error) {
+	var u *graphUser
+	if len(raw) > 0 && json.Unmarshal(raw, &u) != nil {
+		u = &graphUser{}
+	}
+	if u == nil {
+		return nil, nil //nolint:nilnil // nobody is there
+	}
+	if err := u.complete(op); err != nil {
+		return nil, err
+	}
+	p, err := u.participant(op, c.field, u.ReferralCode, either(u.Direct, u.Clean))
+	return &p, err
 }
 
 const findQuery = `
@@ -98,48 +143,63 @@ query Find($id: String!, $filter: UserFilterInput!, $program: ID!) {
 //
 // Source: SaaSquatch GraphQL schema, user and users.
 func (c *Client) Find(ctx context.Context, email, programID string) (byID *bridge.Participant, byEmail []bridge.Participant, err error) {
+	id, filter, err := lookUpBy(email)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out struct {
+		ByID    json.RawMessage `json:"byID"`
+		ByEmail userList        `json:"byEmail"`
+	}
+	vars := map[string]any{"id": id, "filter": filter, "program": programID}
+	if err := c.ofParticipants(ctx, opFind, findQuery, vars, &out); err != nil {
+		return nil, nil, err
+	}
+	return c.found(out.ByID, out.ByEmail)
+}
+
+const opFind = "advocate.find_participant"
+
+// lookUpBy says how Advocate is asked for an email: by the ids that are the email,
+// and by a filter.
+func lookUpBy(email string) (id string, filter map[string]any, err error) {
 	spellings := bridge.EmailSpellings(email)
 	if len(spellings) == 0 {
-		return nil, nil, &bridge.Error{Kind: bridge.Invalid, Op: "advocate.find_participant", Err: errors.New("an email is needed")}
+		return "", nil, &bridge.Error{Kind: bridge.Invalid, Op: opFind, Err: errors.New("an email is needed")}
 	}
 	if given := strings.TrimSpace(email); !slices.Contains(spellings, given) {
 		spellings = append(spellings, given)
 	}
-	filter := map[string]any{"email_eq": spellings[0]}
-	if len(spellings) > 1 {
-		either := make([]any, len(spellings))
-		for i, spelling := range spellings {
-			either[i] = map[string]any{"email_eq": spelling}
-		}
-		filter = map[string]any{"OR": either}
+	if len(spellings) == 1 {
+		return spellings[0], map[string]any{"email_eq": spellings[0]}, nil
 	}
-	var out struct {
-		ByID    *graphUser `json:"byID"`
-		ByEmail struct {
-			Data []*graphUser `json:"data"` // items may be null
-		} `json:"byEmail"`
+	either := make([]any, len(spellings))
+	for i, spelling := range spellings {
+		either[i] = map[string]any{"email_eq": spelling}
 	}
-	vars := map[string]any{"id": spellings[0], "filter": filter, "program": programID}
-	const op = "advocate.find_participant"
-	if err := c.graphQL(ctx, op, findQuery, vars, &out); err != nil {
+	return spellings[0], map[string]any{"OR": either}, nil
+}
+
+// userList is a page of participants.
+type userList struct {
+	Data lenient.List[json.RawMessage] `json:"data"` // items may be null
+}
+
+// found reads the two parts of a look-up's answer.
+func (c *Client) found(rawByID json.RawMessage, list userList) (byID *bridge.Participant, byEmail []bridge.Participant, err error) {
+	if list.Data == nil { // not an empty list: somebody may have the email
+		return nil, nil, outbound.Unreadable(opFind, http.StatusOK)
+	}
+	if byID, err = c.fromGraph(opFind, rawByID); err != nil {
 		return nil, nil, err
 	}
-	if out.ByID != nil {
-		p, err := c.fromGraph(op, *out.ByID)
-		if err != nil {
+	for _, raw := range list.Data {
+		switch p, err := c.fromGraph(opFind, raw); {
+		case err != nil:
 			return nil, nil, err
+		case p != nil:
+			byEmail = append(byEmail, *p)
 		}
-		byID = &p
-	}
-	for _, u := range out.ByEmail.Data {
-		if u == nil {
-			continue
-		}
-		p, err := c.fromGraph(op, *u)
-		if err != nil {
-			return nil, nil, err
-		}
-		byEmail = append(byEmail, p)
 	}
 	return byID, byEmail, nil
 }
@@ -167,27 +227,53 @@ query Programs($limit: Int!, $offset: Int!) {
   }
 }`
 
-// Programs lists the tenant's referral programs that are not archived. It makes
-// a call for every 100; being cheap, it also serves to check credentials.
+// mostPrograms bounds the list of a tenant's programs.
+const mostPrograms = 5000
+
+// Programs lists the tenant's referral programs that are not archived. One whose id
+// cannot be read is left out: nobody can choose it. It makes a call for every 100;
+// being cheap, it also serves to check credentials.
 //
 // Source: SaaSquatch GraphQL schema, programs (REST has no such listing).
 func (c *Client) Programs(ctx context.Context) ([]Program, error) {
-	const page = 100
+	const op, page = "advocate.list_programs", 100
 	var programs []Program
-	for offset := 0; ; offset += page {
+	seen := map[string]bool{}
+	for offset := 0; offset < mostPrograms; {
 		var out struct {
 			Programs struct {
-				TotalCount int       `json:"totalCount"`
-				Data       []Program `json:"data"`
+				TotalCount lenient.Text                `json:"totalCount"`
+				Data       lenient.List[programAnswer] `json:"data"`
 			} `json:"programs"`
 		}
 		vars := map[string]any{"limit": page, "offset": offset}
-		if err := c.graphQL(ctx, "advocate.list_programs", programsQuery, vars, &out); err != nil {
+		if err := c.graphQL(ctx, op, programsQuery, vars, &out); err != nil {
 			return nil, err
 		}
-		programs = append(programs, out.Programs.Data...)
-		if len(out.Programs.Data) == 0 || len(programs) >= out.Programs.TotalCount {
+		if out.Programs.Data == nil { // not an empty list: there may be some
+			return nil, outbound.Unreadable(op, http.StatusOK)
+		}
+		for _, one := range out.Programs.Data {
+			id, ok := one.ID.ID()
+			if !ok || id == "" {
+				continue
+			}
+			if seen[id] {
+				return nil, &bridge.Error{Kind: bridge.Unavailable, Op: op, Code: "PAGING", Err: errors.New("the list's pages repeat")}
+			}
+			seen[id] = true
+			programs = append(programs, Program{ID: id, Name: one.Name.String(), Status: ProgramStatus(one.Status.String())})
+		}
+		offset += len(out.Programs.Data)
+		if total, err := strconv.Atoi(out.Programs.TotalCount.String()); len(out.Programs.Data) == 0 || err == nil && offset >= total {
 			return programs, nil
 		}
 	}
+	return nil, &bridge.Error{Kind: bridge.Invalid, Op: op, Code: "PAGING", Err: fmt.Errorf("the tenant has more than %d programs", mostPrograms)}
+}
+
+type programAnswer struct {
+	ID     lenient.Text `json:"id"`
+	Name   lenient.Text `json:"name"`
+	Status lenient.Text `json:"status"`
 }

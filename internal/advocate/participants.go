@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/lenient"
@@ -22,10 +21,6 @@ type person struct {
 	DateCreated  lenient.Moment               `json:"dateCreated"`
 	CustomFields lenient.Map[json.RawMessage] `json:"customFields"`
 }
-
-// CodeUnreadable marks a participant that Advocate shows in a form that nobody
-// documents.
-const CodeUnreadable = "UNREADABLE"
 
 // participant reads what can be read. The error is invalid, and about this
 // participant alone, where that leaves out what decisions hang on or what would be
@@ -47,15 +42,16 @@ func (p person) participant(op, contactIDField string, code, link lenient.Text) 
 	if raw, set := p.CustomFields.Values[contactIDField]; set {
 		_ = json.Unmarshal(raw, &contactID) // never fails
 	}
+	names, _ := contactID.ID() // one that cannot be an id names no contact
 	return bridge.Participant{
 		AccountID: accountID, UserID: userID,
 		Email: p.Email.String(), FirstName: p.FirstName.String(), LastName: p.LastName.String(),
-		ReferralCode: code.String(), ShareLink: link.String(), HubSpotContactID: contactID.String(), DateCreated: p.DateCreated.Time,
+		ReferralCode: code.String(), ShareLink: link.String(), HubSpotContactID: names, DateCreated: p.DateCreated.Time,
 	}, nil
 }
 
 func unreadable(op, what string) error {
-	return &bridge.Error{Kind: bridge.Invalid, System: bridge.SystemAdvocate, Op: op, Status: http.StatusOK, Code: CodeUnreadable,
+	return &bridge.Error{Kind: bridge.Invalid, System: bridge.SystemAdvocate, Op: op, Status: http.StatusOK, Code: bridge.CodeUnreadable,
 		Err: errors.New("Advocate shows this participant, but its " + what + " in no form that can be read")}
 }
 
@@ -96,7 +92,13 @@ func either(first, second lenient.Text) lenient.Text {
 //
 // Source: SaaSquatch REST reference, PUT open/account/{a}/user/{u}.
 func (c *Client) Upsert(ctx context.Context, change bridge.ParticipantChange, programID string) (bridge.Participant, error) {
-	const op = "advocate.upsert_participant"
+	return c.participant(ctx, opUpsert, http.MethodPut, change.AccountID, change.UserID, programID, c.userInput(change))
+}
+
+const opUpsert = "advocate.upsert_participant"
+
+// userInput is what a change sends: Advocate keeps what is left out.
+func (c *Client) userInput(change bridge.ParticipantChange) map[string]any {
 	in := map[string]any{"id": change.UserID, "accountId": change.AccountID}
 	for field, value := range map[string]string{
 		"email": change.Email, "firstName": change.FirstName, "lastName": change.LastName, "cookies": change.Cookie,
@@ -111,7 +113,7 @@ func (c *Client) Upsert(ctx context.Context, change bridge.ParticipantChange, pr
 	if change.HubSpotContactID != "" {
 		in["customFields"] = map[string]string{c.field: change.HubSpotContactID}
 	}
-	return c.participant(ctx, op, http.MethodPut, change.AccountID, change.UserID, programID, in)
+	return in
 }
 
 // SetContactID changes nothing of a participant but the HubSpot contact id that it
@@ -130,12 +132,14 @@ func (c *Client) SetContactID(ctx context.Context, id bridge.Identity, contactID
 	return err
 }
 
+const opGet = "advocate.get_participant"
+
 // Participant looks a participant up by ids, in whatever form; it is not_found
 // if there is none.
 //
 // Source: SaaSquatch REST reference, GET open/account/{a}/user/{u}.
 func (c *Client) Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error) {
-	return c.participant(ctx, "advocate.get_participant", http.MethodGet, accountID, userID, programID, nil)
+	return c.participant(ctx, opGet, http.MethodGet, accountID, userID, programID, nil)
 }
 
 func (c *Client) participant(ctx context.Context, op, method, accountID, userID, programID string, in any) (bridge.Participant, error) {
@@ -146,6 +150,9 @@ func (c *Client) participant(ctx context.Context, op, method, accountID, userID,
 	var u openUser
 	if err := c.do(ctx, op, method, path, in, &u); err != nil {
 		return bridge.Participant{}, err
+	}
+	if u.ReferralCodes.Odd { // not an empty map: the participant may have one
+		return bridge.Participant{}, unreadable(op, "referral codes")
 	}
 	p, err := u.participant(op, c.field, u.ReferralCodes.Values[programID], u.ProgramShareLinks.Values[programID].shareLink())
 	if err != nil {
@@ -169,11 +176,14 @@ func (c *Client) shareLink(ctx context.Context, id bridge.Identity, programID st
 		return "", err
 	}
 	var out struct {
-		ShareLinks links `json:"shareLinks"`
+		ShareLinks *links `json:"shareLinks"`
 	}
 	query := url.Values{"programId": {programID}}
 	if err := c.do(ctx, op, http.MethodGet, path+"/shareurls?"+query.Encode(), nil, &out); err != nil {
 		return "", err
+	}
+	if out.ShareLinks == nil || out.ShareLinks.shareLink().Odd() {
+		return "", unreadable(op, "share link") // taken for none, the contact's would be cleared
 	}
 	return out.ShareLinks.shareLink().String(), nil
 }
@@ -202,11 +212,4 @@ func userPath(op, accountID, userID string) (string, error) {
 		return "", &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("account id and user id are both needed")}
 	}
 	return "/open/account/" + url.PathEscape(accountID) + "/user/" + url.PathEscape(userID), nil
-}
-
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }

@@ -1,10 +1,10 @@
-// Package api is the admin API: JSON over HTTP below /api/v1, behind a bearer
-// token. It holds both ends, so that they cannot drift apart: the Handler,
-// which is thin over package operator, and the Client, which the command line
-// speaks through, over the network or within its own process.
+// Package api is the admin API: JSON over HTTP under /api/v1, behind a bearer
+// token. It holds both ends, so that they cannot drift apart: the Handler, a
+// thin layer over package operator, and the Client, which the command line
+// uses, over the network or in its own process.
 //
-// openapi.yaml describes the API to everybody else. The tests hold it against
-// the routes and against every answer they see, in both directions.
+// openapi.yaml describes the API to everybody else. Tests check it against the
+// routes and against every answer they see, in both directions.
 //
 // # Adding an operation
 //
@@ -17,13 +17,13 @@
 //  5. The command, in starter's file of the same family: flags, a call of the
 //     client, words.
 //
-// A request that the operator cannot grant is an *operator.Refusal: its kind
-// becomes the status, its code the problem's code, its words the detail.
+// The operator refuses a request with an *operator.Refusal: its kind becomes
+// the status, its code the problem's code, its message the detail.
 package api
 
 import "net/http"
 
-// Prefix is the path below which the API lives.
+// Prefix is the path under which the API lives.
 const Prefix = "/api/v1"
 
 func isSuccess(status int) bool {

@@ -14,20 +14,29 @@ import (
 	"advocatesync/internal/store"
 )
 
-// audited tells whether uses of an operation are put on record: those that
-// change something, and those that show somebody's data, which for that reason
-// are no GET.
+// audited reports whether an operation is audited: every one that changes something
+// or shows personal data. That is why these operations are not GET.
 func (rt route) audited() bool { return rt.method != http.MethodGet }
 
-// onRecord has an operation done and its use put on record. The entry comes
-// first: what cannot be put on record is not done.
+// AuditedOperations lists the operations that the audit log can name.
+func AuditedOperations() (all []string) {
+	for _, rt := range routes {
+		if rt.audited() {
+			all = append(all, rt.operation)
+		}
+	}
+	return all
+}
+
+// onRecord runs an operation and audits it. It writes the entry first: what cannot
+// be recorded is not done.
 func (h *Handler) onRecord(r *request, rt route, do func() (any, error)) (any, error) {
 	if !rt.audited() {
 		return do()
 	}
 	id, err := h.access.BeginAudit(r.Context(), h.entry(r, rt))
 	if err != nil {
-		return nil, fmt.Errorf("nothing was done, for it could not be put on record: %w", err)
+		return nil, fmt.Errorf("nothing was done, because it could not be recorded in the audit log: %w", err)
 	}
 	answer, err := do()
 	h.endRecord(r, rt, id, answer, err)
@@ -45,8 +54,8 @@ func (h *Handler) entry(r *request, rt route) store.AuditEntry {
 	return e
 }
 
-// endTimeout bounds the recording of an outcome, which does not end with the
-// request: whoever hung up has changed something all the same.
+// endTimeout bounds the recording of an outcome. It goes on after the request ends,
+// because a caller who hung up has still changed something.
 const endTimeout = 5 * time.Second
 
 func (h *Handler) endRecord(r *request, rt route, id int64, answer any, failure error) {
@@ -65,8 +74,8 @@ func (h *Handler) endRecord(r *request, rt route, id int64, answer any, failure 
 	}
 }
 
-// idPatterns say what the parameters of paths may be. Callers may write anything
-// there, an email for one, and the audit log holds ids alone.
+// idPatterns are the forms of path parameters. A caller may write anything there,
+// even an email, but the audit log holds only ids.
 var idPatterns = map[string]*regexp.Regexp{
 	"connection": regexp.MustCompile(`^c[a-z2-7]{9}$`),
 	"contact":    regexp.MustCompile(`^\d{1,20}$`),
@@ -76,7 +85,8 @@ var idPatterns = map[string]*regexp.Regexp{
 	"token":      regexp.MustCompile(`^[a-z2-7]{10}$`),
 }
 
-// pathID returns an id of the path; empty: there is none, or it is no id.
+// pathID returns an id from the path, empty if there is none or it is not an
+// id.
 func pathID(r *http.Request, name string) string {
 	pattern, known := idPatterns[name]
 	if id := r.PathValue(name); known && pattern.MatchString(id) {
@@ -85,7 +95,7 @@ func pathID(r *http.Request, name string) string {
 	return ""
 }
 
-// pathSubject names what the path is about, beside its connection.
+// pathSubject returns the subject of the path, apart from its connection.
 func pathSubject(r *http.Request, rt route) string {
 	var all []string
 	for part := range strings.SplitSeq(rt.path, "/") {
@@ -97,7 +107,7 @@ func pathSubject(r *http.Request, rt route) string {
 	return strings.Join(all, " ")
 }
 
-// answerSubject names what came of a use.
+// answerSubject returns the subject in the result of an operation.
 func answerSubject(answer any) string {
 	switch a := answer.(type) {
 	case Connection:
@@ -116,6 +126,10 @@ func answerSubject(answer any) string {
 		return "trigger:" + a.TriggerID
 	case Erasure:
 		return numberSubject("erasure", a.ErasureID)
+	case ErasedPerson:
+		return numberSubject("erasure", collect(a.Erasures, func(e Erasure) int64 { return e.ErasureID })...)
+	case PersonExport:
+		return a.subject()
 	case CreatedToken:
 		return "token:" + a.ID
 	default:
@@ -123,7 +137,8 @@ func answerSubject(answer any) string {
 	}
 }
 
-// namedAtMost is how many ids one entry names; of more, it tells how many.
+// namedAtMost is how many ids one entry names; if there are more, it gives their
+// number.
 const namedAtMost = 100
 
 func numberSubject(kind string, ids ...int64) string {
@@ -141,7 +156,7 @@ func numberSubject(kind string, ids ...int64) string {
 	return kind + ":" + strings.Join(texts, ",")
 }
 
-// AuditEntry says that somebody asked for something, and how it ended.
+// AuditEntry records a request of somebody, and how it ended.
 type AuditEntry struct {
 	ID           int64             `json:"id"`
 	At           time.Time         `json:"at"`
@@ -152,15 +167,15 @@ type AuditEntry struct {
 	Operation    string            `json:"operation"` // its operationId in this API
 	ConnectionID string            `json:"connection_id,omitempty"`
 	Subject      string            `json:"subject,omitempty"` // what it was about, such as "contact:101"
-	Outcome      string            `json:"outcome"`           // done, refused, failed, or open: under way, or its process died
+	Outcome      string            `json:"outcome"`           // done, refused, failed, or open: still running, or its process died
 	Code         string            `json:"code,omitempty"`    // of the problem
-	Result       string            `json:"result,omitempty"`  // what came of it, such as "run:7"
+	Result       string            `json:"result,omitempty"`  // the result, such as "run:7"
 	EndedAt      time.Time         `json:"ended_at,omitzero"`
 	RequestID    string            `json:"request_id"`
-	Remote       string            `json:"remote,omitempty"` // the caller's network address; left out: the same machine
+	Remote       string            `json:"remote,omitempty"` // the caller's network address; omitted on the same machine
 }
 
-// outcomeOpen is how the outcome of an entry without one is called.
+// outcomeOpen stands for the outcome of an entry that has none yet.
 const outcomeOpen = "open"
 
 func auditEntryOf(e store.AuditEntry) AuditEntry {
@@ -175,7 +190,7 @@ func auditEntryOf(e store.AuditEntry) AuditEntry {
 	return entry
 }
 
-// AuditFilter narrows the audit log down; zero fields do not.
+// AuditFilter narrows the audit log down; zero fields match everything.
 type AuditFilter struct {
 	ConnectionID string
 	Actor        string
@@ -197,7 +212,7 @@ func (h *Handler) listAuditEntries(r *request) (any, error) {
 	return pageOf(entries, limit, auditEntryOf, func(e store.AuditEntry) int64 { return e.ID }), err
 }
 
-// timeParameter reads a time of the query; zero: none.
+// timeParameter reads a time from the query; zero if absent.
 func (r *request) timeParameter(name string) time.Time {
 	text := r.parameter(name)
 	if text == "" {
@@ -210,8 +225,8 @@ func (r *request) timeParameter(name string) time.Time {
 	return at
 }
 
-// AuditEntries returns a page of the audit log, the latest entry first: the page
-// that an earlier one named, or the first for "".
+// AuditEntries returns a page of the audit log, latest first. cursor comes from
+// the previous page; "" means the first page.
 func (c *Client) AuditEntries(ctx context.Context, f AuditFilter, page string) (Page[AuditEntry], error) {
 	query := url.Values{}
 	for name, value := range map[string]string{

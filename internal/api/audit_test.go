@@ -29,16 +29,18 @@ import (
 var needs = map[bridge.Role][]string{
 	bridge.RoleViewer: {
 		"getDocument", "listConnections", "getConnection", "getConnectionStatus", "planDisconnect", "getConsent", "getRules", "getContact",
-		"listContactEvents", "listParked", "getMassSync", "listPrograms", "getProgramSwitch", "listTriggers", "getTrigger", "listTrackedEvents",
-		"getWebhooksManifest", "listErasures", "getErasure", "getReconcile", "getDeletions",
+		"listContactEvents", "listParked", "getParkedCauses", "getNumbers", "getRuleEffects", "findContacts", "listMassSyncs", "listReconciles",
+		"getMassSync", "listPrograms", "getProgramSwitch", "listTriggers", "getTrigger", "listTrackedEvents",
+		"getWebhooksManifest", "listErasures", "getErasure", "getErasureReceipt", "getReconcile", "getDeletions", "getTriggerApprovals",
 	},
 	bridge.RoleOperator: {
 		"pauseConnection", "resumeConnection", "changeRules", "resyncContact", "retryParked", "discardParked", "startMassSync", "pauseMassSync",
-		"resumeMassSync", "cancelMassSync", "planProgramSwitch", "startProgramSwitch", "applyTrigger", "changeTrigger", "testTrigger",
-		"startReconcile", "pauseReconcile", "resumeReconcile", "cancelReconcile", "approveDeletions", "rejectDeletions", "setDeletionGuard",
+		"resumeMassSync", "cancelMassSync", "planProgramSwitch", "startProgramSwitch", "applyTrigger", "changeTrigger", "testTrigger", "listProperties",
+		"startReconcile", "pauseReconcile", "resumeReconcile", "cancelReconcile", "approveDeletions", "rejectDeletions", "setDeletionGuard", "approveTriggerEvents", "skipTriggerEvents",
 	},
-	bridge.RolePrivacy: {"revealContact", "eraseContact", "listAuditEntries"},
-	bridge.RoleAdmin:   {"connect", "disconnect", "requestConsent", "requestConsentAgain", "rotateKeys", "createToken", "listTokens", "revokeToken"},
+	bridge.RolePrivacy: {
+		"approveErasures", "rejectErasures", "setErasureGuard", "revealContact", "eraseContact", "listAuditEntries", "exportErasures", "replayErasures", "exportPerson", "planErasePerson", "erasePerson"},
+	bridge.RoleAdmin: {"connect", "disconnect", "requestConsent", "requestConsentAgain", "rotateKeys", "newRecoveryKey", "createToken", "listTokens", "revokeToken"},
 }
 
 // may says which roles a role includes.
@@ -125,7 +127,10 @@ func TestAuditLog_tellsWhoAskedForWhatAndHowItEnded(t *testing.T) {
 		func() error { _, err := c.RevealContact(ctx, b.connection, contact); return err },
 		func() error { _, err := c.RevealContact(ctx, b.connection, "ann@shop.example"); return err },
 		func() error { _, err := c.ResyncContact(ctx, "cnobody", contact); return err },
-		func() error { _, err := c.DiscardParked(ctx, b.connection, []int64{items[0], 999}); return err },
+		func() error {
+			_, err := c.DiscardParked(ctx, b.connection, api.ParkedChoice{IDs: []int64{items[0], 999}})
+			return err
+		},
 		func() error {
 			_, err := c.StartMassSync(ctx, b.connection, api.StartMassSync{DryRun: true})
 			return err

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// Client speaks to the API. It makes one attempt per call. What the server
-// refuses is an error of type *Problem.
+// Client calls the API. It makes one attempt per call. A refusal by the server
+// is an error of type *Problem.
 type Client struct {
 	base  *url.URL
 	token string
@@ -27,12 +27,12 @@ func NewClient(base *url.URL, token string, transport http.RoundTripper) *Client
 	return &Client{base: base, token: token, http: &http.Client{
 		Transport: transport,
 		Timeout:   answerTimeout + answerTimeout/2, // the server gives up before
-		// The API never redirects, and nobody else is to get the token.
+		// The API never redirects, and no other server may get the token.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// call is one use of an operation.
+// call is one call of an operation.
 type call struct {
 	operation string
 	path      []string   // values of the path's parameters, in order
@@ -107,7 +107,7 @@ var operations = func() map[string]route {
 	return byName
 }()
 
-// fill puts values in the place of a path's parameters.
+// fill puts values in place of a path's parameters.
 func fill(path string, values []string) string {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
@@ -118,8 +118,8 @@ func fill(path string, values []string) string {
 	return strings.Join(parts, "/")
 }
 
-// refusal reads a problem, which somebody between us and the server may have
-// replaced.
+// refusal reads a problem. A proxy in between may have replaced it with
+// something else.
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	p := &Problem{}
@@ -135,8 +135,8 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 	return p
 }
 
-// reason drops the method and address that net/http puts before an error: the
-// path may name things that do not belong into a log.
+// reason drops the method and URL that net/http puts before an error: the path
+// may contain what must not be logged.
 func reason(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -17,14 +17,14 @@ type Connection struct {
 	Program      string                  `json:"program"` // id of the connected one
 	Status       bridge.ConnectionStatus `json:"status"`
 	StatusReason string                  `json:"status_reason,omitempty"`
-	Paused       bool                    `json:"paused"` // an operator has its work wait
+	Paused       bool                    `json:"paused"` // an operator paused it
 	Refusals     []Refusal               `json:"refusals,omitempty"`
 }
 
-// Refusal is something that a vendor refuses to a connection, until it does it again.
+// Refusal is something that a vendor refuses to a connection at present.
 type Refusal struct {
 	System     bridge.System     `json:"system"`
-	Capability bridge.Capability `json:"capability,omitempty"` // left out: everything
+	Capability bridge.Capability `json:"capability,omitempty"` // omitted: everything
 	Reason     string            `json:"reason"`
 	Since      time.Time         `json:"since"`
 	Advice     string            `json:"advice"`
@@ -41,9 +41,9 @@ func connectionOf(c bridge.Connection) Connection {
 	}
 }
 
-// ConnectRequest is what it takes to join a portal to a tenant.
+// ConnectRequest is what is needed to connect a portal to a tenant.
 type ConnectRequest struct {
-	PortalID         int64  `json:"portal_id,omitempty"`     // 0: whichever portal the token belongs to
+	PortalID         int64  `json:"portal_id,omitempty"`     // 0: the portal that the token belongs to
 	HubSpotToken     string `json:"hubspot_token,omitempty"` // needed to connect, not to ask for consent
 	Tenant           string `json:"tenant"`
 	AdvocateUser     string `json:"advocate_user,omitempty"` // often empty
@@ -83,8 +83,8 @@ func (h *Handler) connect(r *request) (any, error) {
 	return connectionOf(c), err
 }
 
-// connectInput reads a ConnectRequest, of which some fields may be needed more
-// than others.
+// connectInput reads a ConnectRequest; which fields are required depends on the
+// operation.
 func (r *request) connectInput(needed ...string) (operator.ConnectInput, error) {
 	var in ConnectRequest
 	r.body(&in)
@@ -113,8 +113,8 @@ func (c *Client) Connection(ctx context.Context, id string) (Connection, error) 
 	return send[Connection](ctx, c, call{operation: "getConnection", path: []string{id}})
 }
 
-// Connect joins a portal to a tenant. It may be run again: with the same portal
-// it updates the connection, but not its program.
+// Connect connects a portal to a tenant. It may be repeated: for the same
+// portal it updates the connection, but not its program.
 func (c *Client) Connect(ctx context.Context, in ConnectRequest) (Connection, error) {
 	return send[Connection](ctx, c, call{operation: "connect", in: in})
 }

@@ -8,18 +8,18 @@ import (
 	"advocatesync/internal/store"
 )
 
-// Consent is a link that makes a connection once somebody who may install apps
-// in the portal has followed it. Whoever has the link can use it, once.
+// Consent is a link. Once somebody who may install apps in the portal follows
+// it, the connection is made. Whoever has the link can use it, once.
 type Consent struct {
 	ID        string    `json:"intent_id"`
 	URL       string    `json:"consent_url"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// ConsentState is what came of a link.
+// ConsentState is the outcome of a link.
 type ConsentState struct {
 	ConnectionID string    `json:"connection_id,omitempty"` // empty: nothing yet
-	Failure      string    `json:"failure,omitempty"`       // what the last visit ended with, if not well
+	Failure      string    `json:"failure,omitempty"`       // why the last visit failed
 	ExpiresAt    time.Time `json:"expires_at"`
 	Expired      bool      `json:"expired"`
 }
@@ -59,18 +59,18 @@ func consentState(s store.IntentState) ConsentState {
 }
 
 // RequestConsent asks for a link with which a portal consents to be connected,
-// in place of a static token.
+// instead of a static token.
 func (c *Client) RequestConsent(ctx context.Context, in ConnectRequest) (Consent, error) {
 	return send[Consent](ctx, c, call{operation: "requestConsent", in: in})
 }
 
 // RequestConsentAgain asks for a link with which the portal of a connection
-// consents once more. Nothing else of the connection changes.
+// consents again. Nothing else about the connection changes.
 func (c *Client) RequestConsentAgain(ctx context.Context, connection string) (Consent, error) {
 	return send[Consent](ctx, c, call{operation: "requestConsentAgain", path: []string{connection}})
 }
 
-// Consent returns what came of a link.
+// Consent returns the outcome of a link.
 func (c *Client) Consent(ctx context.Context, intent string) (ConsentState, error) {
 	return send[ConsentState](ctx, c, call{operation: "getConsent", path: []string{intent}})
 }

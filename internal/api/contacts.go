@@ -9,35 +9,50 @@ import (
 	"advocatesync/internal/store"
 )
 
-// Contact is where a contact stands with us. Nothing in it is personal.
+// Contact is the state of a contact. It holds no personal data.
 type Contact struct {
 	ConnectionID string `json:"connection_id"`
 	ContactID    string `json:"contact_id"`
-	WorkflowID   string `json:"workflow_id"` // where to look in Temporal
+	WorkflowID   string `json:"workflow_id"` // to find its runs in Temporal
 
 	State     string        `json:"state"`
 	Meaning   string        `json:"meaning"`           // of the state, for people
-	Reason    bridge.Reason `json:"reason,omitempty"`  // empty: not decided about, or its look goes on
+	Reason    bridge.Reason `json:"reason,omitempty"`  // empty: not decided yet, or its sync goes on
 	Because   string        `json:"because,omitempty"` // the reason, for people
 	DecidedAt time.Time     `json:"decided_at,omitzero"`
 	Mapped    bool          `json:"mapped"`
-	Erased    bool          `json:"erased"` // a tombstone stands
+	Erased    bool          `json:"erased"` // a tombstone exists
 
 	Parked []ParkedItem `json:"parked"`
-	Heard  []Event      `json:"heard"` // the latest, the last to come in first
+	Heard  []Event      `json:"heard"` // the latest first
+
+	Decisions []Decision `json:"decisions"` // of the last days, the latest first
 }
 
-// Event is something that was heard of a contact.
+// Decision is what was decided about a contact at one time.
+type Decision struct {
+	DecidedAt time.Time     `json:"decided_at"`
+	State     bridge.State  `json:"state"`
+	Meaning   string        `json:"meaning"` // of the state, for people
+	Reason    bridge.Reason `json:"reason"`
+	Because   string        `json:"because"` // the reason, for people
+}
+
+func decisionOf(d store.Decision) Decision {
+	return Decision{DecidedAt: utc(d.At), State: d.State, Meaning: operator.DecisionWords(d), Reason: d.Reason, Because: operator.DecisionReason(d)}
+}
+
+// Event is one event about a contact.
 type Event struct {
 	Kind       store.EventKind `json:"kind"`
 	Property   string          `json:"property,omitempty"`
 	Meaning    string          `json:"meaning"` // for people
 	OccurredAt time.Time       `json:"occurred_at"`
-	RelayedAt  time.Time       `json:"relayed_at,omitzero"` // absent: it waits
+	RelayedAt  time.Time       `json:"relayed_at,omitzero"` // absent: waiting
 	Echo       bool            `json:"echo"`                // our own write came back
 }
 
-// Person is one person as both vendors show them right now. It is personal.
+// Person is one person as both vendors show them now. It is personal data.
 type Person struct {
 	HubSpotShowsContact bool          `json:"hubspot_shows_contact"`
 	InRecycleBin        bool          `json:"in_recycle_bin"`
@@ -50,7 +65,7 @@ type PersonField struct {
 	Name     string `json:"name"`
 	HubSpot  string `json:"hubspot"`
 	Advocate string `json:"advocate"`
-	Differs  bool   `json:"differs"` // both sides ought to agree, and do not
+	Differs  bool   `json:"differs"` // both sides should agree but do not
 }
 
 // Resync is a request to sync a contact again.
@@ -58,12 +73,12 @@ type Resync struct {
 	ConnectionID string `json:"connection_id"`
 	ContactID    string `json:"contact_id"`
 	WorkflowID   string `json:"workflow_id"`
-	// DecidedAt is when the contact was last decided about. A later decision, with
-	// a reason, is the outcome.
+	// DecidedAt is when the contact was last decided. A later decision, with a
+	// reason, is the outcome of the request.
 	DecidedAt time.Time `json:"decided_at,omitzero"`
 }
 
-// stateNew is how the state of a contact that was never looked at is called.
+// stateNew stands for the state of a contact that was never synced.
 const stateNew = "new"
 
 func contactOf(s operator.ContactStatus) Contact {
@@ -71,7 +86,7 @@ func contactOf(s operator.ContactStatus) Contact {
 		ConnectionID: s.ConnectionID, ContactID: s.ContactID, WorkflowID: s.WorkflowID,
 		State: string(s.Ledger.State), Meaning: s.StateWords(), Reason: s.Ledger.Reason, Because: s.ReasonWords(),
 		DecidedAt: utc(s.Ledger.DecidedAt), Mapped: s.Mapped, Erased: s.Erased,
-		Parked: collect(s.Parked, parkedOf), Heard: collect(s.Heard, eventOf),
+		Parked: collect(s.Parked, parkedOf), Heard: collect(s.Heard, eventOf), Decisions: collect(s.Decisions, decisionOf),
 	}
 	if s.Ledger.State == bridge.StateNew {
 		c.State = stateNew
@@ -134,13 +149,44 @@ func (h *Handler) resyncContact(r *request) (any, error) {
 	return Resync{ConnectionID: c.ID, ContactID: id, WorkflowID: resync.WorkflowID, DecidedAt: utc(resync.DecidedAt)}, err
 }
 
-// Contact returns where a contact stands.
+// FindContacts is an email by which to find contacts. It is compared by its keyed
+// hash, and neither stored nor logged.
+type FindContacts struct {
+	Email string `json:"email"`
+}
+
+// FoundContacts are the contacts that had an email when we last saw it.
+type FoundContacts struct {
+	ContactIDs []string `json:"contact_ids"`
+}
+
+// findContacts is no GET, because addresses are logged and must not hold an email,
+// and because a search for a person has to be audited.
+func (h *Handler) findContacts(r *request) (any, error) {
+	var in FindContacts
+	r.body(&in)
+	r.required("email", in.Email)
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := h.operator.FindContacts(r.Context(), c.ID, in.Email)
+	return FoundContacts{ContactIDs: append([]string{}, ids...)}, err
+}
+
+// FindContacts returns the contacts that had an email when we last saw it.
+func (c *Client) FindContacts(ctx context.Context, connection, email string) ([]string, error) {
+	found, err := send[FoundContacts](ctx, c, call{operation: "findContacts", path: []string{connection}, in: FindContacts{Email: email}})
+	return found.ContactIDs, err
+}
+
+// Contact returns the state of a contact.
 func (c *Client) Contact(ctx context.Context, connection, contact string) (Contact, error) {
 	return send[Contact](ctx, c, call{operation: "getContact", path: []string{connection, contact}})
 }
 
-// ContactEvents returns what was heard of a contact in the last days, the last to
-// come in first: the page that an earlier one named, or the first for "".
+// ContactEvents returns the stored events about a contact, the latest first. cursor
+// comes from the previous page; "" means the first page.
 func (c *Client) ContactEvents(ctx context.Context, connection, contact, page string) (Page[Event], error) {
 	return send[Page[Event]](ctx, c, call{operation: "listContactEvents", path: []string{connection, contact}, query: pageQuery(page)})
 }
@@ -150,12 +196,12 @@ func (c *Client) RevealContact(ctx context.Context, connection, contact string) 
 	return send[Person](ctx, c, call{operation: "revealContact", path: []string{connection, contact}})
 }
 
-// ResyncContact has a contact looked at again.
+// ResyncContact requests a sync of a contact.
 func (c *Client) ResyncContact(ctx context.Context, connection, contact string) (Resync, error) {
 	return send[Resync](ctx, c, call{operation: "resyncContact", path: []string{connection, contact}})
 }
 
-// utc shows a time without a zone of the server's; the zero time stays zero.
+// utc drops the server's time zone; the zero time stays zero.
 func utc(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

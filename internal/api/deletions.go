@@ -7,35 +7,44 @@ import (
 	"advocatesync/internal/store"
 )
 
-// Deletions are what the guard of deletions in numbers holds back.
+// Deletions are the deletions that the guards hold.
 type Deletions struct {
 	ConnectionID string    `json:"connection_id"`
-	Guard        int64     `json:"guard"`   // so many within an hour go through without a question; 0: any number
+	Guard        int64     `json:"guard"`   // this many per hour need no approval; 0: any number
 	Waiting      int64     `json:"waiting"` // contacts whose participants are not deleted yet
 	Since        time.Time `json:"since,omitzero"`
 	ContactIDs   []string  `json:"contact_ids"` // the first thousand
+
+	ErasureGuard      int64     `json:"erasure_guard"`    // this many unconfirmed privacy deletions per hour need no approval; 0: any number
+	ErasuresWaiting   int64     `json:"erasures_waiting"` // unconfirmed privacy deletions
+	ErasuresSince     time.Time `json:"erasures_since,omitzero"`
+	ErasureContactIDs []string  `json:"erasure_contact_ids"` // the first thousand
 }
 
-// DecideDeletions names whose deletions are decided about.
+// DecideDeletions names the contacts whose deletions are approved or rejected.
 type DecideDeletions struct {
 	ContactIDs []string `json:"contact_ids,omitempty"` // none: all that wait
 }
 
-// DecidedDeletions says how many were decided about.
+// DecidedDeletions says how many were decided.
 type DecidedDeletions struct {
 	Decided int64 `json:"decided"`
 }
 
-// DeletionGuard is how many deletions within an hour go through.
+// DeletionGuard is how many deletions per hour need no approval.
 type DeletionGuard struct {
-	Guard *int `json:"guard"` // 0: any number; null: the default
+	Guard *int `json:"guard"` // 0: no limit; null: the default
 }
 
 // deletionsShown is how many contacts are named.
 const deletionsShown = 1000
 
 func deletionsOf(connectionID string, w store.WaitingDeletions) Deletions {
-	return Deletions{ConnectionID: connectionID, Guard: w.Guard, Waiting: w.Waiting, Since: utc(w.Since), ContactIDs: collect(w.Contacts, func(id string) string { return id })}
+	itself := func(id string) string { return id }
+	return Deletions{
+		ConnectionID: connectionID, Guard: w.Guard, Waiting: w.Waiting, Since: utc(w.Since), ContactIDs: collect(w.Contacts, itself),
+		ErasureGuard: w.ErasureGuard, ErasuresWaiting: w.Erasures, ErasuresSince: utc(w.ErasuresSince), ErasureContactIDs: collect(w.ErasureContacts, itself),
+	}
 }
 
 func (h *Handler) getDeletions(r *request) (any, error) {
@@ -55,6 +64,14 @@ func (h *Handler) rejectDeletions(r *request) (any, error) {
 	return h.decideDeletions(r, h.operator.RejectDeletions)
 }
 
+func (h *Handler) approveErasures(r *request) (any, error) {
+	return h.decideDeletions(r, h.operator.ApproveErasures)
+}
+
+func (h *Handler) rejectErasures(r *request) (any, error) {
+	return h.decideDeletions(r, h.operator.RejectErasures)
+}
+
 func (h *Handler) decideDeletions(r *request, decide func(ctx context.Context, connectionID string, contacts []string) (int64, error)) (any, error) {
 	var in DecideDeletions
 	r.body(&in)
@@ -67,11 +84,19 @@ func (h *Handler) decideDeletions(r *request, decide func(ctx context.Context, c
 }
 
 func (h *Handler) setDeletionGuard(r *request) (any, error) {
+	return h.setGuard(r, h.operator.SetDeletionGuard)
+}
+
+func (h *Handler) setErasureGuard(r *request) (any, error) {
+	return h.setGuard(r, h.operator.SetErasureGuard)
+}
+
+func (h *Handler) setGuard(r *request, set func(ctx context.Context, connectionID string, guard *int) error) (any, error) {
 	var in DeletionGuard
 	r.body(&in)
 	c, err := h.connection(r)
 	if err == nil {
-		err = h.operator.SetDeletionGuard(r.Context(), c.ID, in.Guard)
+		err = set(r.Context(), c.ID, in.Guard)
 	}
 	if err != nil {
 		return nil, err
@@ -79,12 +104,12 @@ func (h *Handler) setDeletionGuard(r *request) (any, error) {
 	return h.getDeletions(r)
 }
 
-// Deletions returns the deletions of a connection that wait for a person.
+// Deletions returns the deletions of a connection that await approval.
 func (c *Client) Deletions(ctx context.Context, connection string) (Deletions, error) {
 	return send[Deletions](ctx, c, call{operation: "getDeletions", path: []string{connection}})
 }
 
-// ApproveDeletions has deletions that wait go through: of some contacts, or all.
+// ApproveDeletions approves waiting deletions: of some contacts, or all.
 func (c *Client) ApproveDeletions(ctx context.Context, connection string, in DecideDeletions) (DecidedDeletions, error) {
 	return send[DecidedDeletions](ctx, c, call{operation: "approveDeletions", path: []string{connection}, in: in})
 }
@@ -95,7 +120,24 @@ func (c *Client) RejectDeletions(ctx context.Context, connection string, in Deci
 	return send[DecidedDeletions](ctx, c, call{operation: "rejectDeletions", path: []string{connection}, in: in})
 }
 
-// SetDeletionGuard sets how many deletions within an hour go through.
+// SetDeletionGuard sets how many deletions per hour need no approval.
 func (c *Client) SetDeletionGuard(ctx context.Context, connection string, in DeletionGuard) (Deletions, error) {
 	return send[Deletions](ctx, c, call{operation: "setDeletionGuard", path: []string{connection}, in: in})
+}
+
+// ApproveErasures approves waiting privacy deletions: of some contacts, or all.
+func (c *Client) ApproveErasures(ctx context.Context, connection string, in DecideDeletions) (DecidedDeletions, error) {
+	return send[DecidedDeletions](ctx, c, call{operation: "approveErasures", path: []string{connection}, in: in})
+}
+
+// RejectErasures rejects waiting privacy deletions, so that nobody is erased: of
+// some contacts, or all.
+func (c *Client) RejectErasures(ctx context.Context, connection string, in DecideDeletions) (DecidedDeletions, error) {
+	return send[DecidedDeletions](ctx, c, call{operation: "rejectErasures", path: []string{connection}, in: in})
+}
+
+// SetErasureGuard sets how many unconfirmed privacy deletions per hour need no
+// approval.
+func (c *Client) SetErasureGuard(ctx context.Context, connection string, in DeletionGuard) (Deletions, error) {
+	return send[Deletions](ctx, c, call{operation: "setErasureGuard", path: []string{connection}, in: in})
 }

@@ -17,13 +17,11 @@ import (
 	"advocatesync/internal/operator"
 )
 
-// answerTimeout bounds the work on one request. The server gives it as long when
-// it is about to stop, and a little longer else, so that a problem still gets
-// through.
+// answerTimeout bounds the work on one request. The server's own timeout is a
+// little longer, so that a problem still gets through.
 const answerTimeout = 20 * time.Second
 
-// Config is what a Handler is made of. Every field is required, but for
-// TrustedProxies.
+// Config configures a Handler. Every field but TrustedProxies is required.
 type Config struct {
 	Operator *operator.Operator
 	Access   *operator.Access // tokens and the audit log
@@ -35,7 +33,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
-// Handler serves the API below Prefix.
+// Handler serves the API under Prefix.
 type Handler struct {
 	operator *operator.Operator
 	access   *operator.Access
@@ -61,7 +59,7 @@ func NewHandler(cfg Config) *Handler {
 	return h
 }
 
-// ServeHTTP lets nobody in without a token, whatever they ask for.
+// ServeHTTP refuses every request without a valid token, whatever its path.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
 	r.Header.Set(headerRequestID, id) // what the caller gave, or ours
@@ -69,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set(headerRequestID, id)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	header.Set("Cache-Control", "no-store") // some answers are personal, the others are stale at once
+	header.Set("Cache-Control", "no-store") // some answers hold personal data, and all are stale at once
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
@@ -85,8 +83,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r.WithContext(withCaller(ctx, caller, from)))
 }
 
-// turnedAway logs a wrong token: of one address no more than the throttle
-// grants, whatever tokens it makes up, so that nobody can fill the log.
+// turnedAway logs a wrong token. It logs no more per address than the throttle
+// allows, so that nobody can fill the log.
 func (h *Handler) turnedAway(r *http.Request, from netip.Addr, refused *Problem) {
 	if h.auth.throttle.wrong(attempt{from: customer(from), tokenID: anyToken}) == 0 {
 		h.log.WarnContext(r.Context(), "api caller turned away", "request_id", requestID(r), "remote", from.String(), "code", refused.Code)
@@ -117,7 +115,8 @@ func (h *Handler) route(rt route) http.Handler {
 	})
 }
 
-// served counts and logs a request, without its path and body: those may hold anything.
+// served counts and logs a request without its path and body, which may hold
+// anything.
 func (h *Handler) served(r *request, operation string, status int, took time.Duration, err error) {
 	h.metrics.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
 	level, cause := slog.LevelInfo, slog.Attr{}
@@ -125,16 +124,16 @@ func (h *Handler) served(r *request, operation string, status int, took time.Dur
 	case status >= http.StatusInternalServerError:
 		level, cause = slog.LevelError, slog.Any("err", err)
 	case r.Method == http.MethodGet:
-		level = slog.LevelDebug // people look often, and change little
+		level = slog.LevelDebug // reads are frequent, changes rare
 	}
 	h.log.LogAttrs(r.Context(), level, "api request", slog.String("request_id", requestID(r.Request)), slog.String("operation", operation),
 		slog.Int("status", status), slog.String("caller", r.caller.Name), slog.Int64("duration_ms", took.Milliseconds()), cause)
 }
 
-// anything is the pattern of whatever is no route.
+// anything matches every path that is no route.
 const anything = "/"
 
-// noRoute answers as net/http's mux does, but with a problem.
+// noRoute answers as net/http's mux does, with a problem as the body.
 func (h *Handler) noRoute(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
@@ -157,7 +156,7 @@ const headerRequestID = "X-Request-Id"
 
 var fitRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// requestID is the caller's own id of a request if it can go into a log, else a
+// requestID returns the caller's own request id if it is safe to log, else a
 // new one.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get(headerRequestID); fitRequestID.MatchString(id) {
@@ -170,6 +169,6 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, body any) 
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // links are to be read
-	_ = encoder.Encode(body)     // a caller that hung up needs no answer
+	encoder.SetEscapeHTML(false) // keep links readable
+	_ = encoder.Encode(body)     // the caller may have hung up
 }

@@ -173,11 +173,11 @@ func TestWrongTokens_areLimitedAndNeverLockARightOneOut(t *testing.T) {
 	if got := status("guess", "2001:db8::1"); got != http.StatusUnauthorized {
 		t.Errorf("status %d, want 401 after the wait", got)
 	}
-	counted := `# HELP advocatesync_api_refusals_total Requests to the admin API that were turned away: 401 for a wrong token, 429 for too many of them, 503 while tokens cannot be checked.
+	counted := `# HELP advocatesync_api_refusals_total Requests to the admin API that were refused: 401 for a wrong token, 429 for too many of them, 503 while tokens cannot be checked.
 # TYPE advocatesync_api_refusals_total counter
 advocatesync_api_refusals_total{status="401"} 24
 advocatesync_api_refusals_total{status="429"} 4
-# HELP advocatesync_api_requests_total Requests to the admin API with a right token, by operation and HTTP status of the answer.
+# HELP advocatesync_api_requests_total Requests to the admin API with a valid token, by operation and HTTP status of the answer.
 # TYPE advocatesync_api_requests_total counter
 advocatesync_api_requests_total{operation="getDocument",status="200"} 3
 `
@@ -223,7 +223,7 @@ func TestEndedTokens_sayWhy(t *testing.T) {
 	if got := code(expired); got != "token_expired" {
 		t.Errorf("expired: %s", got)
 	}
-	if got := code(revoked[:len(revoked)-1] + "x"); got != "unauthorized" {
+	if got := code(revoked + "x"); got != "unauthorized" {
 		t.Errorf("a wrong secret: %s", got)
 	}
 }

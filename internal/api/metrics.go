@@ -15,11 +15,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_api_requests_total",
-			Help: "Requests to the admin API with a right token, by operation and HTTP status of the answer.",
+			Help: "Requests to the admin API with a valid token, by operation and HTTP status of the answer.",
 		}, []string{"operation", "status"}),
 		refusals: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_api_refusals_total",
-			Help: "Requests to the admin API that were turned away: 401 for a wrong token, 429 for too many of them, 503 while tokens cannot be checked.",
+			Help: "Requests to the admin API that were refused: 401 for a wrong token, 429 for too many of them, 503 while tokens cannot be checked.",
 		}, []string{"status"}),
 	}
 }

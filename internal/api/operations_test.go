@@ -46,7 +46,7 @@ var connectAgain = api.ConnectRequest{
 func TestEveryOperation_answersAsDocumented(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	var intent, token string
+	var intent, token, page string
 	contact := b.CreateContact(t, map[string]string{"email": "ann@shop.example", "firstname": "Annika"})
 	items := b.park(t, contact, "", "")
 	steps := []struct {
@@ -68,6 +68,13 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"getConsent", func(ctx context.Context) (any, error) { return b.Consent(ctx, intent) }, nil},
 		{"requestConsentAgain", func(ctx context.Context) (any, error) { return b.RequestConsentAgain(ctx, b.connection) }, nil},
 		{"getRules", func(ctx context.Context) (any, error) { return b.Rules(ctx, b.connection) }, nil},
+		{"getRuleEffects", func(ctx context.Context) (any, error) { return b.RuleEffects(ctx, b.connection) }, nil},
+		{"getNumbers", func(ctx context.Context) (any, error) {
+			if err := b.Store.SampleMinutes(ctx); err != nil {
+				return nil, err
+			}
+			return b.Numbers(ctx, b.connection, "day")
+		}, nil},
 		{"changeRules", func(ctx context.Context) (any, error) {
 			return b.ChangeRules(ctx, b.connection, api.RuleChanges{ContactCreated: new(false), SharePIIUpdates: new(true)})
 		}, api.Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactUpdated: true, SharePIIUpdates: true}},
@@ -77,14 +84,18 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"getContact", func(ctx context.Context) (any, error) { return b.Client.Contact(ctx, b.connection, contact) }, nil},
 		{"listContactEvents", func(ctx context.Context) (any, error) { return b.ContactEvents(ctx, b.connection, contact, "") }, nil},
 		{"revealContact", func(ctx context.Context) (any, error) { return b.RevealContact(ctx, b.connection, contact) }, nil},
-		{"listParked", func(ctx context.Context) (any, error) { return b.Client.Parked(ctx, b.connection, "") }, nil},
+		{"listParked", func(ctx context.Context) (any, error) { return b.Client.Parked(ctx, b.connection, "", "") }, nil},
+		{"getParkedCauses", func(ctx context.Context) (any, error) { return b.ParkedCauses(ctx, b.connection) }, nil},
+		{"findContacts", func(ctx context.Context) (any, error) {
+			return b.FindContacts(ctx, b.connection, "nobody@shop.example")
+		}, []string{}},
 		{"retryParked", func(ctx context.Context) (any, error) {
-			return b.RetryParked(ctx, b.connection, api.RetryRequest{IDs: []int64{items[0], items[1], 999}})
+			return b.RetryParked(ctx, b.connection, api.ParkedChoice{IDs: []int64{items[0], items[1], 999}})
 		}, api.Retried{
 			Retried: items[:2], Participants: items[1:2], NotOpen: []int64{999}, WorkflowIDs: []string{"parked-retry/" + b.connection + "/1"},
 		}},
 		{"discardParked", func(ctx context.Context) (any, error) {
-			return b.DiscardParked(ctx, b.connection, []int64{999, items[2]})
+			return b.DiscardParked(ctx, b.connection, api.ParkedChoice{IDs: []int64{999, items[2]}})
 		},
 			api.Discarded{Discarded: items[2:], NotOpen: []int64{999}}},
 		{"listPrograms", func(ctx context.Context) (any, error) { return b.Programs(ctx, b.connection) }, nil},
@@ -94,6 +105,7 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"startMassSync", func(ctx context.Context) (any, error) {
 			return b.StartMassSync(ctx, b.connection, api.StartMassSync{DryRun: true})
 		}, nil},
+		{"listMassSyncs", func(ctx context.Context) (any, error) { return b.MassSyncs(ctx, b.connection) }, nil},
 		{"getMassSync", func(ctx context.Context) (any, error) { return b.MassSync(ctx, b.connection, 0) }, nil},
 		{"pauseMassSync", func(ctx context.Context) (any, error) { return b.PauseMassSync(ctx, b.connection, 0) }, nil},
 		{"resumeMassSync", func(ctx context.Context) (any, error) { return b.ResumeMassSync(ctx, b.connection, 0) }, nil},
@@ -111,10 +123,22 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 			api.DecidedDeletions{Decided: 1}},
 		{"setDeletionGuard", func(ctx context.Context) (any, error) {
 			return b.SetDeletionGuard(ctx, b.connection, api.DeletionGuard{Guard: new(7)})
-		}, api.Deletions{ConnectionID: b.connection, Guard: 7, ContactIDs: []string{}}},
+		}, api.Deletions{ConnectionID: b.connection, Guard: 7, ContactIDs: []string{}, ErasureGuard: 20, ErasureContactIDs: []string{}}},
+		{"getTriggerApprovals", func(ctx context.Context) (any, error) {
+			b.awaitApproval(t, "81", "82")
+			return b.TriggerApprovals(ctx, b.connection)
+		}, nil},
+		{"approveTriggerEvents", func(ctx context.Context) (any, error) {
+			return b.ApproveTriggerEvents(ctx, b.connection, "deal-won", api.DecideTriggerEvents{Reason: "import"})
+		}, api.DecidedTriggerEvents{Decided: 2}},
+		{"skipTriggerEvents", func(ctx context.Context) (any, error) {
+			b.awaitApproval(t, "83")
+			return b.SkipTriggerEvents(ctx, b.connection, "deal-won", api.DecideTriggerEvents{})
+		}, api.DecidedTriggerEvents{Decided: 1}},
 		{"startReconcile", func(ctx context.Context) (any, error) {
 			return b.StartReconcile(ctx, b.connection, api.StartReconcile{DryRun: true})
 		}, nil},
+		{"listReconciles", func(ctx context.Context) (any, error) { return b.Reconciles(ctx, b.connection) }, nil},
 		{"getReconcile", func(ctx context.Context) (any, error) { return b.Reconcile(ctx, b.connection, 0) }, nil},
 		{"pauseReconcile", func(ctx context.Context) (any, error) { return b.PauseReconcile(ctx, b.connection, 0) }, nil},
 		{"resumeReconcile", func(ctx context.Context) (any, error) { return b.ResumeReconcile(ctx, b.connection, 0) }, nil},
@@ -125,6 +149,7 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		}, nil},
 		{"getProgramSwitch", func(ctx context.Context) (any, error) { return b.ProgramSwitch(ctx, b.connection, 0) }, nil},
 		{"applyTrigger", func(ctx context.Context) (any, error) { return b.ApplyTrigger(ctx, b.connection, dealWon) }, nil},
+		{"listProperties", func(ctx context.Context) (any, error) { return b.Properties(ctx, b.connection, "deal") }, nil},
 		{"listTriggers", func(ctx context.Context) (any, error) { return b.Triggers(ctx, b.connection) }, nil},
 		{"getTrigger", func(ctx context.Context) (any, error) { return b.Trigger(ctx, b.connection, "deal-won") }, nil},
 		{"testTrigger", func(ctx context.Context) (any, error) { return b.TestTrigger(ctx, b.connection, "deal-won", b.deal(t)) }, nil},
@@ -146,6 +171,35 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"eraseContact", func(ctx context.Context) (any, error) { return b.EraseContact(ctx, b.connection, "987654321") }, nil},
 		{"listErasures", func(ctx context.Context) (any, error) { return b.Erasures(ctx, b.connection, true, "") }, nil},
 		{"getErasure", func(ctx context.Context) (any, error) { return b.Erasure(ctx, 1) }, nil},
+		{"getErasureReceipt", func(ctx context.Context) (any, error) {
+			b.finishErasure(t, "987654321")
+			return b.ErasureReceipt(ctx, 1)
+		}, nil},
+		{"approveErasures", func(ctx context.Context) (any, error) {
+			b.holdErasures(t)
+			return b.ApproveErasures(ctx, b.connection, api.DecideDeletions{ContactIDs: []string{"9101"}})
+		}, api.DecidedDeletions{Decided: 1}},
+		{"rejectErasures", func(ctx context.Context) (any, error) {
+			return b.RejectErasures(ctx, b.connection, api.DecideDeletions{})
+		}, api.DecidedDeletions{Decided: 1}},
+		{"setErasureGuard", func(ctx context.Context) (any, error) {
+			return b.SetErasureGuard(ctx, b.connection, api.DeletionGuard{Guard: new(3)})
+		}, api.Deletions{ConnectionID: b.connection, Guard: 7, ContactIDs: []string{}, ErasureGuard: 3, ErasureContactIDs: []string{}}},
+		{"exportPerson", func(ctx context.Context) (any, error) {
+			return b.ExportPerson(ctx, b.connection, api.ExportPerson{Email: "ann@shop.example"})
+		}, nil},
+		{"planErasePerson", func(ctx context.Context) (any, error) {
+			return b.PlanErasePerson(ctx, b.connection, api.PersonToErase{Email: "ann@shop.example"})
+		}, api.ErasePlan{ShownContacts: []string{contact}, GoneContacts: []string{}}},
+		{"erasePerson", func(ctx context.Context) (any, error) {
+			return b.ErasePerson(ctx, b.connection, api.PersonToErase{AccountID: "nobody", UserID: "nobody"})
+		}, nil},
+		{"exportErasures", func(ctx context.Context) (any, error) {
+			export, err := b.ExportErasures(ctx, "")
+			page = export.Page
+			return export, err
+		}, nil},
+		{"replayErasures", func(ctx context.Context) (any, error) { return b.ReplayErasures(ctx, page) }, api.ReplayedErasures{UnknownPortals: []int64{}}},
 		{"createToken", func(ctx context.Context) (any, error) {
 			made, err := b.CreateToken(ctx, api.NewToken{Name: "marketing", Role: bridge.RoleOperator})
 			token = made.ID
@@ -156,9 +210,10 @@ func TestEveryOperation_answersAsDocumented(t *testing.T) {
 		{"listAuditEntries", func(ctx context.Context) (any, error) {
 			return b.AuditEntries(ctx, api.AuditFilter{Subject: "contact:" + contact, Since: time.Now().Add(-time.Hour)}, "")
 		}, nil},
+		{"newRecoveryKey", func(ctx context.Context) (any, error) { return b.NewRecoveryKey(ctx) }, nil},
 		{"rotateKeys", func(ctx context.Context) (any, error) { return b.RotateKeys(ctx) }, api.Resealed{}},
 		{"planDisconnect", func(ctx context.Context) (any, error) { return b.PlanDisconnect(ctx, b.connection) }, nil},
-		{"disconnect", func(ctx context.Context) (any, error) { return b.Disconnect(ctx, b.connection) }, nil},
+		{"disconnect", func(ctx context.Context) (any, error) { return b.Disconnect(ctx, b.connection, true) }, nil},
 		{"getDocument", func(ctx context.Context) (any, error) { return b.document(ctx) }, nil},
 	}
 	tested := map[string]bool{}
@@ -198,6 +253,18 @@ func (b bench) park(t *testing.T, contacts ...string) (ids []int64) {
 	return ids
 }
 
+// finishErasure carries an erasure out, as a contact's life would.
+func (b bench) finishErasure(t *testing.T, contact string) {
+	t.Helper()
+	check := store.ErasureCheck{HubSpot: store.AnswerNotFound, Advocate: store.AnswerNotFound, Identities: 1}
+	if err := b.Store.CheckErasure(t.Context(), b.connection, contact, check); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Store.Erase(t.Context(), store.Erasure{ConnectionID: b.connection, ContactIDs: []string{contact}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // champions is a program that can be connected.
 const champions = "48001"
 
@@ -228,6 +295,35 @@ func (b bench) document(ctx context.Context) (tree map[string]any, err error) {
 	return tree, err
 }
 
+// holdErasures has privacy deletions of two contacts wait for a person, after one
+// that the guard let pass.
+func (b bench) holdErasures(t *testing.T) {
+	t.Helper()
+	err := b.Store.SetErasureGuard(t.Context(), b.connection, new(1))
+	for _, id := range []string{"9100", "9101", "9102"} {
+		if err == nil {
+			_, err = b.Store.DoubtedErasure(t.Context(), b.connection, id)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitApproval has an import's deals wait for a person.
+func (b bench) awaitApproval(t *testing.T, deals ...string) {
+	t.Helper()
+	for _, deal := range deals {
+		_, state, err := b.Store.Track(t.Context(), store.Tracking{AtOnce: 100, Request: []byte("{}"), TrackedEvent: store.TrackedEvent{
+			ConnectionID: b.connection, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: deal, Property: "dealstage",
+			OccurredAt: time.Now(), OrderID: "deal-" + deal + "-x", ContactID: "101", Imported: true, State: store.TrackedPending,
+		}})
+		if err != nil || state != store.TrackedAwaitingApproval {
+			t.Fatal(state, err)
+		}
+	}
+}
+
 // holdDeletions has the deletions of two contacts wait for a person.
 func (b bench) holdDeletions(t *testing.T) {
 	t.Helper()
@@ -238,7 +334,7 @@ func (b bench) holdDeletions(t *testing.T) {
 		for _, id := range []string{"9001", "9002"} {
 			err := b.Store.Link(t.Context(), store.Linking{Mapping: bridge.Mapping{ConnectionID: b.connection, ContactID: id, AccountID: id, UserID: id}})
 			if err == nil {
-				_, err = b.Store.DueDeletion(t.Context(), b.connection, id, grace)
+				_, err = b.Store.DueDeletions(t.Context(), b.connection, grace, id)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -8,22 +8,21 @@ import (
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T `json:"items"`
-	// NextPage is to be given as the parameter "page" to get the next page;
-	// empty: this is the last one.
+	// NextPage is the parameter "page" of the next page; empty: this is the last one.
 	NextPage string `json:"next_page,omitempty"`
 }
 
-// Lists come in pages of so many items, unless the caller wants fewer or more.
+// Lists come in pages of this many items, unless the caller asks for fewer or more.
 const (
 	pageSize    = 100
 	maxPageSize = 1000
 )
 
-// onePage is a list that is never long.
+// onePage returns a list that is never long as its only page.
 func onePage[T any](items []T) Page[T] { return Page[T]{Items: items} }
 
-// pageOf is a page of a long list, of which one item more than fits was read: if
-// it is there, so is a next page. id is what the list is ordered by.
+// pageOf returns a page of a long list, of which limit+1 items were read: if the
+// last of them exists, there is a next page. id is what the list is ordered by.
 func pageOf[From, To any](read []From, limit int, convert func(From) To, id func(From) int64) Page[To] {
 	if len(read) <= limit {
 		return onePage(collect(read, convert))
@@ -32,7 +31,7 @@ func pageOf[From, To any](read []From, limit int, convert func(From) To, id func
 	return Page[To]{Items: collect(read, convert), NextPage: strconv.FormatInt(id(read[limit-1]), 10)}
 }
 
-// limit reads how many items a page is to have.
+// limit reads how many items a page should have.
 func (r *request) limit() int {
 	const name = "limit"
 	text := r.parameter(name)
@@ -46,7 +45,7 @@ func (r *request) limit() int {
 	return n
 }
 
-// cursor reads after which item the page begins; 0: with the first.
+// cursor reads the item after which the page begins; 0: from the first.
 func (r *request) cursor() int64 {
 	const name = "page"
 	text := r.parameter(name)
@@ -55,7 +54,7 @@ func (r *request) cursor() int64 {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		r.mistake(name, "is no next_page of this list")
+		r.mistake(name, "is not a next_page of this list")
 	}
 	return id
 }
@@ -67,7 +66,7 @@ func pageQuery(page string) url.Values {
 	return url.Values{"page": {page}}
 }
 
-// collect makes wire types of an operator's. In JSON a list is never null.
+// collect converts an operator's types to wire types. In JSON a list is never null.
 func collect[From, To any](from []From, convert func(From) To) []To {
 	to := make([]To, 0, len(from))
 	for _, f := range from {

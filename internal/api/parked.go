@@ -2,19 +2,21 @@ package api
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"time"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/store"
 )
 
 // ParkedItem is work that waits for a person.
 type ParkedItem struct {
 	ID        int64  `json:"id"`
 	ContactID string `json:"contact_id,omitempty"` // empty: a participant without a contact
-	// TrackedEventID is what a trigger made of a change; left out: the item is
-	// about the contact or participant itself.
+	// TrackedEventID is the event of a trigger; left out: the item is about the
+	// contact or participant itself.
 	TrackedEventID int64 `json:"tracked_event_id,omitempty"`
 
 	Cause         bridge.Cause `json:"cause"`
@@ -29,56 +31,82 @@ func parkedOf(item bridge.ParkedItem) ParkedItem {
 	}
 }
 
-// RetryRequest names what to try again: some items, or all.
-type RetryRequest struct {
-	IDs []int64 `json:"ids,omitempty"`
-	All bool    `json:"all,omitempty"`
+// ParkedCause sums up the open items of one cause.
+type ParkedCause struct {
+	Cause  bridge.Cause `json:"cause"`
+	Advice string       `json:"advice"`
+	Count  int64        `json:"count"`
+	Since  time.Time    `json:"since"` // the oldest was parked
 }
 
-// Retried says what became of the request to retry.
+// ParkedChoice names open items: some, all of one cause, or all.
+type ParkedChoice struct {
+	IDs   []int64      `json:"ids,omitempty"`
+	Cause bridge.Cause `json:"cause,omitempty"`
+	All   bool         `json:"all,omitempty"`
+}
+
+// Retried is the outcome of a request to retry.
 type Retried struct {
 	Retried      []int64  `json:"retried"`
 	Participants []int64  `json:"participants"` // those of them without a contact: workflows read them again
 	NotOpen      []int64  `json:"not_open"`     // closed already, unknown or of another connection: nothing was done
 	WorkflowIDs  []string `json:"workflow_ids"`
-	// Failure says why the rest was not retried; empty: there is no rest.
+	// Failure says why the other items were not retried; empty: there are none.
 	Failure string `json:"failure,omitempty"`
 }
 
-// DiscardRequest names what to give up.
-type DiscardRequest struct {
-	IDs []int64 `json:"ids"`
-}
-
-// Discarded says what was given up.
+// Discarded is the outcome of a request to discard.
 type Discarded struct {
 	Discarded []int64 `json:"discarded"`
-	NotOpen   []int64 `json:"not_open"`          // closed already, unknown or of another connection: nothing was done
-	Failure   string  `json:"failure,omitempty"` // why the rest was not discarded; empty: there is no rest
+	NotOpen   []int64 `json:"not_open"` // closed already, unknown or of another connection: nothing was done
 }
 
 func (h *Handler) listParked(r *request) (any, error) {
-	after, limit := r.cursor(), r.limit()
+	after, limit, cause := r.cursor(), r.limit(), bridge.Cause(r.parameter("cause"))
 	c, err := h.connection(r)
 	if err != nil {
 		return nil, err
 	}
-	items, err := h.operator.Parked(r.Context(), c.ID, after, limit+1)
+	items, err := h.operator.Parked(r.Context(), c.ID, cause, after, limit+1)
 	return pageOf(items, limit, parkedOf, func(item bridge.ParkedItem) int64 { return item.ID }), err
 }
 
-func (h *Handler) retryParked(r *request) (any, error) {
-	var in RetryRequest
-	if r.body(&in); in.All == (len(in.IDs) > 0) {
-		r.mistake("ids", "name the items, or say all: true")
+func (h *Handler) getParkedCauses(r *request) (any, error) {
+	c, err := h.connection(r)
+	if err != nil {
+		return nil, err
 	}
+	causes, err := h.operator.ParkedCauses(r.Context(), c.ID)
+	return onePage(collect(causes, func(c store.ParkedCause) ParkedCause {
+		return ParkedCause{Cause: c.Cause, Advice: c.Advice, Count: c.Count, Since: utc(c.Since)}
+	})), err
+}
+
+// parkedChoice reads which items to act on.
+func (r *request) parkedChoice() (in ParkedChoice) {
+	r.body(&in)
+	said := 0
+	for _, one := range []bool{len(in.IDs) > 0, in.Cause != "", in.All} {
+		if one {
+			said++
+		}
+	}
+	if said != 1 {
+		r.mistake("ids", "name the items, or their cause, or say all: true")
+	}
+	return in
+}
+
+func (h *Handler) retryParked(r *request) (any, error) {
+	in := r.parkedChoice()
 	c, err := h.connection(r)
 	if err != nil {
 		return nil, err
 	}
 	retry := func() (operator.Retried, error) { return h.operator.Retry(r.Context(), c.ID, in.IDs) }
-	if in.All {
-		retry = func() (operator.Retried, error) { return h.operator.RetryAll(r.Context(), c.ID) }
+	if len(in.IDs) == 0 {
+		retry = func() (operator.Retried, error) { return h.operator.RetryCause(r.Context(), c.ID, in.Cause) }
 	}
 	done, err := retry()
 	out := Retried{
@@ -86,46 +114,57 @@ func (h *Handler) retryParked(r *request) (any, error) {
 		Participants: append([]int64{}, done.Participants...), NotOpen: append([]int64{}, done.NotOpen...),
 		WorkflowIDs: append([]string{}, done.Workflows...),
 	}
-	if err != nil && len(out.Retried) > 0 { // what was begun has to be told
+	if err != nil && len(out.Retried) > 0 { // the answer has to say what was begun
 		out.Failure, err = err.Error(), nil
 	}
 	return out, err
 }
 
 func (h *Handler) discardParked(r *request) (any, error) {
-	var in DiscardRequest
-	if r.body(&in); len(in.IDs) == 0 {
-		r.mistake("ids", "name the items")
-	}
+	in := r.parkedChoice()
 	c, err := h.connection(r)
 	if err != nil {
 		return nil, err
 	}
-	discarded, notOpen, err := h.operator.Discard(r.Context(), c.ID, in.IDs)
-	out := Discarded{Discarded: append([]int64{}, discarded...), NotOpen: append([]int64{}, notOpen...)}
-	if err != nil && len(discarded) > 0 {
-		out.Failure, err = err.Error(), nil
+	var discarded, notOpen []int64
+	if len(in.IDs) > 0 {
+		discarded, notOpen, err = h.operator.Discard(r.Context(), c.ID, in.IDs)
+	} else {
+		discarded, err = h.operator.DiscardCause(r.Context(), c.ID, in.Cause)
 	}
-	return out, err
+	return Discarded{Discarded: append([]int64{}, discarded...), NotOpen: append([]int64{}, notOpen...)}, err
 }
 
-// Parked returns what waits for a person, the oldest first: the page that an
-// earlier one named, or the first for "".
-func (c *Client) Parked(ctx context.Context, connection, page string) (Page[ParkedItem], error) {
-	return send[Page[ParkedItem]](ctx, c, call{operation: "listParked", path: []string{connection}, query: pageQuery(page)})
+// Parked returns a page of the open items, the oldest first: the one that an
+// earlier page named, or the first for ""; of one cause, or of all causes for "".
+func (c *Client) Parked(ctx context.Context, connection string, cause bridge.Cause, page string) (Page[ParkedItem], error) {
+	query := url.Values{}
+	if cause != "" {
+		query.Set("cause", string(cause))
+	}
+	if page != "" {
+		query.Set("page", page)
+	}
+	return send[Page[ParkedItem]](ctx, c, call{operation: "listParked", path: []string{connection}, query: query})
 }
 
-// RetryParked has items tried again.
-func (c *Client) RetryParked(ctx context.Context, connection string, in RetryRequest) (Retried, error) {
+// ParkedCauses groups the open items by cause, the most frequent first.
+func (c *Client) ParkedCauses(ctx context.Context, connection string) ([]ParkedCause, error) {
+	page, err := send[Page[ParkedCause]](ctx, c, call{operation: "getParkedCauses", path: []string{connection}})
+	return page.Items, err
+}
+
+// RetryParked retries items.
+func (c *Client) RetryParked(ctx context.Context, connection string, in ParkedChoice) (Retried, error) {
 	return send[Retried](ctx, c, call{operation: "retryParked", path: []string{connection}, in: in})
 }
 
-// DiscardParked gives items up.
-func (c *Client) DiscardParked(ctx context.Context, connection string, ids []int64) (Discarded, error) {
-	return send[Discarded](ctx, c, call{operation: "discardParked", path: []string{connection}, in: DiscardRequest{IDs: ids}})
+// DiscardParked discards items.
+func (c *Client) DiscardParked(ctx context.Context, connection string, in ParkedChoice) (Discarded, error) {
+	return send[Discarded](ctx, c, call{operation: "discardParked", path: []string{connection}, in: in})
 }
 
-// Contacts are the retried items of contacts: these are looked at again.
+// Contacts returns the retried items of contacts, which are synced again.
 func (r Retried) Contacts() []int64 {
 	return slices.DeleteFunc(slices.Clone(r.Retried), func(id int64) bool { return slices.Contains(r.Participants, id) })
 }

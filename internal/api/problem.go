@@ -26,8 +26,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so
 	retryAfter time.Duration
 }
 
-// Mistake is one of the things that are wrong with a request. All of them are
-// told at once.
+// Mistake is one mistake in a request. All of them are reported at once.
 type Mistake struct {
 	Field  string `json:"field,omitempty"`  // of the body, or a parameter; empty: the request as a whole
 	Line   int    `json:"line,omitempty"`   // of a text that was sent, from 1; 0 where there is none
@@ -37,22 +36,22 @@ type Mistake struct {
 
 func (p *Problem) Error() string { return p.Detail }
 
-// Codes of the API's own problems. Those of package operator's refusals come on
-// top.
+// Codes of the API's own problems. The refusals of package operator have further
+// codes.
 const (
 	codeBadRequest        = "bad_request"         // Mistakes says why
 	codeForbidden         = "forbidden"           // the token's role is not enough
 	codeThrottled         = "throttled"           // too many wrong tokens
 	codeNotFound          = "not_found"           // no such thing
-	codeMethodNotAllowed  = "method_not_allowed"  // the header Allow says which are
+	codeMethodNotAllowed  = "method_not_allowed"  // the header Allow lists the allowed ones
 	codeConflict          = "conflict"            // somebody else was faster
 	codeTooLarge          = "too_large"           // the body
-	codeMediaType         = "media_type"          // the body is not said to be JSON
+	codeMediaType         = "media_type"          // the Content-Type is not JSON
 	codeInternal          = "internal"            // a fault of ours
 	codeVendorRefuses     = "vendor_refuses"      // HubSpot or Advocate refuses what we sent
 	codeCredentialRefused = "credentials_refused" // HubSpot or Advocate refuses a connection's credentials
-	codeUnavailable       = "unavailable"         // the database, Temporal or a vendor; ask again
-	codeTimeout           = "timeout"             // what was asked for takes too long
+	codeUnavailable       = "unavailable"         // the database, Temporal or a vendor; try again
+	codeTimeout           = "timeout"             // the request takes too long
 )
 
 func newProblem(status int, code, detail string) *Problem {
@@ -61,7 +60,7 @@ func newProblem(status int, code, detail string) *Problem {
 	}
 }
 
-// problemOf says in HTTP's words why a request was not granted.
+// problemOf converts an error to a problem.
 func problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p

@@ -32,16 +32,18 @@ type SwitchPlan struct {
 	MassSync     bool              `json:"mass_sync"`
 	Properties   []PlannedProperty `json:"properties"`
 	Contacts     int64             `json:"contacts"`  // mapped contacts, whose values change
-	UnderWay     bool              `json:"under_way"` // the same switch is under way: starting it takes it up
+	UnderWay     bool              `json:"under_way"` // the same switch is under way: starting it resumes it
+
+	CountsAge // of Contacts
 }
 
 // PlannedProperty is a property that holds a program's value.
 type PlannedProperty struct {
 	Name    string `json:"name"`
-	Missing bool   `json:"missing"` // it is created, whatever the switch does with the others
+	Missing bool   `json:"missing"` // it does not exist and is created in any case
 }
 
-// ProgramSwitch is where the change of a connection's program stands.
+// ProgramSwitch is how far a program switch is.
 type ProgramSwitch struct {
 	SwitchID     int64              `json:"switch_id"`
 	ConnectionID string             `json:"connection_id"`
@@ -51,18 +53,18 @@ type ProgramSwitch struct {
 	MassSync     bool               `json:"mass_sync"`
 	State        store.SwitchState  `json:"state"`
 	Meaning      string             `json:"meaning"` // of the state, for people
-	Stopped      bool               `json:"stopped"` // nobody works on it: asking for it again takes it up
+	Stopped      bool               `json:"stopped"` // no workflow runs: starting it again resumes it
 	Reason       string             `json:"reason,omitempty"`
 	Advice       string             `json:"advice,omitempty"`
 	Properties   []SwitchedProperty `json:"properties"`
 	RefreshRun   int64              `json:"refresh_run,omitempty"` // the mass sync that refreshes the contacts
-	Revisited    int64              `json:"revisited"`             // contacts that it did not reach: they are looked at one by one
+	Revisited    int64              `json:"revisited"`             // contacts that it did not reach: they are synced one by one
 	CreatedAt    time.Time          `json:"created_at"`
 	ConnectedAt  time.Time          `json:"connected_at,omitzero"`
 	FinishedAt   time.Time          `json:"finished_at,omitzero"`
 }
 
-// SwitchedProperty is what became of a property.
+// SwitchedProperty is the outcome for a property.
 type SwitchedProperty struct {
 	Name          string                `json:"name"`
 	Outcome       store.PropertyOutcome `json:"outcome"`
@@ -70,11 +72,11 @@ type SwitchedProperty struct {
 	VendorMessage string                `json:"words,omitempty"` // the vendor's
 }
 
-// Ended reports that nothing more will happen.
+// Ended reports whether it has ended.
 func (s ProgramSwitch) Ended() bool { return !s.FinishedAt.IsZero() }
 
-// Connected reports that the program is connected: what is left is to refresh
-// the contacts.
+// Connected reports whether the program is connected. Only the refresh of the
+// contacts remains then.
 func (s ProgramSwitch) Connected() bool { return !s.ConnectedAt.IsZero() }
 
 func programOf(p operator.Program) Program {
@@ -88,7 +90,7 @@ func programOf(p operator.Program) Program {
 func planOf(p operator.SwitchPlan) SwitchPlan {
 	return SwitchPlan{
 		ConnectionID: p.Connection.ID, From: p.Connection.Program, To: programOf(p.To),
-		InPlace: p.InPlace, MassSync: p.MassSync, Contacts: p.Contacts, UnderWay: p.UnderWay,
+		InPlace: p.InPlace, MassSync: p.MassSync, Contacts: p.Contacts, UnderWay: p.UnderWay, CountsAge: countsAgeOf(p.Counted),
 		Properties: collect(p.Properties, func(p operator.PlannedProperty) PlannedProperty { return PlannedProperty(p) }),
 	}
 }
@@ -155,20 +157,20 @@ func (c *Client) Programs(ctx context.Context, connection string) ([]Program, er
 	return page.Items, err
 }
 
-// PlanProgramSwitch checks everything that can be known before a switch begins,
+// PlanProgramSwitch checks everything that can be checked before a switch begins,
 // and returns what it would do.
 func (c *Client) PlanProgramSwitch(ctx context.Context, connection string, in SwitchRequest) (SwitchPlan, error) {
 	return send[SwitchPlan](ctx, c, call{operation: "planProgramSwitch", path: []string{connection}, in: in})
 }
 
-// StartProgramSwitch begins a switch, or takes up the same one where it is under
-// way. It returns once the switch has begun.
+// StartProgramSwitch begins a switch, or resumes the same one. It returns once the
+// switch has begun.
 func (c *Client) StartProgramSwitch(ctx context.Context, connection string, in SwitchRequest) (ProgramSwitch, error) {
 	return send[ProgramSwitch](ctx, c, call{operation: "startProgramSwitch", path: []string{connection}, in: in})
 }
 
-// ProgramSwitch returns where a switch stands: the one with an id, or the latest
-// for 0.
+// ProgramSwitch returns how far a switch is: the one with an id, or the latest for
+// 0.
 func (c *Client) ProgramSwitch(ctx context.Context, connection string, id int64) (ProgramSwitch, error) {
 	return send[ProgramSwitch](ctx, c, call{operation: "getProgramSwitch", path: []string{connection, numbered(id)}})
 }

@@ -10,10 +10,9 @@ import (
 // proxies are the networks whose X-Forwarded-For is believed.
 type proxies []netip.Prefix
 
-// remote is where a request comes from: its peer, or, behind trusted proxies,
-// the last address that one of them saw and that is none of theirs. What anybody
-// else writes into the header counts for nothing. It is the zero address within
-// the process.
+// remote returns where a request comes from: its peer or, behind trusted proxies,
+// the last address in the header that is not one of theirs. It ignores the header
+// of anybody else. Within the process it returns the zero address.
 func (p proxies) remote(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

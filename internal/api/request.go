@@ -22,18 +22,18 @@ import (
 // maxBody bounds the body of a request. The largest is a list of ids.
 const maxBody = 256 << 10
 
-// request reads parameters and the body, and collects everything that is wrong
-// with them: a handler reads all it wants and then asks for err.
+// request reads parameters and the body, and collects the mistakes in them: a
+// handler reads all it needs and then checks err.
 type request struct {
 	*http.Request
 	caller   bridge.Caller
 	from     netip.Addr // the caller's address; zero: this process
 	mistakes []Mistake
-	fatal    *Problem // says more than any mistake
+	fatal    *Problem // takes the place of the mistakes
 	asked    []string // names of the query's parameters that the handler knows
 }
 
-// callerKey is where a request's context keeps who sent it.
+// callerKey is the context key of the sender.
 type callerKey struct{}
 
 // sender is who sent a request, and from where.
@@ -46,8 +46,8 @@ func withCaller(ctx context.Context, caller bridge.Caller, from netip.Addr) cont
 	return context.WithValue(ctx, callerKey{}, sender{caller, from})
 }
 
-// newRequest takes the sender out of the context. Without one the request has no
-// role, which opens nothing.
+// newRequest takes the sender from the context. Without a sender the request has no
+// role and may do nothing.
 func newRequest(r *http.Request) *request {
 	s, _ := r.Context().Value(callerKey{}).(sender)
 	return &request{Request: r, caller: s.caller, from: s.from}
@@ -57,8 +57,8 @@ func (r *request) mistake(field, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 
-// err returns all mistakes as one problem. A parameter of the query that no
-// handler asked for is one: it would silently do nothing.
+// err returns all mistakes as one problem. An unknown parameter of the query is a
+// mistake as well: it would silently do nothing.
 func (r *request) err() error {
 	if r.fatal != nil {
 		return r.fatal
@@ -75,7 +75,7 @@ func (r *request) err() error {
 	for _, m := range r.mistakes {
 		lines = append(lines, strings.TrimPrefix(m.Field+": "+m.Detail, ": "))
 	}
-	p := newProblem(http.StatusBadRequest, codeBadRequest, "the request needs correcting:\n"+strings.Join(lines, "\n"))
+	p := newProblem(http.StatusBadRequest, codeBadRequest, "correct the request:\n"+strings.Join(lines, "\n"))
 	p.Mistakes = r.mistakes
 	return p
 }
@@ -89,10 +89,10 @@ func (r *request) contact() string {
 	return id
 }
 
-// latest stands for the number of the latest run, or switch.
+// latest takes the place of a number in the path: the latest run, or switch.
 const latest = "latest"
 
-// number reads a number of the path; 0: the latest.
+// number reads a number from the path; 0: the latest.
 func (r *request) number(name string) int64 {
 	text := r.PathValue(name)
 	if text == latest {
@@ -119,16 +119,27 @@ func (r *request) parameter(name string) string {
 	return r.URL.Query().Get(name)
 }
 
-// required notes a string of the body that is missing.
+// flag reads a parameter of the query that is true or false; left out: false.
+func (r *request) flag(name string) bool {
+	switch r.parameter(name) {
+	case "true":
+		return true
+	case "", "false":
+	default:
+		r.mistake(name, "must be true or false")
+	}
+	return false
+}
+
+// required records a mistake if a string of the body is missing.
 func (r *request) required(field, value string) {
 	if value == "" {
 		r.mistake(field, "is missing")
 	}
 }
 
-// body reads the JSON body into the struct that in points to. No body at all is
-// the same as {}. Fields that in does not have, and values of another type, are
-// mistakes.
+// body reads the JSON body into the struct that in points to. An empty body counts
+// as {}. Unknown fields, and values of another type, are mistakes.
 func (r *request) body(in any) {
 	raw, err := io.ReadAll(r.Body)
 	tooLarge := &http.MaxBytesError{}
@@ -148,13 +159,13 @@ func (r *request) body(in any) {
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &given); err != nil {
-		r.mistake("", "the body is no JSON object: %s", err)
+		r.mistake("", "the body is not a JSON object: %s", err)
 		return
 	}
 	r.fields(given, reflect.ValueOf(in).Elem())
 }
 
-// fields reads each field by itself, for encoding/json stops at the first
+// fields reads each field separately, because encoding/json stops at the first
 // mistake.
 func (r *request) fields(given map[string]json.RawMessage, in reflect.Value) {
 	for i := range in.NumField() {

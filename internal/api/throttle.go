@@ -8,19 +8,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// So many wrong tokens may come at once, and then so often in the long run.
+// How many wrong tokens are allowed at once, and how often in the long run.
 const (
 	wrongAtOnce = 10
 	wrongEvery  = 6 * time.Second
 )
 
-// manyAttempts bounds the memory that wrong tokens can take: at most twice as
-// many kinds of attempts are remembered.
+// manyAttempts bounds the memory for wrong tokens: at most twice as many attempts
+// are remembered.
 const manyAttempts = 4096
 
-// attempt is what wrong tokens are counted by: where they come from, and which
-// token they try. A right token is never counted, so it gets in whatever others
-// behind the same address do.
+// attempt is the key by which wrong tokens are counted: their address, and the
+// token that they try. A valid token is never counted, so it is accepted whatever
+// others behind the same address do.
 type attempt struct {
 	from    netip.Addr
 	tokenID string // empty: it does not look like a token
@@ -34,8 +34,8 @@ type throttle struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// By generation: once the young are too many, the old are forgotten and the
-	// young grow old.
+	// Two generations: once the young one is full, the old one is dropped and the
+	// young one takes its place.
 	young, old map[attempt]*rate.Limiter
 }
 
@@ -43,8 +43,8 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, young: map[attempt]*rate.Limiter{}}
 }
 
-// wrong counts a wrong token, and returns how long to wait before the next one;
-// 0: there is no need to.
+// wrong counts a wrong token, and returns how long to wait before the next one; 0:
+// no time.
 func (t *throttle) wrong(a attempt) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"advocatesync/internal/store"
 )
 
-// TrackedEvent is what became of a change that a trigger matched. Nothing in it
-// is personal.
+// TrackedEvent is the event of a change that a trigger matched. It holds no
+// personal data.
 type TrackedEvent struct {
 	ID                int64     `json:"id"`
 	TriggerID         string    `json:"trigger_id"`
@@ -20,10 +20,11 @@ type TrackedEvent struct {
 	Property          string    `json:"property,omitempty"` // that changed
 	Form              string    `json:"form,omitempty"`     // that was submitted
 	OccurredAt        time.Time `json:"occurred_at"`
-	OrderID           string    `json:"order_id"` // by which both vendors know it
+	OrderID           string    `json:"order_id"` // the id at the vendor
 	CustomerContactID string    `json:"customer_contact_id,omitempty"`
 	State             string    `json:"state"`
-	Reversal          bool      `json:"reversal"`          // the state is that of taking it back
+	Imported          bool      `json:"imported"`          // an import made the change
+	Reversal          bool      `json:"reversal"`          // the state is that of its reversal
 	Reason            string    `json:"reason,omitempty"`  // ours
 	VendorMessage     string    `json:"words,omitempty"`   // the vendor's
 	Receipt           string    `json:"receipt,omitempty"` // of the vendor
@@ -37,13 +38,13 @@ func trackedOf(e store.TrackedEvent) TrackedEvent {
 	return TrackedEvent{
 		ID: e.ID, TriggerID: e.TriggerID, TriggerVersion: e.TriggerVersion, Object: string(e.ObjectType), ObjectID: e.ObjectID,
 		Property: e.Property, Form: e.Form, OccurredAt: utc(e.OccurredAt), OrderID: e.OrderID, CustomerContactID: e.ContactID,
-		State: string(e.State), Reversal: e.Reversal, Reason: e.Reason, VendorMessage: e.VendorMessage, Receipt: e.Receipt,
+		State: string(e.State), Imported: e.Imported, Reversal: e.Reversal, Reason: e.Reason, VendorMessage: e.VendorMessage, Receipt: e.Receipt,
 		WaitUntil: utc(e.WaitUntil), RecordedAt: utc(e.RecordedAt), SentAt: utc(e.SentAt), DecidedAt: utc(e.DecidedAt),
 	}
 }
 
 var trackedStates = []store.TrackedState{
-	store.TrackedWaiting, store.TrackedPending, store.TrackedSent, store.TrackedComplete, store.TrackedError, store.TrackedSkipped, store.TrackedReversed,
+	store.TrackedWaiting, store.TrackedAwaitingApproval, store.TrackedPending, store.TrackedSent, store.TrackedComplete, store.TrackedError, store.TrackedSkipped, store.TrackedReversed,
 }
 
 func (h *Handler) listTrackedEvents(r *request) (any, error) {
@@ -65,7 +66,7 @@ func (h *Handler) listTrackedEvents(r *request) (any, error) {
 	return pageOf(events, limit, trackedOf, func(e store.TrackedEvent) int64 { return e.ID }), err
 }
 
-// TrackedFilter chooses tracked events; what is empty chooses all.
+// TrackedFilter selects tracked events. An empty field selects all.
 type TrackedFilter struct {
 	TriggerID string
 	ObjectID  string
@@ -73,8 +74,7 @@ type TrackedFilter struct {
 	State     string
 }
 
-// TrackedEvents lists a page of what became of changes that triggers matched,
-// the latest first.
+// TrackedEvents returns a page of the events of triggers, the latest first.
 func (c *Client) TrackedEvents(ctx context.Context, connection string, f TrackedFilter, page string) (Page[TrackedEvent], error) {
 	query := url.Values{}
 	for name, value := range map[string]string{

@@ -23,9 +23,9 @@ type Trigger struct {
 	Forms       []string  `json:"forms,omitempty"`      // whose submissions count
 	Target      string    `json:"target"`               // conversion or advocate_event
 	Once        string    `json:"once"`                 // object or change
-	Reverses    bool      `json:"reverses"`             // what was sent can be taken back
+	Reverses    bool      `json:"reverses"`             // it can reverse what was sent
 	AppliedAt   time.Time `json:"applied_at"`
-	Problem     string    `json:"problem,omitempty"` // why it decides nothing
+	Problem     string    `json:"problem,omitempty"` // why it no longer works
 }
 
 // TriggerDetail is a trigger with its text.
@@ -36,7 +36,7 @@ type TriggerDetail struct {
 	Versions []TriggerVersion `json:"versions"` // the latest first
 }
 
-// TriggerVersion is what a trigger was at some time.
+// TriggerVersion is one version of a trigger.
 type TriggerVersion struct {
 	Version   int       `json:"version"`
 	AppliedAt time.Time `json:"applied_at"`
@@ -48,12 +48,12 @@ type TriggerDefinition struct {
 	Source string `json:"source"` // YAML or JSON
 }
 
-// AppliedTrigger is what came of it.
+// AppliedTrigger is the outcome.
 type AppliedTrigger struct {
 	Trigger
 
 	Changed  bool      `json:"changed"`  // it is a new version
-	Warnings []Mistake `json:"warnings"` // what it may say but hardly means, each with its fix
+	Warnings []Mistake `json:"warnings"` // what is allowed but hardly meant, each with a fix
 }
 
 // TriggerChanges are what can be changed without a new version.
@@ -61,12 +61,12 @@ type TriggerChanges struct {
 	Enabled *bool `json:"enabled,omitempty"`
 }
 
-// TriggerTest says on which record a trigger is tried.
+// TriggerTest names the record of a trial.
 type TriggerTest struct {
 	ObjectID string `json:"object_id"`
 }
 
-// TriggerTrial is what a trigger makes of a record. The request is personal.
+// TriggerTrial is what a trigger decides about a record. The request is personal.
 type TriggerTrial struct {
 	TriggerID         string         `json:"trigger_id"`
 	Version           int            `json:"version"`
@@ -76,9 +76,9 @@ type TriggerTrial struct {
 	Why               string         `json:"why"`
 	OrderID           string         `json:"order_id"`
 	CustomerContactID string         `json:"customer_contact_id,omitempty"`
-	Tracked           string         `json:"tracked_state,omitempty"` // of what was tracked under the same order id
+	Tracked           string         `json:"tracked_state,omitempty"` // of the event with the same order id
 	Request           *VendorRequest `json:"request,omitempty"`       // left out: nothing would be sent
-	Assumed           []string       `json:"assumed"`                 // what stands in for facts that a trial does not have
+	Assumed           []string       `json:"assumed"`                 // assumptions in place of facts that a trial lacks
 }
 
 // VendorRequest is a call to impact.com or Advocate.
@@ -174,22 +174,22 @@ func trialOf(t operator.TriggerTrial) TriggerTrial {
 	return out
 }
 
-// mistakesOf tells what is wrong with a trigger's definition, place by place.
+// mistakesOf returns the mistakes of a trigger's definition, with their places.
 func mistakesOf(wrong trigger.MistakesError) []Mistake {
 	return collect(wrong, func(m trigger.Mistake) Mistake {
 		return Mistake{Field: m.Path, Line: m.Line, Column: m.Column, Detail: m.Problem}
 	})
 }
 
-// WebhooksManifest is the component of a HubSpot app's project that asks for
-// webhooks, as its file has it.
+// WebhooksManifest is the webhooks component of a HubSpot app's project, in the
+// form of its file.
 type WebhooksManifest struct {
 	UID    string         `json:"uid"`
 	Type   string         `json:"type"`
 	Config WebhooksConfig `json:"config"`
 }
 
-// WebhooksConfig says where webhooks go, and which.
+// WebhooksConfig configures the target and the subscriptions.
 type WebhooksConfig struct {
 	Settings      WebhooksSettings      `json:"settings"`
 	Subscriptions WebhooksSubscriptions `json:"subscriptions"`
@@ -228,7 +228,7 @@ func (h *Handler) getWebhooksManifest(r *request) (any, error) {
 	}}
 	for _, s := range needed.Subscriptions {
 		class := &manifest.Config.Subscriptions.LegacyCRMObjects
-		if strings.HasSuffix(s.Type, ".privacyDeletion") { // HubSpot knows it in this class alone
+		if strings.HasSuffix(s.Type, ".privacyDeletion") { // HubSpot has it only in this class
 			class = &manifest.Config.Subscriptions.HubEvents
 		}
 		*class = append(*class, WebhookSubscription{SubscriptionType: s.Type, PropertyName: s.Property, Active: true})
@@ -242,8 +242,8 @@ func (c *Client) Triggers(ctx context.Context, connection string) ([]Trigger, er
 	return page.Items, err
 }
 
-// ApplyTrigger makes a definition, in YAML or JSON, count. All that is wrong
-// with it is in the *Problem's Mistakes. The same again changes nothing.
+// ApplyTrigger makes a definition, in YAML or JSON, the current version. Its
+// mistakes are in the *Problem. The same definition again changes nothing.
 func (c *Client) ApplyTrigger(ctx context.Context, connection, source string) (AppliedTrigger, error) {
 	return send[AppliedTrigger](ctx, c, call{operation: "applyTrigger", path: []string{connection}, in: TriggerDefinition{Source: source}})
 }
@@ -253,18 +253,18 @@ func (c *Client) Trigger(ctx context.Context, connection, id string) (TriggerDet
 	return send[TriggerDetail](ctx, c, call{operation: "getTrigger", path: []string{connection, id}})
 }
 
-// EnableTrigger switches a trigger on or off.
+// EnableTrigger enables or disables a trigger.
 func (c *Client) EnableTrigger(ctx context.Context, connection, id string, enabled bool) (Trigger, error) {
 	return send[Trigger](ctx, c, call{operation: "changeTrigger", path: []string{connection, id}, in: TriggerChanges{Enabled: &enabled}})
 }
 
-// TestTrigger shows what a trigger makes of a record as it is now. Nothing is
-// sent.
+// TestTrigger returns what a trigger decides about a record as it is now. Nothing
+// is sent.
 func (c *Client) TestTrigger(ctx context.Context, connection, id, objectID string) (TriggerTrial, error) {
 	return send[TriggerTrial](ctx, c, call{operation: "testTrigger", path: []string{connection, id}, in: TriggerTest{ObjectID: objectID}})
 }
 
-// WebhooksManifest returns what the HubSpot app's project has to ask for.
+// WebhooksManifest returns the webhooks component for the HubSpot app's project.
 func (c *Client) WebhooksManifest(ctx context.Context) (WebhooksManifest, error) {
 	return send[WebhooksManifest](ctx, c, call{operation: "getWebhooksManifest"})
 }

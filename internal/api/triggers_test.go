@@ -74,7 +74,7 @@ func TestTriggers_requestsWithoutWhatTheyNeed(t *testing.T) {
 func (b bench) track(t *testing.T, deals ...string) {
 	t.Helper()
 	for _, deal := range deals {
-		_, err := b.Store.Track(t.Context(), store.Tracking{TrackedEvent: store.TrackedEvent{
+		_, _, err := b.Store.Track(t.Context(), store.Tracking{TrackedEvent: store.TrackedEvent{
 			ConnectionID: b.connection, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: deal, Property: "dealstage",
 			OccurredAt: time.Now(), OrderID: "deal-" + deal + "-x", State: store.TrackedWaiting, Reason: "nobody", WaitUntil: time.Now().Add(time.Hour),
 		}})

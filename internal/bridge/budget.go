@@ -7,7 +7,7 @@ import "time"
 type Lane string
 
 const (
-	LaneLive Lane = "live" // somebody is waiting: one contact's own life
+	LaneLive Lane = "live" // somebody waits for it: one contact's own workflow
 	LaneBulk Lane = "bulk" // reports and mass syncs
 )
 

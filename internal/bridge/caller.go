@@ -17,7 +17,7 @@ const (
 // Roles lists all roles.
 func Roles() []Role { return []Role{RoleViewer, RoleOperator, RolePrivacy, RoleAdmin} }
 
-// Valid tells whether there is such a role.
+// Valid reports whether there is such a role.
 func (r Role) Valid() bool {
 	switch r {
 	case RoleViewer, RoleOperator, RolePrivacy, RoleAdmin:
@@ -27,7 +27,7 @@ func (r Role) Valid() bool {
 	}
 }
 
-// Allows tells whether a caller with this role may do what needs another one.
+// Allows reports whether a caller with this role may do what needs another one.
 func (r Role) Allows(needed Role) bool {
 	return r.Valid() && needed.Valid() && (r == needed || r == RoleAdmin || needed == RoleViewer)
 }
@@ -38,13 +38,14 @@ type CallerKind string
 const (
 	CallerToken     CallerKind = "token"     // with a named token
 	CallerBootstrap CallerKind = "bootstrap" // with ADMIN_TOKEN, while there is no admin's token
+	CallerPerson    CallerKind = "person"    // at an identity provider, for the console alone
 	CallerLocal     CallerKind = "local"     // as a user of the machine that holds the database's credentials
 )
 
 // Caller is who asks for something.
 type Caller struct {
 	Kind    CallerKind
-	Name    string // the token's, or the operating system's user; for CallerBootstrap "ADMIN_TOKEN"
+	Name    string // the token's, the identity provider's, or the operating system's; for CallerBootstrap "ADMIN_TOKEN"
 	TokenID string // with CallerToken alone
 	Role    Role
 }

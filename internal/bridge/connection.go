@@ -5,39 +5,21 @@ import (
 	"time"
 )
 
-// Rules are the sharing rules an operator may switch. A rule that is off also
-// turns off matching in its direction. All are on by default.
-type Rules struct {
-	ParticipantCreated bool // a new participant makes a contact
-	ParticipantUpdated bool // an update of an unmapped participant makes a contact
-	ContactCreated     bool // a new contact makes a participant
-	ContactUpdated     bool // an update of an unmapped contact makes a participant
-}
-
-// DefaultRules has every rule on.
-var DefaultRules = Rules{ParticipantCreated: true, ParticipantUpdated: true, ContactCreated: true, ContactUpdated: true}
-
-// RuleChanges are the switches of a connection that somebody sets. Those that
-// are nil stay as they are.
-type RuleChanges struct {
-	ParticipantCreated *bool
-	ParticipantUpdated *bool
-	ContactCreated     *bool
-	ContactUpdated     *bool
-	SharePIIUpdates    *bool
-}
-
 // ConnectionStatus says whether a connection's work may go on.
 type ConnectionStatus string
 
 const (
 	StatusActive       ConnectionStatus = "active"
-	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses the connection as a whole: its credentials, or the account at the address we call. Work waits until it accepts them
+	StatusUnauthorized ConnectionStatus = "unauthorized" // a vendor refuses the connection's credentials: work waits until it accepts them
+	StatusMisdirected  ConnectionStatus = "misdirected"  // calls do not reach a vendor's API for this account: work waits until they do
 	StatusForbidden    ConnectionStatus = "forbidden"    // a vendor refuses part of the work (a scope, a permission); the rest goes on
 )
 
-// ErrSuspended is why work of a connection waits that is paused, or whose credentials
-// a vendor refuses.
+// Stopped reports that all work of the connection waits for a vendor.
+func (s ConnectionStatus) Stopped() bool { return s == StatusUnauthorized || s == StatusMisdirected }
+
+// ErrSuspended is the error of work that waits because its connection is paused or a
+// vendor refuses its credentials.
 var ErrSuspended = errors.New("the connection's work waits")
 
 // Connection joins one HubSpot portal to one Advocate tenant. It carries no
@@ -48,8 +30,8 @@ type Connection struct {
 	Tenant   string
 	Program  string // id of the connected program
 
-	// Switching: the program is being changed, so nothing of one may be
-	// written to contacts right now.
+	// Switching: a program switch is under way, so no program-sourced value may be
+	// written to contacts.
 	Switching bool
 
 	Rules           Rules
@@ -59,43 +41,26 @@ type Connection struct {
 	ContactIDField string
 
 	Status       ConnectionStatus
-	StatusReason string    // why it is not active, in words for the operator
-	Refusals     []Refusal // what vendors refuse to it; Status sums them up
-	PausedAt     time.Time // when an operator had its work wait; zero: it goes on
+	StatusReason string    // why it is not active, for the operator
+	Refusals     []Refusal // what vendors refuse; Status is derived from them
+	PausedAt     time.Time // when an operator paused it; zero: not paused
 	CreatedAt    time.Time
 }
 
-// suspendedRetry is after what time work that waits asks whether it may go on.
+// suspendedRetry is how long suspended work waits before it asks again whether it
+// may proceed.
 const suspendedRetry = time.Minute
 
-// MayWork returns nil if the connection's work may go on, or why it waits: an
-// error that is ErrSuspended.
+// MayWork returns nil if the connection's work may proceed. Otherwise it returns a
+// Pending error that wraps ErrSuspended and says why the work waits.
 func (c Connection) MayWork() error {
 	const op = "connection.open"
 	switch {
 	case !c.PausedAt.IsZero():
 		return &Error{Kind: Pending, Op: op, Code: "paused", RetryAfter: suspendedRetry, Err: ErrSuspended}
-	case c.Status == StatusUnauthorized:
-		return &Error{Kind: Pending, Op: op, Code: "unauthorized", RetryAfter: suspendedRetry, Err: ErrSuspended}
+	case c.Status.Stopped():
+		return &Error{Kind: Pending, Op: op, Code: string(c.Status), RetryAfter: suspendedRetry, Err: ErrSuspended}
 	default:
 		return nil
 	}
-}
-
-// Mapping pairs a HubSpot contact with an Advocate participant.
-//
-// After the first match the pair is held together by the ids alone: the two
-// records may drift apart in name and email, and that is allowed. Writing
-// other ids onto the contact is how an operator re-maps it. Several contacts
-// may share one participant.
-type Mapping struct {
-	ConnectionID string
-	ContactID    string
-	AccountID    string
-	UserID       string
-}
-
-// Identity returns the participant's side of the mapping.
-func (m Mapping) Identity() Identity {
-	return Identity{AccountID: m.AccountID, UserID: m.UserID}
 }

@@ -2,122 +2,45 @@ package bridge
 
 import "time"
 
-// State is where a contact stands with us, kept beside the write ledger and
-// shown to operators.
-type State string
-
-const (
-	StateNew              State = ""                  // never looked at
-	StateMapped           State = "mapped"            // in step with its participant
-	StateAwaitingEmail    State = "awaiting_email"    // cannot become a participant before it has an email
-	StateNotShared        State = "not_shared"        // a sharing rule keeps it out
-	StateParked           State = "parked"            // needs a person; see the parked item
-	StateDoNotTrack       State = "do_not_track"      // Advocate refuses the person for good
-	StateErased           State = "erased"            // under one of our tombstones
-	StateMissing          State = "missing"           // HubSpot told us of it, but shows no such contact
-	StateDeleted          State = "deleted"           // gone, and its participant with it unless another contact has it
-	StateAwaitingApproval State = "awaiting_approval" // gone, as one of so many that a person has to approve the deletion of their participants
-	StateMergedAway       State = "merged_away"       // lives on under another contact's id
-)
-
-// Action is what one look at a contact asks us to do.
-type Action string
-
-const (
-	Nothing           Action = "nothing"
-	AwaitContact      Action = "await_contact"      // HubSpot does not show it yet: look again
-	AwaitEmail        Action = "await_email"        // wait, visibly, until an email arrives
-	CreateParticipant Action = "create_participant" // or match the one Advocate already has
-	UpdateParticipant Action = "update_participant" // send changed inputs, put back what is missing
-	WriteBack         Action = "write_back"         // give the contact what its participant shares, and send nothing
-	MapByIDs          Action = "map_by_ids"         // the contact names a participant: map if it exists
-	ParkHalfPair      Action = "park_half_pair"     // only one id was edited: keep the mapping, tell
-	ParkUnknownPair   Action = "park_unknown_pair"  // the ids name no participant: keep the mapping, tell
-	ParkErasedIDs     Action = "park_erased_ids"    // the ids name an erased participant, the contact is somebody else: tell
-	HoldDeletion      Action = "hold_deletion"      // wait for what may belong to the deletion, then look again
-	DeleteParticipant Action = "delete_participant" // the contact is gone for sure
-	AwaitApproval     Action = "await_approval"     // one of too many deletions: a person has to approve them
-	Unmap             Action = "unmap"              // the contact is gone, but another has the participant
-	UnmapRemoved      Action = "unmap_removed"      // Advocate's staff deleted the participant: clear the contact, tell
-	FollowMerge       Action = "follow_merge"       // the contact lives on under another id
-	HoldErasure       Action = "hold_erasure"       // a privacy deletion of a contact that HubSpot shows: sync it again later
-	DoubtErasure      Action = "doubt_erasure"      // HubSpot went on showing it: nothing is erased, a person is told
-	EraseParticipant  Action = "erase_participant"  // for privacy: do not track, and never again
-)
-
-// Reason says why, in a word that logs, the UI and the CLI share.
-type Reason string
-
-const (
-	ReasonErased         Reason = "erased"
-	ReasonDoNotTrack     Reason = "do_not_track"
-	ReasonNotReadable    Reason = "not_readable"
-	ReasonNoEmail        Reason = "no_email"
-	ReasonContactCreated Reason = "contact_created"
-	ReasonContactUpdated Reason = "contact_updated"
-	ReasonRuleOff        Reason = "rule_off"
-	ReasonInStep         Reason = "in_step"
-	ReasonInputsChanged  Reason = "inputs_changed"
-	ReasonFieldsMissing  Reason = "fields_missing"
-	ReasonStale          Reason = "values_stale"
-	ReasonResync         Reason = "resync_requested"
-	ReasonIDsEdited      Reason = "ids_edited"
-	ReasonIDsGiven       Reason = "ids_given"
-	ReasonHalfPair       Reason = "half_pair"
-	ReasonUnknownPair    Reason = "unknown_pair"
-	ReasonRemoved        Reason = "participant_removed" // by Advocate's staff
-	ReasonNothingHeard   Reason = "nothing_heard"
-	ReasonDeleted        Reason = "contact_deleted"
-	ReasonGuarded        Reason = "deletions_guarded" // one of too many within an hour
-	ReasonRejected       Reason = "deletion_rejected" // a person wants the participant to stay
-	ReasonShared         Reason = "participant_shared"
-	ReasonEmailShared    Reason = "email_shared" // another live contact has the participant's email
-	ReasonMerged         Reason = "contact_merged"
-	ReasonPrivacy        Reason = "privacy_deletion"
-	ReasonStillShown     Reason = "contact_still_shown" // although a privacy deletion of it was heard
-	ReasonRestored       Reason = "contact_restored"
-	ReasonSuspended      Reason = "connection_held" // paused, or a vendor refuses its credentials
-	ReasonDisconnected   Reason = "connection_gone"
-)
-
-// ContactSnapshot is everything a decision about one contact rests on.
+// ContactSnapshot is everything that a decision about one contact depends on.
 type ContactSnapshot struct {
 	Contact      *Contact // as HubSpot shows it now; nil: not shown
 	MergedInto   string   // the id it lives on under; empty: not merged away
 	Hints        Hints
-	GraceElapsed bool     // a deletion was held long enough for what may belong to it
+	GraceElapsed bool     // its deletion was held for the whole grace period
 	Mapping      *Mapping // as we stored it; nil: unmapped
 	Former       *Mapping // the participant was deleted with this contact; nil: it was not
 	Shared       bool     // another live contact is mapped to the participant
 	EmailShared  bool     // another live contact has the participant's email
 	Tombstone    bool     // this person was erased
-	HalfErased   bool     // an erasure of this contact, or of the one it was merged into, did not reach it yet
+	Blocked      bool     // an erasure of somebody with its email, or of the participant that its ids name, is not verified yet
+	HalfErased   bool     // the erasure of this contact, or of the one it was merged into, has not reached it yet
 	Seen         bool     // we synced it before, so HubSpot showed it once
-	ErasedIDs    bool     // the ids on the contact name an erased participant; the contact is somebody else
+	Guarded      bool     // its deletion was heard, and waits for a person
+	ErasedIDs    bool     // its ids name an erased participant, but the contact is somebody else
 	Rules        Rules
 
-	// ErasureHeld is how long a privacy deletion has been held that HubSpot does not
-	// bear out; 0: it was just heard. Grace is how long an end is held that HubSpot's
-	// silence bears out.
+	// ErasureHeld is how long an unconfirmed privacy deletion has been held; 0: it was
+	// just heard. Grace is how long a deletion is held.
 	ErasureHeld, Grace time.Duration
 
-	// AwaitedAsNew: the contact was new when we began to wait for its email,
-	// so the rule for new contacts still is the one that counts.
+	// AwaitedAsNew: the contact was new when we began to wait for its email, so the
+	// rule for new contacts still applies.
 	AwaitedAsNew bool
 	// RemovedAt is when we learned that Advocate's staff had deleted the contact's
-	// participant: what was heard of the contact before does not make a new one.
+	// participant. Hints from before then do not create a new one.
 	RemovedAt time.Time
-	// DoNotTrack: Advocate refused this very person for good.
+	// DoNotTrack: Advocate refused this person for good.
 	DoNotTrack bool
-	// Sent: the inputs that Advocate last accepted from this contact equal
-	// what it would be sent now.
+	// Sent: Advocate has accepted the inputs that the contact has now.
 	Sent bool
-	// Stale: mapped, and the contact carries something else than HubSpot last
-	// took from us, or nothing that it took counts any more.
+	// Stale: the contact is mapped, and its values are not those that we last wrote,
+	// or what we last wrote no longer counts.
 	Stale bool
 
-	// What only Advocate can tell, asked for where a decision needs it; see Asks.
-	ParticipantGone bool // Advocate has the mapped participant no more
+	// Only Advocate knows these, so they are filled in where Asks says that the
+	// decision needs them.
+	ParticipantGone bool // the mapped participant is no longer in Advocate
 	NamedUnknown    bool // Advocate has no participant by the ids on the contact
 }
 
@@ -126,14 +49,15 @@ type ContactDecision struct {
 	Action Action
 	Reason Reason
 
-	// Park is what else a person must look at; empty: nothing. It keeps nothing
-	// from flowing under the mapping that there is.
+	// Park is what to park beside the action; empty: nothing. The sync goes on under
+	// the mapping meanwhile.
 	Park Cause
 }
 
-// Asks returns the participant that must exist for a decision to be acted on, if
-// there is one. Where it does not, the snapshot is to say so, and is decided anew:
-// writing to a participant that is gone would make another one.
+// Asks returns the participant that must exist before the decision is carried out;
+// the second result is false if it needs none. If the participant does not exist, the caller sets
+// ParticipantGone or NamedUnknown and decides again: an upsert of a participant
+// that is gone would create another one.
 func (s ContactSnapshot) Asks(d ContactDecision) (Identity, bool) {
 	switch d.Action {
 	case MapByIDs:
@@ -146,31 +70,35 @@ func (s ContactSnapshot) Asks(d ContactDecision) (Identity, bool) {
 }
 
 // initialValues is how long after a contact's creation a property change still
-// counts as part of it. HubSpot reports initial values as changes with the
-// creation's own time (observed, not promised), so a second is ample.
+// counts as part of the creation. HubSpot reports initial values as changes with
+// the time of the creation (observed, not documented), so a second is ample.
 const initialValues = time.Second
 
-// DecideContact says what one look at a contact asks of us. The order of the
-// cases is the order of precedence: erasure beats everything, what HubSpot
-// shows beats what it told, ids written on the contact beat the email, the
-// stored mapping beats the sharing rules.
+// DecideContact decides what one sync of a contact does. The order of the cases is
+// the order of precedence: an erasure beats everything, what HubSpot shows beats
+// what it announced, ids on the contact beat the email, and the stored mapping
+// beats the sharing rules.
 func DecideContact(s ContactSnapshot) ContactDecision {
 	gone := s.gone()
 	switch {
 	case !s.Hints.ErasedAt.IsZero() || s.HalfErased:
 		return decideErasure(s)
 	case s.Tombstone && !(gone && s.Mapping != nil):
-		// A contact that took an erased person's email while it was mapped to
-		// somebody else ends as any other does.
+		// A contact that got an erased person's email while it was mapped to somebody
+		// else is deleted like any other.
 		return ContactDecision{Action: Nothing, Reason: ReasonErased}
 	case s.MergedInto != "":
 		return ContactDecision{Action: FollowMerge, Reason: ReasonMerged}
 	case gone:
 		return decideGone(s)
+	case s.Blocked:
+		// The contact is synced again once the erasure is verified or lifted.
+		return ContactDecision{ParkPending, ReasonErasurePending, CauseErasurePending}
 	case s.ErasedIDs:
 		return ContactDecision{ParkErasedIDs, ReasonErased, CauseParticipantErased}
 	case s.DoNotTrack && s.Hints.ResyncAt.IsZero() && !s.namesAnother():
-		// Whoever asks for a resync may know that Advocate tracks the person again.
+		// An operator who requests a resync may know that Advocate tracks the person
+		// again.
 		return ContactDecision{Action: Nothing, Reason: ReasonDoNotTrack}
 	case s.Mapping != nil:
 		return decideMapped(s)
@@ -179,30 +107,30 @@ func DecideContact(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// namesAnother reports that somebody wrote the ids of another participant onto
-// the contact: what Advocate refuses is the one, not the other. A restored
-// contact comes back with those of the one.
+// namesAnother reports whether somebody wrote the ids of another participant onto
+// the contact: Advocate's refusal is not about that one. A restored contact comes
+// back with its former ids, which do not count.
 func (s ContactSnapshot) namesAnother() bool {
 	named := s.Contact.Identity()
 	return named.Complete() && (s.Mapping == nil || named != s.Mapping.Identity()) && (s.Former == nil || named != s.Former.Identity())
 }
 
-// erasurePatience is how long a contact is synced again that HubSpot shows although
-// it told of its privacy deletion. HubSpot answers for a contact within moments of
-// its end, and an hour covers its bad days.
+// erasurePatience is how long we wait for HubSpot to stop showing a contact whose
+// privacy deletion it announced. Usually that takes moments; an hour covers its
+// outages.
 const erasurePatience = time.Hour
 
-// gone tells whether HubSpot shows the contact neither as it is nor under another
-// id. One in the recycle bin is gone.
+// gone reports whether the contact is deleted as far as HubSpot shows: it is in the
+// recycle bin, or shown neither under its own id nor under another.
 func (s ContactSnapshot) gone() bool {
 	return s.MergedInto == "" && (s.Contact == nil || s.Contact.Archived)
 }
 
-// decideErasure answers for a contact whose privacy deletion was heard. It cannot
-// be undone, and whoever told of it may be mistaken, or somebody else: a contact
-// that HubSpot shows is not erased. One that we never saw may be too new to show.
-// It is done again under a tombstone: twice is harmless, and a first time that
-// broke off half way is completed.
+// decideErasure decides about a contact whose privacy deletion was heard. An
+// erasure cannot be undone, and the hint may be wrong or forged, so a contact that
+// HubSpot still shows is not erased. A contact that we never saw may be too new to
+// show. A tombstone does not stop the erasure: a second one is harmless, and it
+// completes a first one that broke off.
 func decideErasure(s ContactSnapshot) ContactDecision {
 	switch {
 	case !s.gone() && s.ErasureHeld >= erasurePatience:
@@ -216,9 +144,9 @@ func decideErasure(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// Hold is how long to wait before the contact is synced again, with HoldDeletion
-// and HoldErasure; 0 with any other action. While HubSpot shows a contact whose
-// privacy deletion was heard, the pauses double; the last one ends with our patience.
+// Hold returns how long to wait before the next sync, with HoldDeletion and
+// HoldErasure; 0 with any other action. While HubSpot still shows a contact whose
+// privacy deletion was heard, the pauses double, up to erasurePatience in all.
 func (s ContactSnapshot) Hold(d ContactDecision) time.Duration {
 	switch {
 	case d.Action == HoldDeletion:
@@ -232,19 +160,28 @@ func (s ContactSnapshot) Hold(d ContactDecision) time.Duration {
 	}
 }
 
-// ErasureRetry is how long an erasure rests that has kept failing for a time. It is
-// never given up; the pauses grow from ten minutes to six hours.
+// ErasureRetry returns the pause before the next attempt at an erasure that has
+// been failing for a time. An erasure is never given up; the pauses grow from ten
+// minutes to six hours.
 func ErasureRetry(failing time.Duration) time.Duration {
-	return min(max(failing, 10*time.Minute), 6*time.Hour)
+	return min(max(failing, 10*time.Minute), LongestErasurePause)
 }
 
-// decideGone answers for a contact that HubSpot does not show. That alone means
-// little: new contacts take a moment to show. Only with a deletion, heard of or
-// seen in the recycle bin, and held long enough for a privacy deletion, a merge
-// or a restore to speak up, it is gone.
+// LongestErasurePause is the longest pause between two attempts at an erasure.
+const LongestErasurePause = 6 * time.Hour
+
+// decideGone decides about a contact that HubSpot does not show. That alone proves
+// nothing, because new contacts take a moment to show. The contact counts as
+// deleted only if a deletion was heard or the contact is in the recycle bin, and
+// the deletion was held long enough for a privacy deletion, a merge or a restore to
+// arrive.
 func decideGone(s ContactSnapshot) ContactDecision {
 	binned := s.Contact != nil && s.Contact.Archived
 	switch {
+	case s.Hints.DeletedAt.IsZero() && s.Guarded:
+		// A resync, or a hint that came late, changes nothing about the question. The
+		// answer to it arrives as a deletion.
+		return ContactDecision{Action: AwaitApproval, Reason: ReasonGuarded}
 	case s.Hints.DeletedAt.IsZero() && !binned:
 		return ContactDecision{Action: AwaitContact, Reason: ReasonNotReadable}
 	case !s.GraceElapsed:
@@ -260,8 +197,9 @@ func decideGone(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// decideMapped answers for a mapped contact. Ids that a person has changed by half,
-// or to nobody's, are told about; everything else flows under the old mapping.
+// decideMapped decides about a mapped contact. If a person changed only one of the
+// ids, or changed both to a pair that nobody has, that is parked, and everything
+// else is synced under the old mapping.
 func decideMapped(s ContactSnapshot) ContactDecision {
 	named, known := s.Contact.Identity(), s.Mapping.Identity()
 	edited := named != known && !named.Empty()
@@ -280,12 +218,13 @@ func decideMapped(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// flow says what a mapping asks for, whatever the ids on the contact.
+// flow decides what to sync under the stored mapping, whatever ids are on the
+// contact.
 func flow(s ContactSnapshot) ContactDecision {
 	switch {
 	case s.Contact.Identity().Empty():
-		// Our write-back never arrived, or somebody wiped it: the stored
-		// mapping holds and is put back.
+		// Our write-back never arrived, or somebody cleared it: the stored mapping holds,
+		// and its ids are written again.
 		return ContactDecision{Action: UpdateParticipant, Reason: ReasonFieldsMissing}
 	case !s.Sent:
 		return ContactDecision{Action: UpdateParticipant, Reason: ReasonInputsChanged}
@@ -299,7 +238,7 @@ func flow(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// parkBeside parks beside what flows, or instead where nothing does.
+// parkBeside adds the parking to what is synced, or parks alone where nothing is.
 func parkBeside(flows, park ContactDecision) ContactDecision {
 	if flows.Action == Nothing {
 		return park
@@ -315,7 +254,7 @@ func decideUnmapped(s ContactSnapshot) ContactDecision {
 	case restored && s.Contact.Email() == "":
 		return ContactDecision{Action: AwaitEmail, Reason: ReasonNoEmail}
 	case restored:
-		// The ids it came back with name the participant that we deleted.
+		// The contact was restored with the ids of the participant that we deleted.
 		return ContactDecision{Action: CreateParticipant, Reason: ReasonRestored}
 	case named.Complete() && s.NamedUnknown:
 		return ContactDecision{ParkUnknownPair, ReasonUnknownPair, CauseUnknownPair}
@@ -335,15 +274,21 @@ func decideUnmapped(s ContactSnapshot) ContactDecision {
 	}
 }
 
-// sharing tells whether the rules let an unmapped contact become a
-// participant, and by which of the two it came.
+// UpdatingProperties lists the properties whose change makes a contact count as
+// updated. A change of any other property is ignored: intake drops it.
+func UpdatingProperties() []string {
+	return []string{PropEmail, PropReferredByCode, PropReferralCookie, PropUserID, PropAccountID}
+}
+
+// sharing reports whether the sharing rules allow a participant for an unmapped
+// contact, and which of the two applies.
 func sharing(s ContactSnapshot) (Reason, bool) {
 	initial := s.Contact.CreatedAt.Add(initialValues)
 	created := s.RemovedAt.IsZero() && (s.AwaitedAsNew || !s.Hints.CreatedAt.IsZero() ||
 		!s.Hints.UpdatedAt.IsZero() && !s.Hints.UpdatedAt.After(initial))
-	// A merge tells of no change, though the survivor may have gained an email.
+	// A merge causes no change event, though the survivor may have gained an email.
 	updated := s.Hints.UpdatedAt.After(initial) && s.Hints.UpdatedAt.After(s.RemovedAt) || !s.Hints.ResyncAt.IsZero() ||
-		!s.Hints.RestoredAt.IsZero() || s.Hints.MergedAt.After(s.RemovedAt)
+		s.Hints.RestoredAt.After(s.RemovedAt) || s.Hints.MergedAt.After(s.RemovedAt)
 	switch {
 	case created && s.Rules.ContactCreated:
 		return ReasonContactCreated, true

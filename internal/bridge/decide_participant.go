@@ -1,6 +1,6 @@
 package bridge
 
-// Plan is what one row of an Advocate export asks us to do in HubSpot.
+// Plan is what to do in HubSpot about one row of an Advocate export.
 type Plan string
 
 const (
@@ -11,23 +11,24 @@ const (
 	PlanNoEmail       Plan = "no_email"        // cannot become a contact before it has one
 )
 
-// ParticipantSnapshot is everything a decision about one export row rests on.
+// ParticipantSnapshot is everything that a decision about one export row depends
+// on.
 type ParticipantSnapshot struct {
 	Mapped    bool // at least one contact is mapped to it
-	InStep    bool // mapped: what we last wrote to every one of its contacts equals what we would write now
+	InStep    bool // mapped: what we last wrote to each of its contacts is what we would write now
 	Tombstone bool // this person was erased
-	Deleted   bool // the row tells of a participant that we deleted with its contact since
+	Deleted   bool // we deleted the participant with its contact after the export
 
 	HasEmail bool
 	New      bool // created since the last report, and never seen before
-	Handled  bool // unmapped: this very row content was handled before
+	Handled  bool // unmapped: a row with this content was handled before
 	Rules    Rules
-	// FullPass: a mass sync. The rule for new participants alone then decides
-	// for every unmapped one, and rows handled before are looked at again.
+	// FullPass: a mass sync. The rule for new participants then decides for every
+	// unmapped one, and rows handled before are decided again.
 	FullPass bool
 }
 
-// DecideParticipant says what one export row asks of HubSpot.
+// DecideParticipant decides what to do in HubSpot about one export row.
 func DecideParticipant(s ParticipantSnapshot) Plan {
 	allowed := s.Rules.ParticipantUpdated
 	if s.New || s.FullPass {

@@ -8,26 +8,27 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// NormalEmail is the one form in which emails are compared, hashed and used as
-// participant ids. Two spellings that people and mail servers take for the same
-// address become the same text: Unicode composes accents (NFC), format
-// characters that nobody sees (category Cf: zero-width space, soft hyphen, byte
-// order mark) are removed, letter case is folded, and spaces around the address
-// are trimmed. An ASCII address is lower-cased, nothing else.
+// NormalEmail returns the form in which emails are compared, hashed and used as
+// participant ids. Spellings that people and mail servers take for the same address
+// become the same text: Unicode composes accents (NFC), invisible characters
+// (zero-width space, soft hyphen, byte order mark, variation selectors, tags) are
+// removed, letter case is folded, and spaces around the address are trimmed. An
+// ASCII address is lower-cased, nothing else.
 //
-// Case folding is Unicode's simple one, so that no two letters that differ by
-// more than case become one: "ß" stays apart from "ss", and "ı" from "i".
+// Case folding is Unicode's simple one, so letters that differ by more than case
+// stay distinct: "ß" from "ss", and "ı" from "i". Letters of the same shape stay
+// distinct as well (no NFKC): fullwidth letters are kept.
 func NormalEmail(email string) string {
-	visible := strings.Map(dropFormat, email)
+	visible := strings.Map(dropInvisible, email)
 	folded := strings.Map(foldCase, norm.NFC.String(visible))
-	// A folded letter may compose with the accent that follows it.
+	// After folding, a letter may compose with the accent that follows it.
 	return strings.TrimSpace(norm.NFC.String(folded))
 }
 
-// EmailSpellings are the forms under which a vendor may keep an email that it
-// compares as it is written: the normal one first, then the given one in lower
-// case, and the one with its accents apart. An ASCII email has one; one that is
-// empty has none.
+// EmailSpellings returns the forms in which a vendor that compares emails byte by
+// byte may store an email: the normal form, then the given one in lower case, then
+// the one with its accents decomposed. An ASCII email has one form, an empty email
+// has none.
 func EmailSpellings(email string) []string {
 	normal := NormalEmail(email)
 	if normal == "" {
@@ -42,16 +43,22 @@ func EmailSpellings(email string) []string {
 	return spellings
 }
 
-func dropFormat(r rune) rune {
-	if unicode.Is(unicode.Cf, r) {
+func dropInvisible(r rune) rune {
+	if invisible(r) {
 		return -1
 	}
 	return r
 }
 
-// foldCase maps the letters that differ only in case to one of them: the
-// lower-case form of the smallest. So both small sigmas become one, and the long
-// s is an s. A letter without another case stays.
+// invisible reports whether a character is not drawn: Unicode's format characters
+// (category Cf) and its other default-ignorable code points.
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// foldCase maps the letters that differ only in case to one of them: the lower-case
+// form of the smallest. Both small sigmas become one, and the long s becomes s. A
+// letter without case variants stays.
 func foldCase(r rune) rune {
 	smallest, other := r, unicode.SimpleFold(r)
 	if other == r {

@@ -17,26 +17,40 @@ const (
 	Throttled    Kind = "throttled"    // wait RetryAfter, then retry
 	Unavailable  Kind = "unavailable"  // a passing fault of the other side: retry with backoff
 	Unauthorized Kind = "unauthorized" // credentials or scopes: pause the connection, tell the operator
-	Misdirected  Kind = "misdirected"  // somebody else answers in the vendor's place, or the vendor serves the account elsewhere: stop the connection, blame no record
+	Misdirected  Kind = "misdirected"  // somebody other than the vendor answers, or the vendor serves the account elsewhere: stop the connection, blame no record
 	DoNotTrack   Kind = "do_not_track" // erased for good: stop
 	BadCookie    Kind = "bad_cookie"   // Advocate RS052: drop the cookie and go on once
 	BadCode      Kind = "bad_code"     // Advocate RS034: drop the referral code and report
 	Pending      Kind = "pending"      // not ready yet: ask again after RetryAfter
 )
 
-// Error is a failure of one operation on the outside world. Op and Err end up
-// in logs and workflow histories, so they never carry a name, an email, a
-// participant id or a token. VendorMessage is what the vendor said, verbatim; it may
-// quote personal data, so Error leaves it out and only a parked item, after
-// redaction, ever shows it.
+// CodeUnreadable is the code of a record that the vendor returns in an undocumented
+// form. It concerns that record alone, not the others in the response.
+const CodeUnreadable = "UNREADABLE"
+
+// CodeNoSuchCall marks a call that its vendor does not know, or does not know any more.
+// It is about no record.
+const CodeNoSuchCall = "NO_SUCH_CALL"
+
+// Unreadable reports whether err is an error with CodeUnreadable.
+func Unreadable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeUnreadable
+}
+
+// Error is a failure of one operation on the outside world. Op and Err end up in
+// logs and workflow histories, so they never carry a name, an email, a participant
+// id or a token. VendorMessage is the vendor's message, verbatim. It may quote
+// personal data, so Error leaves it out; only a parked item shows it, after
+// redaction.
 type Error struct {
 	Kind          Kind
-	System        System        // who was asked; the first part of Op
+	System        System        // which vendor was called; the first part of Op
 	Op            string        // "hubspot.batch_update_contacts"
 	Status        int           // HTTP status; 0 when there was no answer
 	Code          string        // the vendor's own code: "RS050", "VALIDATION_ERROR", "INVALID_EMAIL"
-	RetryAfter    time.Duration // set by Throttled and Pending; 0 where the vendor named none
-	VendorMessage string        // the vendor's message, for the operator only
+	RetryAfter    time.Duration // with Throttled and Pending; 0 if the vendor named none
+	VendorMessage string        // the vendor's own message, for the operator only
 	Err           error         // transport or decoding cause; free of personal data
 }
 

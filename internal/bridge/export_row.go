@@ -2,18 +2,27 @@ package bridge
 
 import "fmt"
 
-// RowSubject stands for the account id in a parked item whose subject is a row of
-// an export that cannot be read; a keyed hash of the row stands for the user id.
+// RowSubject takes the place of the account id in a parked item about an unreadable
+// row of an export. A keyed hash of the row takes the place of the user id.
 const RowSubject = "row"
 
-// UnreadableRowError is a row of an export that names no participant. It is the error
-// of that row alone: the rows behind it follow.
+// SubmissionSubject takes the place of the account id in a parked item about an
+// unreadable form submission. A keyed hash of the submission takes the place of the
+// user id.
+const SubmissionSubject = "submission"
+
+// EventSubject takes the place of the account id in a parked item about an event
+// without a customer. The event's order id takes the place of the user id.
+const EventSubject = "event"
+
+// UnreadableRowError is the error of one row of an export that names no participant.
+// The rows behind it are still read.
 type UnreadableRowError struct {
 	Line  int    // of the file; its first line is 1
-	Fault string // what is wrong with the row; it quotes nothing of it
+	Fault string // what is wrong with the row, without quoting it
 
-	// Raw is how the row begins, by which it is known again. It holds personal
-	// data: keep a keyed hash of it, and nothing else.
+	// Raw is the beginning of the row, by which it is recognised later. It holds
+	// personal data: store only a keyed hash of it.
 	Raw string
 }
 

@@ -2,22 +2,21 @@ package bridge
 
 import "time"
 
-// Hints are what HubSpot told us about one contact: that something happened,
-// and when it last did. They never carry values: the record as it is now
-// decides, so duplicates, disorder and delay of webhooks do no harm. Zero
-// times mean "not heard".
+// Hints are what we heard about one contact: that something happened, and when it
+// last did. They never carry values: the record as it is now decides, so duplicate,
+// unordered and late webhooks do no harm. A zero time means "not heard".
 type Hints struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
-	UpdatedAt time.Time `json:"updated_at,omitzero"` // latest change of an update trigger by somebody else than us
+	UpdatedAt time.Time `json:"updated_at,omitzero"` // latest change of an updating property by somebody other than us
 	ResyncAt  time.Time `json:"resync_at,omitzero"`  // an operator asked
 
-	DeletedAt  time.Time `json:"deleted_at,omitzero"`  // gone, whether archived or merged away: HubSpot tells of both alike
+	DeletedAt  time.Time `json:"deleted_at,omitzero"`  // archived or merged away: HubSpot reports both as a deletion
 	ErasedAt   time.Time `json:"erased_at,omitzero"`   // deleted for privacy
 	RestoredAt time.Time `json:"restored_at,omitzero"` // taken out of the recycle bin
 	MergedAt   time.Time `json:"merged_at,omitzero"`   // took part in a merge, as the survivor or not
 }
 
-// Empty reports that nothing was heard.
+// Empty reports whether nothing was heard.
 func (h Hints) Empty() bool { return h == Hints{} }
 
 // Merge folds two sets of hints into one. The order does not matter.
@@ -41,33 +40,58 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// ObjectHints are what we heard about one record that triggers watch. Like
-// Hints they carry no values; zero times mean "not heard".
+// ObjectHints are what we heard about one record that triggers watch. Like Hints
+// they carry no values, and a zero time means "not heard".
 type ObjectHints struct {
 	CreatedAt time.Time            `json:"created_at,omitzero"`
 	Changed   map[string]time.Time `json:"changed,omitempty"`   // the latest change, by property
-	RecheckAt time.Time            `json:"recheck_at,omitzero"` // something came that it may have waited for
+	RecheckAt time.Time            `json:"recheck_at,omitzero"` // something arrived that the record may have waited for
+
+	// Imported are the latest changes that an import made, by property; under "" its
+	// creation.
+	Imported map[string]time.Time `json:"imported,omitempty"`
 }
 
-// Empty reports that nothing was heard.
+// ByImport reports whether an import made the change of a property at a time, or
+// for "" the creation.
+func (h ObjectHints) ByImport(property string, at time.Time) bool {
+	imported, heard := h.Imported[property]
+	return heard && imported.Equal(at)
+}
+
+// Empty reports whether nothing was heard.
 func (h ObjectHints) Empty() bool {
 	return h.CreatedAt.IsZero() && len(h.Changed) == 0 && h.RecheckAt.IsZero()
 }
 
 // Merge folds two sets of hints into one. The order does not matter.
 func (h ObjectHints) Merge(other ObjectHints) ObjectHints {
-	merged := ObjectHints{
+	return ObjectHints{
 		CreatedAt: latest(h.CreatedAt, other.CreatedAt),
+		Changed:   latestOfEach(h.Changed, other.Changed),
 		RecheckAt: latest(h.RecheckAt, other.RecheckAt),
+		Imported:  latestOfEach(h.Imported, other.Imported),
 	}
-	for _, changed := range []map[string]time.Time{h.Changed, other.Changed} {
+}
+
+// latestOfEach returns the latest time of each property; nil if both maps are
+// empty.
+func latestOfEach(a, b map[string]time.Time) map[string]time.Time {
+	var merged map[string]time.Time
+	for _, changed := range []map[string]time.Time{a, b} {
 		//workflowcheck:ignore // the latest of each stays, in whatever order they come
 		for property, at := range changed {
-			if merged.Changed == nil {
-				merged.Changed = map[string]time.Time{}
+			if merged == nil {
+				merged = map[string]time.Time{}
 			}
-			merged.Changed[property] = latest(merged.Changed[property], at)
+			merged[property] = latest(merged[property], at)
 		}
 	}
 	return merged
+}
+
+// DeletionAlone reports whether only a deletion was heard. The contact need not be
+// read before the grace period of that deletion has passed.
+func (h Hints) DeletionAlone() bool {
+	return !h.DeletedAt.IsZero() && h == Hints{DeletedAt: h.DeletedAt}
 }

@@ -2,22 +2,22 @@ package bridge
 
 import "slices"
 
-// Match is what the search for a record's counterpart by email came to.
+// Match is the result of searching for a record's counterpart by email.
 type Match string
 
 const (
-	MatchNone      Match = "none"      // nobody has the email: the counterpart is made
+	MatchNone      Match = "none"      // nobody has the email: create the counterpart
 	MatchFound     Match = "found"     // one has it, and it is free or belongs to the record already
-	MatchTaken     Match = "taken"     // one has it, but belongs to another: only a person may decide that both share it
-	MatchAmbiguous Match = "ambiguous" // several have it: only a person may choose
+	MatchTaken     Match = "taken"     // one has it, but belongs to another: a person must decide whether both share it
+	MatchAmbiguous Match = "ambiguous" // several have it: a person must choose
 )
 
-// MatchParticipant says which participant a contact is matched to. byID is the
-// one whose ids are the contact's email, byEmail are those whose email it is; as
-// a rule the former is among the latter. taken are the participants that other
-// contacts are mapped to. Ids made of the email decide before an email that
-// several participants may have. The participant is the match, or the one that is
-// taken; it is zero otherwise.
+// MatchParticipant decides which participant a contact is matched to. byID is the
+// participant whose ids are the contact's email, byEmail are those with that email;
+// usually the former is among the latter. taken are the participants that other
+// contacts are mapped to. byID wins over byEmail, because several participants may
+// have one email. The returned participant is the match, or the one that is taken;
+// otherwise it is zero.
 func MatchParticipant(byID *Participant, byEmail []Participant, taken []Identity) (Match, Participant) {
 	var candidate Participant
 	switch {
@@ -36,10 +36,11 @@ func MatchParticipant(byID *Participant, byEmail []Participant, taken []Identity
 	return MatchFound, candidate
 }
 
-// MatchContact says whether a participant is matched to the contact that has its
-// email. contact is nil where nobody has it. owner is the participant that the
-// contact is mapped to, zero if it is not mapped. Ids on a contact are a person's
-// word: a contact that names another participant, or half of one, is taken.
+// MatchContact decides whether a participant is matched to the contact that has its
+// email. contact is nil if no contact has it. owner is the participant that the
+// contact is mapped to, zero if it is not mapped. A person may have written the ids
+// on the contact, so a contact that names another participant, or has only one of
+// the two ids, is taken.
 func MatchContact(id Identity, contact *Contact, owner Identity) Match {
 	switch {
 	case contact == nil:

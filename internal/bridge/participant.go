@@ -13,10 +13,10 @@ type Identity struct {
 	UserID    string
 }
 
-// Empty reports that neither half is set.
+// Empty reports whether neither half is set.
 func (id Identity) Empty() bool { return id.AccountID == "" && id.UserID == "" }
 
-// Complete reports that both halves are set.
+// Complete reports whether both halves are set.
 func (id Identity) Complete() bool { return id.AccountID != "" && id.UserID != "" }
 
 // Participant is an Advocate user as one program sees it.
@@ -40,8 +40,8 @@ func (p Participant) Identity() Identity {
 	return Identity{AccountID: p.AccountID, UserID: p.UserID}
 }
 
-// ParticipantChange is one create-or-update of a participant. Empty fields are
-// left alone by Advocate and so are never sent.
+// ParticipantChange is one create-or-update of a participant. Advocate leaves
+// absent fields as they are, so empty fields are never sent.
 type ParticipantChange struct {
 	AccountID string
 	UserID    string
@@ -63,8 +63,8 @@ type Program struct {
 	BaseURL string // Advocate's public host, without a trailing slash
 }
 
-// messageMedia pairs the suffix of our HubSpot property with Advocate's medium.
-// The eight are the ones the vendor's own HubSpot connector exposes.
+// messageMedia pairs the suffix of our HubSpot property with Advocate's medium. The
+// vendor's own HubSpot connector exposes these eight.
 var messageMedia = []struct{ suffix, medium string }{
 	{"email", "EMAIL"},
 	{"facebook", "FACEBOOK"},
@@ -76,9 +76,9 @@ var messageMedia = []struct{ suffix, medium string }{
 	{"pinterest", "PINTEREST"},
 }
 
-// MessageLinks builds the message links of a participant by property name.
-// They are redirects that Advocate resolves from tenant, ids, program and
-// medium (SaaSquatch docs: message links), so they cost no call.
+// MessageLinks builds the message links of a participant by property name. Advocate
+// resolves them from tenant, ids, program and medium (SaaSquatch docs: message
+// links), so building them takes no call.
 func (pr Program) MessageLinks(id Identity) Properties {
 	query := url.Values{
 		"accountId":        {id.AccountID},

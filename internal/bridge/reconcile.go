@@ -2,22 +2,22 @@ package bridge
 
 import "time"
 
-// Class names one kind of drift: a pair, or a missing pair, that is not as the
-// rules want it. SQL, metrics, API and commands share the words.
+// Class is a kind of drift: a pair, or a missing pair, that is not as the rules
+// want it. SQL, metrics, API and commands share the words.
 type Class string
 
-// The classes of drift. They are what a reconcile counts, and never renamed.
+// The classes of drift that a reconcile counts. They are never renamed.
 const (
 	ClassMissingParticipant Class = "missing_participant" // the rules want a participant for the contact, and it has none
 	ClassMissingContact     Class = "missing_contact"     // the rules want a contact for the participant, and it has none
-	ClassContactValues      Class = "contact_values"      // the contact carries other values than its participant shares
-	ClassUnsentChanges      Class = "unsent_changes"      // the participant never got what changed on the contact
+	ClassContactValues      Class = "contact_values"      // the contact's values are not those that its participant shares
+	ClassUnsentChanges      Class = "unsent_changes"      // changes on the contact were never sent to its participant
 	ClassWrongContactID     Class = "wrong_contact_id"    // the participant names another contact, or none
-	ClassIDsEdited          Class = "ids_edited"          // the contact names another participant than it is mapped to
+	ClassIDsEdited          Class = "ids_edited"          // the contact's ids name a participant other than its own
 	ClassDeletedContact     Class = "deleted_contact"     // the contact is in the recycle bin, the participant is not deleted
 	ClassMergedContact      Class = "merged_contact"      // the contact lives on under another id
-	ClassVanishedContact    Class = "vanished_contact"    // the contact is gone without a trace: likely a privacy deletion
-	ClassParticipantGone    Class = "participant_gone"    // Advocate has the participant no more
+	ClassVanishedContact    Class = "vanished_contact"    // the contact is gone without a trace: probably a privacy deletion
+	ClassParticipantGone    Class = "participant_gone"    // the participant is no longer in Advocate
 	ClassErasedPresent      Class = "erased_present"      // a person who was erased is there again, or a mapping names one
 	ClassForeignIDs         Class = "foreign_ids"         // the contact carries ids that the tenant does not know: a copied portal
 	ClassContestedContact   Class = "contested_contact"   // two participants claim one contact
@@ -32,14 +32,31 @@ func Classes() []Class {
 	}
 }
 
-// Repair says by which of the ordinary paths a difference is repaired. Each of
-// them reads the record again before it does anything.
+// Cause returns why a finding of the class is parked, and whether it is: only a
+// person can resolve those.
+func (c Class) Cause() (cause Cause, parks bool) {
+	switch c {
+	case ClassVanishedContact:
+		return CauseVanishedContact, true
+	case ClassErasedPresent:
+		return CauseErasedPresent, true
+	case ClassForeignIDs:
+		return CauseForeignIDs, true
+	case ClassContestedContact:
+		return CauseContestedContact, true
+	default:
+		return "", false
+	}
+}
+
+// Repair is the ordinary path by which a difference is repaired. Each path reads
+// the record again before it acts.
 type Repair string
 
-// The repairs. A hint is what the contact's life is told: it decides as if the
+// The repairs. A hint goes to the contact's workflow, which decides as if the
 // webhook had come.
 const (
-	RepairPage         Repair = "page"     // with others, a hundred a call
+	RepairPage         Repair = "page"     // in a page, a hundred contacts per call
 	RepairHintCreated  Repair = "created"  // hint: the contact was created
 	RepairHintUpdated  Repair = "updated"  // hint: the contact was changed
 	RepairHintResync   Repair = "resync"   // hint: bring it in step
@@ -48,16 +65,24 @@ const (
 	RepairHintMerged   Repair = "merged"   // hint: the contact was merged
 	RepairHintErased   Repair = "erased"   // hint: the contact was deleted for privacy
 	RepairPark         Repair = "park"     // none: a person has to decide
-	RepairNone         Repair = "none"     // none: it is known, and waits for a person already
+	RepairNone         Repair = "none"     // none: it waits for a person already
 )
 
-// Hint reports that the repair is a hint to the contact's life.
+// Hint reports whether the repair is a hint to the contact's workflow.
 func (r Repair) Hint() bool { return r != RepairPage && r != RepairPark && r != RepairNone }
 
 // Finding is one difference, and how to repair it.
 type Finding struct {
 	Class  Class
 	Repair Repair
+}
+
+// Unlisted is a part of HubSpot's list of contacts that HubSpot fails to show: those whose
+// ids lie between From, included, and To, excluded. From is empty for the list's
+// beginning, and To for its end.
+type Unlisted struct {
+	Archived bool // of the list of the recycle bin
+	From, To string
 }
 
 // Presence says where HubSpot shows a contact.
@@ -68,6 +93,10 @@ const (
 	PresenceArchived Presence = "archived" // in the recycle bin, for 90 days
 	PresenceMerged   Presence = "merged"   // under another contact's id
 	PresenceMissing  Presence = "missing"  // nowhere, though we know it
+
+	// PresenceUnreadable says that HubSpot shows the contact, but in a form that cannot be
+	// read. Nothing is concluded from it.
+	PresenceUnreadable Presence = "unreadable"
 )
 
 // Naming says which participant a contact's ids name.
@@ -92,7 +121,7 @@ const (
 // records). One that is missing sooner was deleted for privacy.
 const recycleBin = 90 * 24 * time.Hour
 
-// ContactComparison is what both sides and our own records say of one contact.
+// ContactComparison is what both vendors and our own records say about one contact.
 type ContactComparison struct {
 	Presence Presence
 	Names    Naming
@@ -101,17 +130,17 @@ type ContactComparison struct {
 
 	ParticipantExists bool // the export has the participant that it is mapped to
 	NamedExists       bool // the export has the participant that its ids name
-	SameValues        bool // it carries what that participant shares
-	NewerThanExport   bool // it carries what we wrote after the export was made
-	Unsent            bool // its inputs differ from what Advocate last took
-	WrongContactID    bool // the participant names another contact, or none although we told it
+	SameValues        bool // its values are those that the participant shares
+	NewerThanExport   bool // its values were written after the export was made
+	Unsent            bool // its inputs differ from what Advocate last accepted
+	WrongContactID    bool // the participant names another contact, or none although we wrote one
 
 	HasEmail       bool
-	EmailChanged   bool // since it was last decided about
-	HasInputs      bool // somebody filled in one of our form fields
+	EmailChanged   bool // since the last decision about it
+	HasInputs      bool // one of our form fields is filled in
 	Young          bool // created since the portal was connected
 	FormerDeleted  bool // its participant was deleted with it
-	OwnErasure     bool // this very contact was erased
+	OwnErasure     bool // this contact itself was erased
 	PersonErased   bool // its email, or its participant, is one of a person who was erased
 	Parked         bool // it waits for a person already
 	ChangedSince   bool // it was changed after the last decision about it
@@ -120,8 +149,8 @@ type ContactComparison struct {
 	Rules          Rules
 }
 
-// CompareContact names the difference of one contact; found is false if there
-// is none. The order of the cases is the order of precedence, the one of
+// CompareContact returns the difference found for one contact; found is false if
+// there is none. The order of the cases is the order of precedence, as in
 // DecideContact.
 func CompareContact(c ContactComparison) (f Finding, found bool) {
 	if f, found = c.compare(); !found {
@@ -145,6 +174,12 @@ func (c ContactComparison) compare() (Finding, bool) {
 		return Finding{ClassDeletedContact, RepairHintDeleted}, c.Mapped
 	case c.Presence == PresenceMissing:
 		return c.vanished()
+	case c.Presence == PresenceUnreadable:
+		return Finding{}, false
+	case c.State == StateErased && !c.ChangedSince:
+		// One of its other emails is an erased person's: its own workflow leaves it alone
+		// until it changes.
+		return Finding{}, false
 	case c.Mapped:
 		return c.mapped()
 	default:
@@ -152,8 +187,8 @@ func (c ContactComparison) compare() (Finding, bool) {
 	}
 }
 
-// vanished answers for a contact that HubSpot shows nowhere. Only a privacy
-// deletion leaves no trace before the recycle bin is emptied.
+// vanished compares a contact that HubSpot shows nowhere. A contact leaves the
+// recycle bin after 90 days; before that, only a privacy deletion leaves no trace.
 func (c ContactComparison) vanished() (Finding, bool) {
 	switch {
 	case c.State == StateErased || c.OwnErasure:
@@ -195,7 +230,8 @@ func (c ContactComparison) unmapped() (Finding, bool) {
 	case c.FormerDeleted && c.State == StateDoNotTrack && !c.NamedExists:
 		return c.wanted() // restored, and refused: its ids name nobody any more
 	case c.FormerDeleted && (c.Names == NamesNone || !c.NamedExists):
-		return Finding{ClassMissingParticipant, RepairHintRestored}, true
+		// Restored without an email it waits for one, once we have seen that.
+		return Finding{ClassMissingParticipant, RepairHintRestored}, c.HasEmail || c.State != StateAwaitingEmail
 	case c.Names == NamesOther && c.NamedExists:
 		return Finding{ClassMissingParticipant, RepairHintResync}, true
 	case c.Names == NamesOther:
@@ -208,9 +244,9 @@ func (c ContactComparison) unmapped() (Finding, bool) {
 	return c.wanted()
 }
 
-// wanted tells whether the rules want a participant for a contact without one.
-// A contact that was there before the portal was connected, and that nobody has
-// changed since, is none of our business.
+// wanted reports whether the rules want a participant for a contact without one. A
+// contact that is older than the connection and has not changed since is left
+// alone.
 func (c ContactComparison) wanted() (Finding, bool) {
 	switch c.State {
 	case StateNew, StateMissing:
@@ -223,12 +259,12 @@ func (c ContactComparison) wanted() (Finding, bool) {
 	case StateAwaitingEmail, StateMapped:
 		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
 	case StateParked:
-		// What waits for a person is not made anew behind their back.
+		// What waits for a person is not repeated meanwhile.
 		if !c.ChangedSince {
 			return Finding{ClassMissingParticipant, RepairNone}, true
 		}
 		return Finding{ClassMissingParticipant, RepairHintUpdated}, true
-	default: // a rule, or a person, keeps it out: only another email is news
+	default: // a rule or a person keeps it out: only another email changes that
 		if c.EmailChanged && c.Rules.ContactUpdated {
 			return Finding{ClassMissingParticipant, RepairHintUpdated}, true
 		}
@@ -236,23 +272,23 @@ func (c ContactComparison) wanted() (Finding, bool) {
 	return Finding{}, false
 }
 
-// ParticipantComparison is what both sides and our own records say of a
+// ParticipantComparison is what both vendors and our own records say about a
 // participant that no contact is mapped to.
 type ParticipantComparison struct {
-	Named     bool // a contact carries its ids: that contact's difference
+	Named     bool // a contact has its ids: the difference is that contact's
 	Contested bool // it names a contact that is mapped to another participant
 	HasEmail  bool
 	Erased    bool // the person was erased
-	Ended     bool // its contact went since it was made: it was deleted with it, or left to itself
+	Ended     bool // its contact is gone: the participant was deleted with it, or kept without one
 	Young     bool // created since the portal was connected
-	Handled   bool // a report has seen it, whatever came of it
+	Handled   bool // a report has handled it, with whatever result
 	Changed   bool // Handled: it has other values now
 	Rules     Rules
 }
 
-// CompareParticipant names the difference of a participant that no contact is
-// mapped to; found is false if there is none. One that was there before the
-// portal was connected, and that nobody has changed since, is a mass sync's.
+// CompareParticipant returns the difference found for a participant that no contact
+// is mapped to; found is false if there is none. A participant that is older than
+// the connection and has not changed since is left to mass syncs.
 func CompareParticipant(p ParticipantComparison) (f Finding, found bool) {
 	switch {
 	case p.Erased:
@@ -271,18 +307,18 @@ func CompareParticipant(p ParticipantComparison) (f Finding, found bool) {
 	}
 }
 
-// DriftOutcome says what became of a difference that a reconcile found.
+// DriftOutcome says how a difference that a reconcile found has ended.
 type DriftOutcome string
 
-// The outcomes. All but the first say why a difference is left.
+// The outcomes. All but the first say why the difference remains.
 const (
 	DriftRepaired DriftOutcome = "repaired"
 	DriftParked   DriftOutcome = "parked"   // a person has to decide: see the parked items
 	DriftGuarded  DriftOutcome = "guarded"  // one of many deletions: a person has to approve them
-	DriftWaiting  DriftOutcome = "waiting"  // its repair was begun, and has not ended yet
+	DriftWaiting  DriftOutcome = "waiting"  // its repair has begun and not ended yet
 	DriftForetold DriftOutcome = "foretold" // found by a dry run, which repairs nothing
 )
 
-// AwaitsPerson reports that what is left is in a person's hands: both sides
-// agree as far as we may make them.
+// AwaitsPerson reports whether the difference waits for a person's decision. Such a
+// difference does not count against agreement.
 func (o DriftOutcome) AwaitsPerson() bool { return o == DriftParked || o == DriftGuarded }

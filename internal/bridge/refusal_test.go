@@ -32,7 +32,13 @@ func TestHear_keepsWhatEachVendorRefuses(t *testing.T) {
 	}{
 		"all is well": {[]bridge.Answer{hubspot(contacts, nil), advocate(nil)}, bridge.StatusActive, 0},
 		"a token that is refused stops everything":   {[]bridge.Answer{hubspot(contacts, token)}, bridge.StatusUnauthorized, 1},
-		"a portal that lives elsewhere does so, too": {[]bridge.Answer{hubspot(contacts, elsewhere)}, bridge.StatusUnauthorized, 1},
+		"a portal that lives elsewhere does so, too": {[]bridge.Answer{hubspot(contacts, elsewhere)}, bridge.StatusMisdirected, 1},
+		"and goes on once a call gets through":       {[]bridge.Answer{hubspot(contacts, elsewhere), hubspot(forms, nil)}, bridge.StatusActive, 0},
+		"the other vendor is reached":                {[]bridge.Answer{hubspot(contacts, elsewhere), advocate(nil)}, bridge.StatusMisdirected, 1},
+		"forms elsewhere leave the rest":             {[]bridge.Answer{hubspot(forms, elsewhere)}, bridge.StatusForbidden, 1},
+		"and outlive the success of contacts":        {[]bridge.Answer{hubspot(forms, elsewhere), hubspot(contacts, nil)}, bridge.StatusForbidden, 1},
+		"and take back nothing":                      {[]bridge.Answer{hubspot(contacts, elsewhere), hubspot(forms, elsewhere)}, bridge.StatusMisdirected, 2},
+		"impact.com elsewhere stops no sync":         {[]bridge.Answer{impact(elsewhere)}, bridge.StatusForbidden, 1},
 		"any success of the vendor takes that back":  {[]bridge.Answer{hubspot(contacts, token), hubspot(forms, nil)}, bridge.StatusActive, 0},
 		"the other vendor's success does not":        {[]bridge.Answer{hubspot(contacts, token), advocate(nil)}, bridge.StatusUnauthorized, 1},
 		"a missing scope leaves the rest":            {[]bridge.Answer{hubspot(forms, scope)}, bridge.StatusForbidden, 1},
@@ -57,6 +63,9 @@ func TestHear_keepsWhatEachVendorRefuses(t *testing.T) {
 				known = bridge.Hear(known, a, time.Now())
 			}
 			status, reason := bridge.StatusOf(known)
+			if status.Stopped() != (tt.status == bridge.StatusUnauthorized || tt.status == bridge.StatusMisdirected) {
+				t.Errorf("%s stops the work: %t", status, status.Stopped())
+			}
 			if status != tt.status || len(known) != tt.open || (reason == "") != (tt.open == 0) {
 				t.Errorf("%s (%s) with %d refusals, want %s with %d", status, reason, len(known), tt.status, tt.open)
 			}

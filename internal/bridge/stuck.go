@@ -11,28 +11,33 @@ type Work string
 
 // Kinds of work, as metrics and the API name them.
 const (
-	WorkHubSpotEvents Work = "hubspot_events" // HubSpot's webhooks that no workflow has heard of yet
-	WorkTriggerEvents Work = "trigger_events" // the same, of the records that triggers watch
+	WorkHubSpotEvents Work = "hubspot_events" // HubSpot's events that no workflow has received yet
+	WorkTriggerEvents Work = "trigger_events" // the same, for records that triggers watch
 	WorkContacts      Work = "contacts"       // contacts whose workflow has not ended
 	WorkReport        Work = "report"
 	WorkMassSync      Work = "mass_sync"
 	WorkReconcile     Work = "reconcile"
 	WorkParkedRetry   Work = "parked_retry"
 	WorkProgramSwitch Work = "program_switch"
-	WorkConversions   Work = "conversions" // matched by a trigger, not taken by the vendor yet
-	WorkVerdicts      Work = "verdicts"    // of conversions that the vendor has taken
+	WorkConversions   Work = "conversions" // matched by a trigger, not accepted by the vendor yet
+	WorkVerdicts      Work = "verdicts"    // of conversions that the vendor has accepted
+	WorkErasures      Work = "erasures"    // heard and not done
+
+	WorkDeletionApprovals Work = "deletion_approvals" // deletions that a person has to approve
+	WorkTriggerApprovals  Work = "trigger_approvals"  // events of triggers that a person has to approve
 )
 
-// Step is what a piece of work is at. Work that has one step leaves it empty.
+// Step is the step that a piece of work has reached. It is empty for work of a
+// single step.
 type Step string
 
 // Steps of runs.
 const (
-	StepStart    Step = "start"    // nothing is under way, and the last run is long ago
-	StepRequest  Step = "request"  // an export is asked for
+	StepStart    Step = "start"    // nothing is under way, and the last run was long ago
+	StepRequest  Step = "request"  // an export is being requested
 	StepExport   Step = "export"   // the export is not ready
-	StepPlan     Step = "plan"     // its rows are compared with what we know
-	StepPages    Step = "pages"    // its rows are written to HubSpot
+	StepPlan     Step = "plan"     // its rows are being compared with what we know
+	StepPages    Step = "pages"    // its rows are being written to HubSpot
 	StepOperator Step = "operator" // somebody paused it
 )
 
@@ -41,12 +46,12 @@ type OpenWork struct {
 	ConnectionID string
 	Work         Work
 	Step         Step
-	Count        int64         // events, contacts or runs
-	Idle         time.Duration // since it last moved: since it came in, where it has not moved at all
-	Reason       string        // why it last failed, without personal data; empty: not known
+	Count        int64         // events, contacts or runs; of events 10,001 at most, which stands for that many or more
+	Idle         time.Duration // since it last made progress, or since it began
+	Reason       string        // why it last failed, free of personal data; empty: unknown
 }
 
-// StuckWork is open work that has not moved for longer than it should take.
+// StuckWork is open work that has made no progress for longer than its patience.
 type StuckWork struct {
 	OpenWork
 
@@ -54,24 +59,27 @@ type StuckWork struct {
 	Advice  string // what a person can do, in sentences
 }
 
-// Surroundings are what else decides whether work should be moving.
+// Surroundings are the other facts that decide whether work should be making
+// progress.
 type Surroundings struct {
 	ReportInterval time.Duration // between two reports
-	HubSpotPause   time.Duration // for how much longer HubSpot wants no calls
+	HubSpotPause   time.Duration // how much longer HubSpot refuses calls
 }
 
-// patience is how long each kind of work may stand still before a person should
-// know. It is longer than its retries usually take.
+// patience returns how long work may make no progress before a person should know.
+// It is longer than the usual retries take.
 func (w OpenWork) patience(around Surroundings) time.Duration {
 	switch {
 	case w.Step == StepOperator:
-		return time.Hour // somebody knows; nobody should forget
+		return time.Hour // somebody knows about it, but may forget
 	case w.Work == WorkReport:
 		return around.ReportInterval + UsualPatience
 	case w.Work == WorkReconcile && w.Step != StepPages:
 		return 6 * time.Hour // it reads every contact with what live work leaves of the budget
 	case w.Work == WorkMassSync && w.Step == StepExport:
-		return 30 * time.Minute // Advocate writes everybody into a file
+		return 30 * time.Minute // Advocate exports everybody
+	case w.Work == WorkErasures:
+		return 6 * time.Hour // HubSpot may show the contact for an hour, and a failed attempt pauses for up to six
 	case w.Work == WorkVerdicts:
 		return 24 * time.Hour // impact.com checks an order overnight
 	case w.Work == WorkHubSpotEvents, w.Work == WorkTriggerEvents:
@@ -81,11 +89,11 @@ func (w OpenWork) patience(around Surroundings) time.Duration {
 	}
 }
 
-// UsualPatience is how long most work may stand still.
+// UsualPatience is how long most work may make no progress.
 const UsualPatience = 10 * time.Minute
 
-// Stuck names the work of a connection that does not move, by what, and what to
-// do. The order stays.
+// Stuck returns the work of a connection that is stuck, with what blocks it and
+// what to do, in the order of open.
 func Stuck(c Connection, around Surroundings, open []OpenWork) []StuckWork {
 	var stuck []StuckWork
 	for _, w := range open {
@@ -98,17 +106,19 @@ func Stuck(c Connection, around Surroundings, open []OpenWork) []StuckWork {
 	return stuck
 }
 
-// blocked names the widest cause first: what stops the connection stops all of
-// its work.
+// blocked names the widest cause first: what stops the connection stops all its
+// work.
 func (w OpenWork) blocked(c Connection, around Surroundings) (blocker, advice string) {
 	switch {
 	case !c.PausedAt.IsZero():
-		return "the connection, which is paused", `Run "starter connection resume" when the work may go on.`
+		return "the connection, which is paused", `Run "starter connection resume" when the work may continue.`
 	case c.Status == StatusUnauthorized:
 		return "valid credentials (" + c.StatusReason + ")", `Run "starter connect" with credentials that the vendor accepts.`
+	case c.Status == StatusMisdirected:
+		return "a vendor whom our calls do not reach (" + c.StatusReason + ")", Refusal{Misdirected: true}.Advice()
 	case around.HubSpotPause > 0 && w.callsHubSpot():
 		return fmt.Sprintf("HubSpot, which accepts no calls for another %s", around.HubSpotPause.Round(time.Second)),
-			"The work goes on by itself. If this repeats, another app uses up the portal's limit."
+			"The work continues by itself. If this repeats, another app uses up the portal's limit."
 	}
 	return w.ownBlocker()
 }
@@ -144,6 +154,12 @@ func (w OpenWork) ownBlocker() (blocker, advice string) {
 		return "step " + string(w.Step), `Run "starter program status".`
 	case WorkConversions:
 		return "impact.com or Advocate to take them", `Run "starter trigger events --state pending"; ` + lookInTemporal
+	case WorkDeletionApprovals:
+		return "a person's approval", `Run "starter deletions show", then "starter deletions approve" or "starter deletions reject".`
+	case WorkTriggerApprovals:
+		return "a person's approval", `Run "starter trigger approvals", then "starter trigger approve ID" or "starter trigger skip ID".`
+	case WorkErasures:
+		return "HubSpot or Advocate", `They are retried until they are done. Run "starter erasure list --open" for the step and the problem of each.`
 	case WorkVerdicts:
 		return "impact.com's verdict", "They are asked for again for a week, then parked."
 	default:

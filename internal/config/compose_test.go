@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -74,6 +75,28 @@ func TestCompose_setsNothingThatNobodyReads(t *testing.T) {
 			if !slices.Contains(config.Names(), name) && !slices.Contains(elsewhere, name) {
 				t.Errorf("%s: nobody reads %s", service, name)
 			}
+		}
+	}
+}
+
+// kept are variables that the compose file decides itself, and those of commands,
+// which an operator gives to the command alone.
+var kept = []string{
+	"LISTEN_ADDR", "WORKER_LISTEN_ADDR", config.Server, config.Token,
+	"HUBSPOT_ACCESS_TOKEN", "ADVOCATE_TENANT_ALIAS", "ADVOCATE_API_USER", "ADVOCATE_API_KEY", "ADVOCATE_PROGRAM_ID",
+	"IMPACT_ACCOUNT_SID", "IMPACT_AUTH_TOKEN",
+}
+
+// A variable that the manual describes and the compose file does not pass on does
+// nothing, and says nothing.
+func TestCompose_passesOnEveryVariable(t *testing.T) {
+	t.Parallel()
+	passed := maps.Clone(composed(t, "worker"))
+	maps.Copy(passed, composed(t, "starter"))
+	for _, name := range config.Names() {
+		_, file := strings.CutSuffix(name, "_FILE")
+		if _, ok := passed[name]; !ok && !file && !slices.Contains(kept, name) {
+			t.Errorf("docker-compose.yml does not pass %s on", name)
 		}
 	}
 }

@@ -21,12 +21,13 @@ type Common struct {
 	DatabaseURL   Secret // may hold a password
 	EncryptionKey Key    // seals credentials at rest
 	OlderKeys     []Key  // open what they sealed until that is sealed anew
+	RecoveryKey   *Key   // opens the pepper when EncryptionKey is lost; nil: not given
 
 	PublicURL       string // how HubSpot and browsers reach us, without a trailing slash; the worker does not need it
 	HubSpot         HubSpot
 	AdvocateBaseURL *url.URL // without a trailing slash
 	ImpactBaseURL   *url.URL // without a trailing slash
-	InsecureHosts   []string // hosts beside this machine that plain http is good enough for: stand-ins
+	InsecureHosts   []string // stand-ins: plain http is good enough for these hosts, and their files are fetched from private addresses
 
 	ImpactConcurrency  int           // calls that one worker may have under way at impact.com
 	ReportSyncInterval time.Duration // how often each connection's report is asked for
@@ -35,9 +36,13 @@ type Common struct {
 	ReconcileInterval  time.Duration // how often each connection is reconciled
 	InferredErasure    string        // "ask" or "erase": what a contact that is gone without a trace means
 	ExportPatience     time.Duration // how long an export of Advocate's may take before another one is asked for
+	ExportMaxMB        int           // how many MiB of an export are read
 
 	Log Log
 }
+
+// MaxExport is how many bytes of an export are read.
+func (c Common) MaxExport() int64 { return int64(c.ExportMaxMB) << 20 }
 
 // HubSpot says where HubSpot is and which app of its developer account we are.
 type HubSpot struct {
@@ -69,6 +74,9 @@ type Starter struct {
 	MetricsNeeded  bool           // somebody set MetricsAddr: without that listener, do not start
 	AdminToken     Secret         // opens the admin API until an admin's token exists
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	OIDC           OIDC           // who lets people sign in to the console, besides tokens
+
+	JournalInterval time.Duration // how often HubSpot's journal is asked for news
 }
 
 // Remote is the configuration of commands that speak to a server.
@@ -102,6 +110,17 @@ func LoadRemote(getenv func(string) string) (Remote, error) {
 func LoadCommand(getenv func(string) string) (Common, error) {
 	r := newReader(getenv)
 	c := r.reachable()
+	return c, r.err()
+}
+
+// LoadRecovery reads what it takes to use a database again whose encryption key is
+// lost.
+func LoadRecovery(getenv func(string) string) (Common, error) {
+	r := newReader(getenv)
+	c := r.reachable()
+	if c.RecoveryKey == nil {
+		r.requireSecret("RECOVERY_KEY", "the key that was shown when the installation was made, or by \"starter keys recovery\"")
+	}
 	return c, r.err()
 }
 
@@ -140,6 +159,9 @@ func LoadStarter(getenv func(string) string) (Starter, error) {
 		MetricsNeeded:  r.get("METRICS_LISTEN_ADDR") != "",
 		AdminToken:     r.adminToken(),
 		TrustedProxies: r.networks("TRUSTED_PROXIES"),
+		OIDC:           r.oidc(),
+		// Together with the head start that webhooks get, within a minute.
+		JournalInterval: r.duration("JOURNAL_INTERVAL", 15*time.Second, time.Second, 45*time.Second),
 	}
 	r.require("HUBSPOT_APP_ID", "the app's id as its page in HubSpot's developer account shows it")
 	r.requireSecret("HUBSPOT_CLIENT_SECRET", "the app's client secret; HubSpot signs webhooks with it")
@@ -158,6 +180,7 @@ func (r *reader) common() Common {
 		DatabaseURL:   r.databaseURL(),
 		EncryptionKey: r.encryptionKey(),
 		OlderKeys:     r.olderKeys(),
+		RecoveryKey:   r.recoveryKey(),
 		HubSpot: HubSpot{
 			BaseURL:      r.vendorURL("HUBSPOT_BASE_URL", "https://api.hubapi.com"),
 			AuthorizeURL: r.vendorURL("HUBSPOT_AUTHORIZE_URL", "https://app.hubspot.com/oauth/authorize"),
@@ -178,6 +201,7 @@ func (r *reader) common() Common {
 		ReconcileInterval:  r.duration("RECONCILE_INTERVAL", 24*time.Hour, time.Minute, 30*24*time.Hour),
 		InferredErasure:    r.choice("INFERRED_ERASURE", "ask", "erase"),
 		ExportPatience:     r.duration("EXPORT_PATIENCE", time.Hour, 10*time.Second, 24*time.Hour),
+		ExportMaxMB:        r.integer("EXPORT_MAX_MB", 8192, 1, 1<<20),
 		Log:                r.log(),
 	}
 }

@@ -60,6 +60,7 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 		ReconcileInterval:  24 * time.Hour,
 		InferredErasure:    "ask",
 		ExportPatience:     time.Hour,
+		ExportMaxMB:        8192,
 	}
 
 	command, err := config.LoadCommand(with(nil))
@@ -75,6 +76,7 @@ func TestLoad_defaultsMakeALaptopWork(t *testing.T) {
 	starter, err := config.LoadStarter(with(nil))
 	want := config.Starter{
 		Common: common, ListenAddr: ":8080", MetricsAddr: "127.0.0.1:9464", AdminToken: "0123456789abcdef",
+		JournalInterval: 15 * time.Second,
 	}
 	if diff := cmp.Diff(want, starter); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
@@ -99,6 +101,11 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"HUBSPOT_CLIENT_SECRET":     "other",
 		"HUBSPOT_CLIENT_SECRET_OLD": "before",
 		"METRICS_LISTEN_ADDR":       ":9464",
+		"OIDC_ISSUER":               "https://login.example.test/realm/",
+		"OIDC_CLIENT_ID":            "console",
+		"OIDC_CLIENT_SECRET":        "secret",
+		"OIDC_ROLE_CLAIM":           "groups",
+		"OIDC_ROLES":                "it=admin, marketing=operator",
 		"TRUSTED_PROXIES":           "10.1.2.3/8, 192.0.2.7 2001:db8::/32",
 		"INSECURE_HOSTS":            "standins, other.internal",
 		"HUBSPOT_RATE_PER_10S":      "190",
@@ -106,9 +113,11 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 		"TRACK_INTERVAL":            "3s",
 		"IMPACT_CONCURRENCY":        "7",
 		"DELETION_HOLD":             "0s",
+		"JOURNAL_INTERVAL":          "5s",
 		"RECONCILE_INTERVAL":        "6h",
 		"INFERRED_ERASURE":          "erase",
 		"EXPORT_PATIENCE":           "30m",
+		"EXPORT_MAX_MB":             "100",
 		"LOG_FORMAT":                "json",
 		"LOG_LEVEL":                 "debug",
 	}))
@@ -133,10 +142,16 @@ func TestLoadStarter_takesEveryVariable(t *testing.T) {
 			ReconcileInterval:  6 * time.Hour,
 			InferredErasure:    "erase",
 			ExportPatience:     30 * time.Minute,
+			ExportMaxMB:        100,
 			Log:                config.Log{JSON: true, Level: slog.LevelDebug},
 		},
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":9464", MetricsNeeded: true, AdminToken: "a token of some length",
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+		OIDC: config.OIDC{
+			Issuer: "https://login.example.test/realm/", ClientID: "console", ClientSecret: "secret", RoleClaim: "groups",
+			Roles: []config.OIDCRole{{Value: "it", Role: "admin"}, {Value: "marketing", Role: "operator"}},
+		},
+		TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+		JournalInterval: 5 * time.Second,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); err != nil || diff != "" {
 		t.Errorf("LoadStarter: %v (-want +got)\n%s", err, diff)
@@ -176,6 +191,7 @@ func TestLoadStarter_saysWhatToDo(t *testing.T) {
 		"plain http to a lookalike":         {"IMPACT_BASE_URL", "http://127.0.0.1.example.test", "must begin with https://"},
 		"plain http to the consent page":    {"HUBSPOT_AUTHORIZE_URL", "http://app.example.test", "must begin with https://"},
 		"proxies that are no network":       {"TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal", "proxy.internal"},
+		"roles that there are not":          {"OIDC_ROLES", "marketing=king", "pairs such as"},
 		"metrics address without a port":    {"METRICS_LISTEN_ADDR", "9464", "host:port"},
 		"vendor URL without host":           {"IMPACT_BASE_URL", "https:///v1", "and a host"},
 		"listening port without colon":      {"LISTEN_ADDR", "8080", "host:port, or :8080"},
@@ -307,6 +323,31 @@ func TestLoadWorker_takesADeploymentWholeOrNotAtAll(t *testing.T) {
 			}
 			if !tt.wrong && (w.DeploymentName != tt.name || w.BuildID != tt.build) {
 				t.Errorf("deployment = %s, %s", w.DeploymentName, w.BuildID)
+			}
+		})
+	}
+}
+
+func TestLoadStarter_oidcIsWholeOrAbsent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string // in the message
+	}{
+		"an issuer alone":       {map[string]string{"OIDC_ISSUER": "https://login.example.test"}, []string{"OIDC_CLIENT_ID is not set", "OIDC_CLIENT_SECRET is not set"}},
+		"an issuer without TLS": {map[string]string{"OIDC_ISSUER": "http://login.example.test", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"}, []string{"OIDC_ISSUER must be the issuer's https address"}},
+		"no issuer":             {map[string]string{"OIDC_CLIENT_ID": "a"}, []string{"OIDC_ISSUER is not set"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadStarter(with(c.env))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("message %q, want %q in it", err, want)
+				}
 			}
 		})
 	}

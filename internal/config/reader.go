@@ -65,7 +65,7 @@ func (r *reader) err() error {
 	if len(r.mistakes) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the environment needs correcting:\n%w", errors.Join(r.mistakes...))
+	return fmt.Errorf("correct the environment:\n%w", errors.Join(r.mistakes...))
 }
 
 // require notes a mistake if the variable is unset.
@@ -136,7 +136,7 @@ func (r *reader) networks(name string) []netip.Prefix {
 			network, err = single.Prefix(single.BitLen())
 		}
 		if err != nil {
-			r.mistake(name, "must list addresses or networks such as 10.0.0.0/8, apart by commas; %q is neither", text)
+			r.mistake(name, "must list addresses or networks such as 10.0.0.0/8, separated by commas; %q is neither", text)
 			continue
 		}
 		all = append(all, network.Masked())
@@ -236,6 +236,17 @@ func (r *reader) olderKeys() []Key {
 		keys = append(keys, r.key(name, text))
 	}
 	return keys
+}
+
+// recoveryKey reads the key that opens the pepper when the encryption key is lost.
+func (r *reader) recoveryKey() *Key {
+	const name = "RECOVERY_KEY"
+	text := r.secret(name)
+	if text == "" {
+		return nil
+	}
+	key := r.key(name, text)
+	return &key
 }
 
 func (r *reader) key(name, text string) Key {

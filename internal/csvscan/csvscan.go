@@ -128,7 +128,7 @@ func columns(n int) string {
 // telling is from how many columns on a line of a text cannot be taken for a row.
 const telling = 3
 
-// swallowsRows tells whether a row of several lines has a good row among its
+// swallowsRows reports whether a row of several lines has a good row among its
 // lines. Texts do not look like rows of many columns: rather, a quote was opened
 // and not closed, and one of a later row closes it by accident.
 func (s *Scanner) swallowsRows(row parsed) (bool, error) {

@@ -1,6 +1,6 @@
 // Command demo runs the whole system on this machine, against strict stand-ins
 // for HubSpot and Advocate, tells a story with it and checks every step. It
-// then stays up to be looked at; with --once it ends after the story.
+// then stays up to be explored; with --once it ends after the story.
 package main
 
 import (
@@ -11,10 +11,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"advocatesync/internal/advocate/advocatetest"
+	"advocatesync/internal/demo/life"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/demo/story"
 )
@@ -60,11 +62,29 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *once {
 		return nil
 	}
-	fmt.Fprintln(out, "\nEverything stays up until Ctrl-C.")
+	// The console is worth a look without it, too.
+	if err := life.Bring(ctx, out, s); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(out, "  ✗ not all of it came about:", err)
+	}
+	signIn, err := consoleLink(ctx, s)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nEverything stays up until Ctrl-C. Open the console:\n\n    %s\n\n", signIn)
 	places(out, s, log.Name())
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nStopping ...")
 	return nil
+}
+
+// consoleLink is a link to the console with a token of its own. The token stands
+// behind the #, which browsers send to no server.
+func consoleLink(ctx context.Context, s *stack.Stack) (string, error) {
+	out, err := s.Command(ctx, nil, "token", "create", "demo", "--role", "admin", "--days", "1")
+	if err != nil {
+		return "", err
+	}
+	return s.StarterURL + "/sign-in#" + strings.TrimSpace(out), nil
 }
 
 // places lists what there is to look at.

@@ -1,32 +1,31 @@
-// Package facts gathers what triggers decide by: the record, whose success it is,
-// what was entered into a form, the portal's currency. The live path and the dry
-// run of a trigger gather here, so that one shows what the other does.
+// Package facts gathers the facts that triggers decide by: the record, its
+// customer, what was entered into a form, the portal's currency. The live path and
+// the trial of a trigger both use it, so that the trial shows what the live path
+// does.
 package facts
 
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
-	"advocatesync/internal/portal"
 	"advocatesync/internal/trigger"
 )
 
 // HubSpot reads one portal.
 type HubSpot interface {
-	// Object reads a live record; one that is not there is not_found.
+	// Object reads a live record; a missing one is a not_found error.
 	Object(ctx context.Context, t bridge.ObjectType, id string, props []string) (bridge.Object, error)
 	// ContactsOf returns all contacts that a record is associated with.
 	ContactsOf(ctx context.Context, t bridge.ObjectType, id string) ([]string, error)
 	// Submissions returns a page of a form's submissions, the newest first; next
 	// is empty on the last.
 	Submissions(ctx context.Context, form, after string) (page []hubspot.Submission, next string, err error)
-	// Currency returns the portal's currency; empty if HubSpot does not tell.
+	// Currency returns the portal's currency; empty if HubSpot does not name one.
 	Currency(ctx context.Context) (string, error)
 }
 
@@ -35,13 +34,13 @@ type Advocate interface {
 	Participant(ctx context.Context, accountID, userID, programID string) (bridge.Participant, error)
 }
 
-// Mappings tells which contacts are mapped to participants; who was erased is
-// mapped to nobody.
+// Mappings returns which contacts are mapped to participants; erased people are
+// mapped to none.
 type Mappings interface {
 	MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error)
 }
 
-// Source is where the facts about one connection's records come from.
+// Source reads the facts about one connection's records.
 type Source struct {
 	Connection bridge.Connection
 	HubSpot    HubSpot
@@ -49,7 +48,7 @@ type Source struct {
 	Mappings   Mappings
 }
 
-// Customer is the contact to whom the success of a record belongs.
+// Customer is the contact who is credited for a record.
 type Customer struct {
 	ContactID  string          // empty: none of the candidates is mapped
 	Identity   bridge.Identity // of the participant
@@ -59,7 +58,7 @@ type Customer struct {
 	email      string
 }
 
-// Facts is the customer as a trigger sees it; nil if there is none.
+// Facts returns the customer as a trigger sees it; nil if there is none.
 func (c Customer) Facts() *trigger.Customer {
 	if c.ContactID == "" {
 		return nil
@@ -68,7 +67,7 @@ func (c Customer) Facts() *trigger.Customer {
 }
 
 // Customer finds the customer of a record. props are the properties of contacts
-// that the decisions need; those of a contact's own record were read with it.
+// that the decisions need; if the record is a contact, they were read with it.
 func (s Source) Customer(ctx context.Context, record bridge.Object, props []string) (Customer, error) {
 	c := Customer{Candidates: []string{record.ID}}
 	if record.Type != bridge.ObjectContact {
@@ -94,7 +93,7 @@ func (s Source) Customer(ctx context.Context, record bridge.Object, props []stri
 	return c, err
 }
 
-// contacts reads the mapped contacts; those that are gone are left out.
+// contacts reads the mapped contacts and leaves out those that are gone.
 func (s Source) contacts(ctx context.Context, record bridge.Object, mapped map[string]bridge.Identity, props []string) ([]bridge.Object, error) {
 	if record.Type == bridge.ObjectContact && len(mapped) > 0 {
 		return []bridge.Object{record}, nil
@@ -127,9 +126,9 @@ func (s Source) contacts(ctx context.Context, record bridge.Object, mapped map[s
 	return contacts, nil
 }
 
-// email is the one under which Advocate knows the customer: ids and email of a
-// participant do not follow when a contact's email changes, and conversions are
-// matched by it.
+// email returns the email under which Advocate knows the customer. Conversions are
+// matched by it, and a participant's ids and email do not follow a change of the
+// contact's email.
 func (s Source) email(ctx context.Context, contact bridge.Object, id bridge.Identity) (string, error) {
 	p, err := s.Advocate.Participant(ctx, id.AccountID, id.UserID, s.Connection.Program)
 	if err != nil && bridge.KindOf(err) != bridge.NotFound {
@@ -141,8 +140,8 @@ func (s Source) email(ctx context.Context, contact bridge.Object, id bridge.Iden
 	return bridge.NormalEmail(contact.Properties[bridge.PropEmail]), nil
 }
 
-// Portal is what triggers see of the portal; it is asked for only where one of
-// them needs it.
+// Portal returns what triggers see of the portal. It reads it only if needed is
+// set.
 func (s Source) Portal(ctx context.Context, needed bool) (trigger.Portal, error) {
 	if !needed {
 		return trigger.Portal{}, nil
@@ -151,37 +150,27 @@ func (s Source) Portal(ctx context.Context, needed bool) (trigger.Portal, error)
 	return trigger.Portal{Currency: currency}, err
 }
 
-// Submissions reads a form, the newest first, as far back as a time. Those that
-// have no time of their own are left out.
-func (s Source) Submissions(ctx context.Context, form string, since time.Time) ([]hubspot.Submission, error) {
-	var all []hubspot.Submission
-	for pages, more := (portal.Cursor{}), true; more; {
+// Submissions reads a form's submissions since a time, the newest first. faulty are
+// those with a Fault, which cannot be read.
+func (s Source) Submissions(ctx context.Context, form string, since time.Time) (all, faulty []hubspot.Submission, err error) {
+	for pages, more := (hubspot.Cursor{}), true; more; {
 		page, next, err := s.HubSpot.Submissions(ctx, form, pages.After)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, one := range page {
 			switch {
-			case one.Unreadable:
-			case one.SubmittedAt.Before(since):
-				return all, nil
+			case !one.SubmittedAt.IsZero() && one.SubmittedAt.Before(since):
+				return all, faulty, nil
+			case one.Fault != "":
+				faulty = append(faulty, one)
 			default:
 				all = append(all, one)
 			}
 		}
 		if more, err = pages.Next("hubspot.submissions", next); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return all, nil
+	return all, faulty, nil
 }
-
-// Merged lists the records that have been merged into a record, which was read
-// with PropMerged.
-func Merged(record bridge.Object) []string {
-	return strings.FieldsFunc(record.Properties[PropMerged], func(r rune) bool { return r < '0' || r > '9' })
-}
-
-// PropMerged is HubSpot's property with the ids of the records that have been
-// merged into a record.
-const PropMerged = "hs_merged_object_ids"

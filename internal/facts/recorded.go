@@ -5,13 +5,13 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// Recorded finds what was recorded earlier of a change, among all that one trigger
-// made of the record and of those that were merged into it. order is the order id
-// that the change itself has. The zero event: nothing was.
+// Recorded finds the earlier event of a change among a trigger's events of the
+// record and of those that were merged into it. order is the order id of the change
+// itself. It returns the zero event if there is none.
 //
-// What counts once for a record may have been recorded for one that is now part of
-// it, and that a merge makes a record is no creation. What may count comes before
-// what waits, and that before what came to nothing.
+// An event that counts once per record may have been recorded for a record that was
+// merged into this one; a record that a merge creates is no creation. Events that
+// may count come before waiting ones, and those before skipped ones.
 func Recorded(d trigger.Definition, order string, tracked []store.TrackedEvent) store.TrackedEvent {
 	once := d.Once == trigger.OncePerObject || d.Event.Type == trigger.Created
 	var found store.TrackedEvent
@@ -31,7 +31,7 @@ func weight(e store.TrackedEvent, own bool) int {
 		return 4
 	case own:
 		return 3
-	case e.State == store.TrackedWaiting:
+	case e.Waits():
 		return 2
 	default:
 		return 1

@@ -156,7 +156,7 @@ func (c *Client) batchReadFrom(ctx context.Context, op, path string, query url.V
 		in.Inputs[i].ID = key
 	}
 	var out batchJSON
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, query: query, in: in}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, query: query, in: in, about: aboutBatch}, &out); err != nil {
 		return nil, err
 	}
 	if out.Results == nil { // not an empty list: nobody is missing
@@ -225,8 +225,11 @@ func (c *Client) batchWrite(ctx context.Context, op, path string, in []ContactIn
 		Inputs []inputJSON `json:"inputs"`
 	}{inputs}
 	var out batchJSON
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: contactsPath + path, in: body}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: contactsPath + path, in: body, about: aboutBatch}, &out); err != nil {
 		return nil, err
+	}
+	if out.Results == nil && out.Errors == nil { // it tells of nobody, so no record is to blame
+		return nil, outbound.Unreadable(op, http.StatusOK)
 	}
 	return join(op, traced, out), nil
 }

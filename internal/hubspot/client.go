@@ -1,6 +1,8 @@
 // Package hubspot calls HubSpot's REST API on behalf of one installed app in
 // one portal. It makes one attempt per call and never waits: retrying, limits
-// and batching are the caller's business. Failures are *bridge.Error.
+// and batching are the caller's business. Failures are *bridge.Error. Before a
+// refusal accuses the whole account, one more call tells whether it is about the
+// record.
 package hubspot
 
 import (
@@ -12,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"advocatesync/internal/bridge"
@@ -40,9 +43,12 @@ type Client struct {
 
 // New returns a client of the HubSpot at base, https://api.hubapi.com in
 // production. token is asked before every call for the access token. The HTTP
-// client brings the timeout; HubSpot itself gives up after 100 s.
+// client brings the timeout; HubSpot itself gives up after 100 s. Under a context of
+// outbound.WithLeave every request needs leave.
 func New(base *url.URL, token func(context.Context) (string, error), hc *http.Client) *Client {
-	return &Client{base: base, token: token, http: outbound.HTTP(hc), heard: func(context.Context, bridge.Answer) {}}
+	asking := *hc
+	asking.Transport = outbound.Metered(hc.Transport)
+	return &Client{base: base, token: token, http: outbound.HTTP(&asking), heard: func(context.Context, bridge.Answer) {}}
 }
 
 // Observed returns a client that tells what became of each of its calls.
@@ -59,16 +65,83 @@ type request struct {
 	path   string // below base, escaped
 	query  url.Values
 	in     any // JSON body; nil for none
+
+	about about
+}
+
+// about is what a call names that may be the reason for a refusal.
+type about int
+
+const (
+	aboutNothing about = iota // a list, or the account
+	aboutRecord               // the path ends with the id of a record
+	aboutBatch                // in has "inputs", one for each record
+	aboutPlace                // the path names something else that may be gone
+)
+
+// probe is the same call about no record, where a call is about any: it changes
+// nothing, and HubSpot answers it in its own words.
+func (r request) probe() (request, bool) {
+	switch r.about {
+	case aboutBatch:
+		r.in = struct {
+			Inputs []struct{} `json:"inputs"`
+		}{[]struct{}{}}
+	case aboutRecord:
+		r.method, r.path, r.query, r.in = http.MethodGet, path.Dir(r.path)+"/0", nil, nil
+	case aboutNothing, aboutPlace:
+		return request{}, false
+	}
+	return r, true
+}
+
+// noSuchCall is what is meant by 404 where no record is to blame: taken for an answer
+// about records, everybody would look deleted.
+func (r request) noSuchCall() error {
+	return &bridge.Error{Kind: bridge.Misdirected, Op: r.op, Status: http.StatusNotFound, Code: bridge.CodeNoSuchCall,
+		Err: errors.New("HubSpot does not know this call; it may have ended API version " + Version)}
 }
 
 // do makes the call and tells what became of it.
 func (c *Client) do(ctx context.Context, r request, out any) error {
-	err := c.call(ctx, r, out)
+	err := c.confirmed(ctx, r, c.call(ctx, r, out))
 	if failure, ok := errors.AsType[*bridge.Error](err); ok && failure.System == "" {
 		failure.System = bridge.SystemHubSpot
 	}
 	c.heard(ctx, bridge.Answer{System: bridge.SystemHubSpot, Capability: r.capability(), Err: err})
 	return err
+}
+
+// confirmed asks once more, without a record, where a failure would accuse all of them
+// or the whole account: calls that do not arrive, and a batch that is not found.
+func (c *Client) confirmed(ctx context.Context, r request, failed error) error {
+	probe, ok := r.probe()
+	ask := func() error { return c.call(ctx, probe, nil) }
+	notFound := bridge.KindOf(failed) == bridge.NotFound
+	switch {
+	case failed == nil:
+		return nil
+	case notFound && r.about == aboutNothing:
+		return r.noSuchCall()
+	case notFound && r.about == aboutBatch:
+		return r.missing(failed, ask())
+	case !ok:
+		return failed
+	}
+	return outbound.OfOneCall(failed, ask)
+}
+
+// missing says what it means that a batch is not found. It is about one of its records
+// only if HubSpot knows the call; as long as nobody knows, nobody is missing.
+func (r request) missing(failed, witness error) error {
+	switch {
+	case bridge.KindOf(witness) == bridge.NotFound:
+		return r.noSuchCall()
+	case outbound.Answered(witness):
+		return failed
+	default:
+		return witness
+	}
 }
 
 // capability is the part of our work that a call belongs to: what HubSpot has a
@@ -96,8 +169,8 @@ func (r request) capability() bridge.Capability {
 	}
 }
 
-// call makes the call, decodes a 2xx answer into out unless that is nil, and
-// classifies everything else.
+// call makes the call, decodes a 2xx answer into out unless that is nil or the
+// answer has no content, and classifies everything else.
 func (c *Client) call(ctx context.Context, r request, out any) error {
 	req, err := c.build(ctx, r)
 	if err != nil {
@@ -112,15 +185,24 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 	switch {
 	case !answer.OK():
 		return refusal(r.op, answer)
+	case out == nil, answer.Status == http.StatusNoContent:
+		return acknowledged(r.op, answer)
 	case answer.Cut != nil:
 		return outbound.Unreachable(r.op, answer.Cut)
-	case out == nil:
-		return nil
 	}
 	if json.Unmarshal(answer.Body, out) != nil { // the decoder's own words may quote the answer
 		return outbound.Unreadable(r.op, answer.Status)
 	}
 	return nil
+}
+
+// acknowledged checks a success of which nothing is read. One that holds an error of
+// HubSpot's is none.
+func acknowledged(op string, a outbound.Answer) error {
+	if _, failed := own(a.Body); failed {
+		return outbound.Unreadable(op, a.Status)
+	}
+	return a.Acknowledged(op)
 }
 
 func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {

@@ -73,13 +73,9 @@ func valueOf(name string, value lenient.Text) string {
 	return value.String()
 }
 
-// CodeUnreadable marks a record that HubSpot or Advocate shows in a form that
-// nobody documents.
-const CodeUnreadable = "UNREADABLE"
-
 // unreadable is about one record of an answer, never about the others.
 func unreadable(op, what string) *bridge.Error {
-	return &bridge.Error{Kind: bridge.Invalid, Op: op, Status: http.StatusOK, Code: CodeUnreadable,
+	return &bridge.Error{Kind: bridge.Invalid, Op: op, Status: http.StatusOK, Code: bridge.CodeUnreadable,
 		Err: errors.New("HubSpot shows this record, but " + what + " in no form that can be read")}
 }
 
@@ -101,7 +97,7 @@ func (c *Client) ArchivedContact(ctx context.Context, id string, props []string)
 func (c *Client) contact(ctx context.Context, op, id string, query url.Values) (Contact, error) {
 	var answer contactJSON
 	if err := c.do(ctx, request{op: op, method: http.MethodGet,
-		path: contactsPath + "/" + url.PathEscape(id), query: query}, &answer); err != nil {
+		path: contactsPath + "/" + url.PathEscape(id), query: query, about: aboutRecord}, &answer); err != nil {
 		return Contact{}, err
 	}
 	out := answer.contact(op)

@@ -74,7 +74,8 @@ func (c *errorContext) UnmarshalJSON(raw []byte) error {
 }
 
 var (
-	existingID   = regexp.MustCompile(`Existing ID:\s*(\d+)`)
+	existingID   = regexp.MustCompile(`(?i)existing id:\s*(\d+)`)
+	emailTaken   = regexp.MustCompile(`(?i)^[^"'\x60=:]*already exists[^"'\x60]*existing id:\s*\d+`) // with nothing quoted before it
 	embeddedCode = regexp.MustCompile(`"error"\s*:\s*"([A-Z_]+)"`)
 	harmlessCode = regexp.MustCompile(`^[A-Za-z0-9_.]{1,80}$`)
 	harmlessID   = regexp.MustCompile(`^[0-9a-fA-F-]{8,64}$`)
@@ -87,11 +88,11 @@ func ExistingID(err error) (string, bool) {
 	if !errors.As(err, &e) || e.Kind != bridge.Conflict {
 		return "", false
 	}
-	m := existingID.FindStringSubmatch(e.VendorMessage)
-	if m == nil {
+	all := existingID.FindAllStringSubmatch(e.VendorMessage, -1)
+	if len(all) == 0 {
 		return "", false
 	}
-	return m[1], true
+	return all[len(all)-1][1], true // what stands before it may be a value that HubSpot quotes
 }
 
 // refusal translates an answer that is no success.
@@ -182,8 +183,9 @@ func kindOfCategory(category string) bridge.Kind {
 
 func (v vendorError) as(op string, kind bridge.Kind) *bridge.Error {
 	// Which of 400 and 409 an email conflict on an update answers is not
-	// documented: the words decide.
-	if kind == bridge.Invalid && existingID.MatchString(v.Message.String()) {
+	// documented: the words decide, but not those of a value that HubSpot quotes. Whoever
+	// is called "Existing ID: 42" is not to be joined with contact 42.
+	if kind == bridge.Invalid && emailTaken.MatchString(v.Message.String()) {
 		kind = bridge.Conflict
 	}
 	e := &bridge.Error{Kind: kind, Op: op, Code: v.code(), VendorMessage: v.words()}

@@ -203,15 +203,19 @@ func TestErrors_toleratesOddBodies(t *testing.T) {
 		kind   bridge.Kind
 		code   string
 	}{
-		"subCategory as an object":  {400, `{"category":"VALIDATION_ERROR","subCategory":{"a":1}}`, bridge.Invalid, "VALIDATION_ERROR"},
-		"context of an odd shape":   {400, `{"category":"VALIDATION_ERROR","context":{"a":"b"}}`, bridge.Invalid, "VALIDATION_ERROR"},
-		"code only in the message":  {400, `{"status":"error","message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\"}]"}`, bridge.Invalid, "INVALID_EMAIL"},
-		"a code that is no code":    {400, `{"category":"ada@example.test"}`, bridge.Invalid, ""},
-		"empty lists":               {400, `{"category":"VALIDATION_ERROR","errors":null,"context":[]}`, bridge.Invalid, "VALIDATION_ERROR"},
-		"no category":               {404, `{"status":"error","message":"resource not found"}`, bridge.NotFound, ""},
-		"email conflict as 400":     {400, `{"message":"Contact already exists. Existing ID: 12","category":"VALIDATION_ERROR"}`, bridge.Conflict, "VALIDATION_ERROR"},
-		"conflict that names no id": {409, `{"message":"conflict","category":"CONFLICT"}`, bridge.Conflict, "CONFLICT"},
-		"success that is not JSON":  {200, `<html>`, bridge.Unavailable, ""},
+		"subCategory as an object":              {400, `{"category":"VALIDATION_ERROR","subCategory":{"a":1}}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"context of an odd shape":               {400, `{"category":"VALIDATION_ERROR","context":{"a":"b"}}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"code only in the message":              {400, `{"status":"error","message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\"}]"}`, bridge.Invalid, "INVALID_EMAIL"},
+		"a code that is no code":                {400, `{"category":"ada@example.test"}`, bridge.Invalid, ""},
+		"empty lists":                           {400, `{"category":"VALIDATION_ERROR","errors":null,"context":[]}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"no category":                           {404, `{"status":"error","message":"resource not found"}`, bridge.NotFound, ""},
+		"the same in other letters":             {400, `{"message":"contact already exists - existing id: 12","category":"VALIDATION_ERROR"}`, bridge.Conflict, "VALIDATION_ERROR"},
+		"a name that speaks of an id":           {400, `{"message":"Property value \"Existing ID: 12\" is too long","category":"VALIDATION_ERROR"}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"a name that says that somebody exists": {400, `{"message":"Property value 'Contact already exists. Existing ID: 12' is too long","category":"VALIDATION_ERROR"}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"the same, quoted in no way":            {400, `{"message":"Invalid lastname: Contact already exists. Existing ID: 12","category":"VALIDATION_ERROR"}`, bridge.Invalid, "VALIDATION_ERROR"},
+		"email conflict as 400":                 {400, `{"message":"Contact already exists. Existing ID: 12","category":"VALIDATION_ERROR"}`, bridge.Conflict, "VALIDATION_ERROR"},
+		"conflict that names no id":             {409, `{"message":"conflict","category":"CONFLICT"}`, bridge.Conflict, "CONFLICT"},
+		"success that is not JSON":              {200, `<html>`, bridge.Unavailable, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

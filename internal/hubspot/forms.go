@@ -12,28 +12,43 @@ import (
 	"strings"
 	"time"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 // Form is a form of the portal.
 type Form struct {
-	ID   string `json:"id"` // a GUID
-	Name string `json:"name"`
+	ID   string // a GUID
+	Name string
 }
 
 // Forms lists a page of the portal's forms of all types: made in HubSpot,
-// captured from another site, flows, comments. after is empty for the first page,
-// next is empty on the last one. It needs the scope "forms".
+// captured from another site, flows, comments. One whose id cannot be read is left
+// out: nobody can name it. after is empty for the first page, next is empty on the
+// last one. It needs the scope "forms".
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/marketing-forms-v3/guide
 func (c *Client) Forms(ctx context.Context, after string) (forms []Form, next string, err error) {
+	const op = "hubspot.forms"
 	var out struct {
-		Results []Form `json:"results"`
-		Paging  paging `json:"paging"`
+		Results lenient.List[struct {
+			ID   lenient.Text `json:"id"`
+			Name lenient.Text `json:"name"`
+		}] `json:"results"`
+		Paging paging `json:"paging"`
 	}
 	query := page(MaxBatch, after)
 	query.Set("formTypes", "all")
-	err = c.do(ctx, request{op: "hubspot.forms", method: http.MethodGet, path: "/marketing/v3/forms", query: query}, &out)
-	return out.Results, out.Paging.after(), err
+	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: "/marketing/v3/forms", query: query}, &out); err != nil {
+		return nil, "", err
+	}
+	for _, one := range out.Results {
+		if id, ok := one.ID.ID(); ok && id != "" {
+			forms = append(forms, Form{ID: id, Name: one.Name.String()})
+		}
+	}
+	next, err = out.Paging.next(op, out.Results != nil)
+	return forms, next, err
 }
 
 // maxSubmissions is the most submissions a page can have (HubSpot docs: forms).
@@ -54,13 +69,18 @@ type Submission struct {
 	// "0-2/domain", and under their mere name where nothing else has that name.
 	Values map[string]string
 
-	Unreadable bool // it has no time, by which it could be told from others
+	// Fault says why nothing may be concluded from this submission: it has no time,
+	// or what was entered cannot be read. It quotes nothing. It is empty as a rule.
+	Fault string
+	// Raw is a submission with a Fault as it came, by which it is known again. It
+	// holds personal data: keep a keyed hash of it, and nothing else.
+	Raw string
 }
 
 type submissionJSON struct {
-	ConversionID lenient.Text      `json:"conversionId"`
-	SubmittedAt  lenient.Text      `json:"submittedAt"` // milliseconds since 1970
-	Values       []json.RawMessage `json:"values"`
+	ConversionID lenient.Text                  `json:"conversionId"`
+	SubmittedAt  lenient.Moment                `json:"submittedAt"`
+	Values       lenient.List[json.RawMessage] `json:"values"`
 }
 
 type submittedValue struct {
@@ -71,26 +91,29 @@ type submittedValue struct {
 
 const contactType = "0-1"
 
-// Outside these milliseconds a time is none: HubSpot is younger, and seconds or
-// microseconds in their place would end the reading of a form, or skip years.
-var (
-	earliestSubmission = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	latestSubmission   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-)
-
 // submission reads one submission, as much of it as can be read.
 func submission(raw json.RawMessage) Submission {
 	var in submissionJSON
-	if json.Unmarshal(raw, &in) != nil {
-		return Submission{Unreadable: true}
+	undecoded := json.Unmarshal(raw, &in) != nil
+	out := Submission{ConversionID: in.ConversionID.String(), SubmittedAt: in.SubmittedAt.Time, Values: map[string]string{}}
+	values, oddEmail := submittedValues(in.Values)
+	switch {
+	case undecoded:
+		out.Fault = "it is no submission"
+	case in.Values == nil:
+		out.Fault = "its values cannot be read"
+	case oddEmail:
+		out.Fault = "its email cannot be read"
+	case out.SubmittedAt.IsZero():
+		out.Fault = "its time cannot be read"
 	}
-	out := Submission{ConversionID: in.ConversionID.String(), Values: map[string]string{}}
-	at, err := strconv.ParseInt(in.SubmittedAt.String(), 10, 64)
-	if out.SubmittedAt = time.UnixMilli(at).UTC(); err != nil || at < earliestSubmission || at > latestSubmission {
-		out.Unreadable = true
+	if out.Fault != "" {
+		out.Raw = string(raw)
 	}
-	values := submittedValues(in.Values)
-	if emails := slices.Compact(slices.Sorted(slices.Values(values[contactType]["email"]))); len(emails) == 1 {
+	emails := slices.CompactFunc(slices.Clone(values[contactType]["email"]), func(a, b string) bool {
+		return bridge.NormalEmail(a) == bridge.NormalEmail(b)
+	})
+	if len(emails) == 1 {
 		out.Email = emails[0]
 	}
 	for _, object := range slices.Sorted(maps.Keys(values)) {
@@ -109,15 +132,19 @@ func submission(raw json.RawMessage) Submission {
 	return out
 }
 
-// submittedValues sorts values by object type and field, in their order.
-func submittedValues(raw []json.RawMessage) map[string]map[string][]string {
-	out := map[string]map[string][]string{}
+// submittedValues sorts values by object type and field, in their order. Odd values
+// are left out; where the contact's email is one, nobody knows who submitted.
+func submittedValues(raw []json.RawMessage) (out map[string]map[string][]string, oddEmail bool) {
+	out = map[string]map[string][]string{}
 	for _, one := range raw {
 		var v submittedValue
 		if json.Unmarshal(one, &v) != nil {
 			continue
 		}
 		name, value, object := v.Name.String(), v.Value.String(), cmp.Or(v.ObjectTypeID.String(), contactType)
+		if name == "email" && object == contactType && v.Value.Odd() {
+			oddEmail = true
+		}
 		if name == "" || value == "" {
 			continue
 		}
@@ -126,7 +153,7 @@ func submittedValues(raw []json.RawMessage) map[string]map[string][]string {
 		}
 		out[object][name] = append(out[object][name], value)
 	}
-	return out
+	return out, oddEmail
 }
 
 // holders counts the object types that have a field of a name.
@@ -140,22 +167,33 @@ func holders(values map[string]map[string][]string, name string) int {
 	return n
 }
 
-// Submissions lists a page of a form's submissions, the newest first. after is
+// Submissions lists a page of a form's submissions, the newest first, those with a
+// Fault where they stand. after is
 // empty for the first page, next is empty on the last one. A form that does not
 // exist is NotFound. It needs the scope "forms".
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/legacy/marketing/forms/v1/get-submissions
 func (c *Client) Submissions(ctx context.Context, formID, after string) (submissions []Submission, next string, err error) {
+	const op = "hubspot.submissions"
 	var out struct {
-		Results []json.RawMessage `json:"results"`
-		Paging  paging            `json:"paging"`
+		Results lenient.List[json.RawMessage] `json:"results"`
+		Paging  paging                        `json:"paging"`
 	}
 	// The call has had no dated successor so far.
-	err = c.do(ctx, request{op: "hubspot.submissions", method: http.MethodGet,
-		path: "/form-integrations/v1/submissions/forms/" + url.PathEscape(formID), query: page(maxSubmissions, after)}, &out)
-	for _, one := range out.Results {
-		submissions = append(submissions, submission(one))
+	if err := c.do(ctx, request{op: op, method: http.MethodGet,
+		path: "/form-integrations/v1/submissions/forms/" + url.PathEscape(formID), query: page(maxSubmissions, after), about: aboutRecord}, &out); err != nil {
+		return nil, "", err
 	}
-	return submissions, out.Paging.after(), err
+	readable := false
+	for _, raw := range out.Results {
+		one := submission(raw)
+		submissions, readable = append(submissions, one), readable || !one.SubmittedAt.IsZero()
+	}
+	next, err = out.Paging.next(op, out.Results != nil)
+	if err == nil && next != "" && !readable {
+		// Without times nobody knows how far back the form has been read.
+		err = outbound.Unreadable(op, http.StatusOK)
+	}
+	return submissions, next, err
 }
 
 func page(limit int, after string) url.Values {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestSubmission_isReadAsFarAsItCanBe(t *testing.T) {
@@ -40,21 +41,40 @@ func TestSubmission_isReadAsFarAsItCanBe(t *testing.T) {
 			`{"submittedAt":1794729600000,"values":[{"name":"email","value":"a@x.example"},{"name":"email","value":"a@x.example"}]}`,
 			Submission{SubmittedAt: at, Email: "a@x.example", Values: map[string]string{"email": "a@x.example;a@x.example"}},
 		},
+		"the same email in two spellings is one": {
+			`{"submittedAt":1794729600000,"values":[{"name":"email","value":"Ann@x.example"},{"name":"email","value":"ann\u200b@X.example"}]}`,
+			Submission{SubmittedAt: at, Email: "Ann@x.example", Values: map[string]string{"email": "Ann@x.example;ann\u200b@X.example"}},
+		},
+		"two emails, one of them twice": {
+			`{"submittedAt":1794729600000,"values":[{"name":"email","value":"a@x.example"},{"name":"email","value":"b@x.example"},{"name":"email","value":"a@x.example"}]}`,
+			Submission{SubmittedAt: at, Values: map[string]string{"email": "a@x.example;b@x.example;a@x.example"}},
+		},
 		"odd types": {
 			`{"conversionId":7,"submittedAt":"1794729600000","values":[{"name":"age","value":42.50},{"name":"ok","value":true},{"name":"none","value":null},{"name":["x"],"value":"y"},{"name":"list","value":["a"]},7,null,{"name":"topic","value":"a","objectTypeId":null}]}`,
 			Submission{ConversionID: "7", SubmittedAt: at, Values: map[string]string{"age": "42.50", "ok": "true", "topic": "a"}},
 		},
-		"no time":          {`{"conversionId":"c","values":[]}`, Submission{ConversionID: "c", SubmittedAt: time.UnixMilli(0).UTC(), Values: map[string]string{}, Unreadable: true}},
-		"seconds":          {`{"submittedAt":1794729600}`, Submission{SubmittedAt: time.UnixMilli(1794729600).UTC(), Values: map[string]string{}, Unreadable: true}},
-		"microseconds":     {`{"submittedAt":1794729600000000}`, Submission{SubmittedAt: time.UnixMilli(1794729600000000).UTC(), Values: map[string]string{}, Unreadable: true}},
-		"values of a kind": {`{"submittedAt":1794729600000,"values":"none"}`, Submission{Unreadable: true}},
-		"nothing":          {`null`, Submission{SubmittedAt: time.UnixMilli(0).UTC(), Values: map[string]string{}, Unreadable: true}},
-		"no submission":    {`[]`, Submission{Unreadable: true}},
+		"an odd value of another object's email": {
+			`{"submittedAt":1794729600000,"values":[{"name":"email","value":{},"objectTypeId":"0-2"},{"name":"email","value":"a@x.example"}]}`,
+			Submission{SubmittedAt: at, Email: "a@x.example", Values: map[string]string{"email": "a@x.example"}},
+		},
+		"an odd email":     {`{"submittedAt":1794729600000,"values":[{"name":"email","value":["a@x.example"]}]}`, Submission{SubmittedAt: at, Fault: "its email cannot be read"}},
+		"no time":          {`{"conversionId":"c","values":[]}`, Submission{ConversionID: "c", Fault: "its time cannot be read"}},
+		"seconds":          {`{"submittedAt":1794729600,"values":[]}`, Submission{Fault: "its time cannot be read"}},
+		"microseconds":     {`{"submittedAt":1794729600000000,"values":[]}`, Submission{Fault: "its time cannot be read"}},
+		"the year 0":       {`{"submittedAt":"0000-01-01T00:00:00Z","values":[]}`, Submission{Fault: "its time cannot be read"}},
+		"a negative time":  {`{"submittedAt":-1794729600000,"values":[]}`, Submission{Fault: "its time cannot be read"}},
+		"values of a kind": {`{"submittedAt":1794729600000,"values":"none"}`, Submission{SubmittedAt: at, Fault: "its values cannot be read"}},
+		"no values":        {`{"submittedAt":1794729600000}`, Submission{SubmittedAt: at, Fault: "its values cannot be read"}},
+		"nothing":          {`null`, Submission{Fault: "its values cannot be read"}},
+		"no submission":    {`[]`, Submission{Fault: "it is no submission"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tt.want, submission(json.RawMessage(tt.raw))); diff != "" {
+			if tt.want.Fault != "" {
+				tt.want.Raw = tt.raw
+			}
+			if diff := cmp.Diff(tt.want, submission(json.RawMessage(tt.raw)), cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -76,8 +96,11 @@ func FuzzSubmission(f *testing.F) {
 			return // the page's decoder refuses it
 		}
 		s := submission(json.RawMessage(raw))
-		if !s.Unreadable && s.SubmittedAt.UnixMilli() <= 0 {
+		if s.Fault == "" && s.SubmittedAt.Year() < 2000 {
 			t.Errorf("submitted at %s", s.SubmittedAt)
+		}
+		if (s.Fault == "") != (s.Raw == "") {
+			t.Errorf("a fault %q, and the submission %q", s.Fault, s.Raw)
 		}
 		if s.Email != "" && !strings.Contains(s.Values["email"], s.Email) {
 			t.Errorf("the email is %q, the field holds %q", s.Email, s.Values["email"])

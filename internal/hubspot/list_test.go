@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
 )
 
@@ -21,7 +22,7 @@ func TestListContacts_readsEverybodyOnceInTheOrderOfTheirIDs(t *testing.T) {
 	for archived, want := range map[bool]int{false: 248, true: 2} {
 		last, n, calls := "", 0, 0
 		for after := ""; ; calls++ {
-			page, err := crm.Client().ListContacts(t.Context(), archived, after, []string{"email"})
+			page, err := crm.Client().ListContacts(t.Context(), archived, after, hubspot.MaxBatch, []string{"email"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package hubspot
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,8 +32,15 @@ func objectsPath(t bridge.ObjectType) string { return "/crm/objects/" + Version 
 // HubSpot docs: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/guide
 func (c *Client) ObjectID(ctx context.Context, t bridge.ObjectType, id string) (string, error) {
 	var out contactJSON
-	err := c.do(ctx, request{op: "hubspot.object", method: http.MethodGet, path: objectsPath(t) + "/" + url.PathEscape(id)}, &out)
-	return out.ID.String(), err
+	const op = "hubspot.object"
+	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: objectsPath(t) + "/" + url.PathEscape(id), about: aboutRecord}, &out); err != nil {
+		return "", err
+	}
+	now, ok := out.ID.ID()
+	if !ok || now == "" {
+		return "", unreadable(op, "its id")
+	}
+	return now, nil
 }
 
 // BatchReadObjects reads up to MaxBatch live records of one type by id, in any
@@ -73,23 +79,6 @@ type associationsJSON struct {
 	Paging paging `json:"paging"`
 }
 
-// paging is how lists say that there is more.
-type paging struct {
-	Next struct {
-		After lenient.Text `json:"after"`
-	} `json:"next"`
-}
-
-// UnmarshalJSON never fails: a list that does not say so has no more.
-func (p *paging) UnmarshalJSON(raw []byte) error {
-	type plain paging
-	*p = paging{}
-	_ = json.Unmarshal(raw, (*plain)(p)) // see above
-	return nil
-}
-
-func (p paging) after() string { return p.Next.After.String() }
-
 // BatchReadAssociations reads which records of type to up to MaxBatch records of type
 // from are associated with, by the latter's id. A record without any, also
 // because it does not exist, is absent.
@@ -113,7 +102,7 @@ func (c *Client) BatchReadAssociations(ctx context.Context, from, to bridge.Obje
 		Errors  lenient.List[vendorError]      `json:"errors"`
 	}
 	path := strings.Join([]string{"/crm/associations", Version, plural(from), plural(to), "batch/read"}, "/")
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, in: body}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: path, in: body, about: aboutBatch}, &out); err != nil {
 		return nil, err
 	}
 	if out.Results == nil {
@@ -142,7 +131,13 @@ func (c *Client) BatchReadAssociations(ctx context.Context, from, to bridge.Obje
 // associations leaves out the repetitions of a record that is associated under several
 // labels.
 func (j associationsJSON) associations(op string) Associations {
-	out := Associations{After: j.Paging.after()}
+	out := Associations{After: j.Paging.after}
+	switch {
+	case j.To == nil: // not an empty list: there may be some
+		out.Err = unreadable(op, "the list of what it is associated with")
+	case j.Paging.odd:
+		out.Err = unreadable(op, "the end of the list of what it is associated with")
+	}
 	seen := make(map[string]bool, len(j.To))
 	for _, one := range j.To {
 		id, ok := one.ID.ID()

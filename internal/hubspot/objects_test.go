@@ -165,3 +165,37 @@ func TestSubmissions_pagesNewestFirst(t *testing.T) {
 		t.Errorf("forms: %s %q %v", diff, next, err)
 	}
 }
+
+// Forms that HubSpot has captured from other sites, flows and comments are forms like
+// those that it has made: named in the list, and read.
+func TestForms_ofEveryTypeAreListedAndRead(t *testing.T) {
+	t.Parallel()
+	crm := hubspottest.New(t)
+	c := crm.Client()
+	listed := func() (names []string) {
+		forms, _, err := c.Forms(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range forms {
+			names = append(names, form.Name)
+		}
+		return names
+	}
+	for _, kind := range hubspottest.FormTypes {
+		id, err := crm.DefineForm(hubspottest.Form{Name: kind, Type: kind, Fields: []string{"email", "0-2/domain"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(listed(), kind) {
+			t.Errorf("a form of type %s is not listed", kind)
+		}
+		if err := crm.SubmitForm(id, map[string]string{"email": kind + "@shop.example"}, ""); err != nil {
+			t.Fatal(err)
+		}
+		entries, _, err := c.Submissions(t.Context(), id, "")
+		if err != nil || len(entries) != 1 || entries[0].Email != kind+"@shop.example" || entries[0].Fault != "" {
+			t.Errorf("a form of type %s: %+v, %v", kind, entries, err)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/lenient"
+	"advocatesync/internal/outbound"
 )
 
 const propertiesPath = "/crm/properties/" + Version + "/contacts"
@@ -45,9 +46,7 @@ type propertyJSON struct {
 	Options     lenient.List[struct {
 		Value lenient.Text `json:"value"`
 	}] `json:"options"`
-	Modification *struct {
-		Archivable lenient.Flag `json:"archivable"`
-	} `json:"modificationMetadata"`
+	Modification lenient.Map[lenient.Flag] `json:"modificationMetadata"`
 }
 
 // definitions leaves out those without a name that can be read.
@@ -60,10 +59,12 @@ func definitions(all []propertyJSON) []Property {
 			FormField: bool(one.FormField), HasUniqueValue: bool(one.Unique),
 		}
 		for _, option := range one.Options {
-			p.Options = append(p.Options, PropertyOption{Value: option.Value.String()})
+			if value := option.Value.String(); value != "" {
+				p.Options = append(p.Options, PropertyOption{Value: value})
+			}
 		}
-		if one.Modification != nil {
-			p.Modification = &PropertyModification{Archivable: bool(one.Modification.Archivable)}
+		if one.Modification.Values != nil {
+			p.Modification = &PropertyModification{Archivable: bool(one.Modification.Values["archivable"])}
 		}
 		if p.Name != "" {
 			out = append(out, p)
@@ -128,8 +129,11 @@ func (c *Client) ReadProperties(ctx context.Context, names []string) ([]Property
 		Results lenient.List[propertyJSON] `json:"results"`
 		Errors  lenient.List[vendorError]  `json:"errors"`
 	}
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/read", in: in}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/read", in: in, about: aboutBatch}, &out); err != nil {
 		return nil, err
+	}
+	if out.Results == nil { // not an empty list: none is missing
+		return nil, outbound.Unreadable(op, http.StatusOK)
 	}
 	for _, v := range out.Errors {
 		if e := v.item(op); e.Kind != bridge.NotFound {
@@ -160,7 +164,7 @@ func (c *Client) CreateProperties(ctx context.Context, in []Property) ([]Propert
 		Results lenient.List[propertyJSON] `json:"results"`
 		Errors  lenient.List[vendorError]  `json:"errors"`
 	}
-	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/create", in: body}, &out); err != nil {
+	if err := c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/create", in: body, about: aboutBatch}, &out); err != nil {
 		return nil, err
 	}
 	results := make([]PropertyResult, len(in))
@@ -202,9 +206,14 @@ func (c *Client) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]P
 	var out struct {
 		Results lenient.List[propertyJSON] `json:"results"`
 	}
-	err := c.do(ctx, request{op: "hubspot.object_properties", method: http.MethodGet,
-		path: "/crm/properties/" + Version + "/" + plural(t)}, &out)
-	return definitions(out.Results), err
+	const op = "hubspot.object_properties"
+	if err := c.do(ctx, request{op: op, method: http.MethodGet, path: "/crm/properties/" + Version + "/" + plural(t)}, &out); err != nil {
+		return nil, err
+	}
+	if out.Results == nil {
+		return nil, outbound.Unreadable(op, http.StatusOK)
+	}
+	return definitions(out.Results), nil
 }
 
 // ArchiveProperties archives up to MaxBatch contact properties; names that are
@@ -222,12 +231,12 @@ func (c *Client) ArchiveProperties(ctx context.Context, names []string) error {
 	in := struct {
 		Inputs []nameJSON `json:"inputs"`
 	}{namesJSON(names)}
-	return c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/archive", in: in}, nil)
+	return c.do(ctx, request{op: op, method: http.MethodPost, path: propertiesPath + "/batch/archive", in: in, about: aboutBatch}, nil)
 }
 
 // ArchiveProperty archives one contact property: NotFound if it is not there,
 // Invalid if it is in use.
 func (c *Client) ArchiveProperty(ctx context.Context, name string) error {
 	return c.do(ctx, request{op: "hubspot.archive_property", method: http.MethodDelete,
-		path: propertiesPath + "/" + url.PathEscape(name)}, nil)
+		path: propertiesPath + "/" + url.PathEscape(name), about: aboutRecord}, nil)
 }

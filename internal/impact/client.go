@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
@@ -121,10 +122,10 @@ type Submission struct {
 func (c *Client) Submission(ctx context.Context, id string) (Submission, error) {
 	const op = "impact.get_submission"
 	var out struct {
-		OrderID     string `json:"OrderId"`
-		Status      Stage  `json:"Status"`
-		ErrorType   string `json:"ErrorType"`
-		ErrorReason string `json:"ErrorReason"`
+		OrderID     lenient.Text `json:"OrderId"`
+		Status      lenient.Text `json:"Status"`
+		ErrorType   lenient.Text `json:"ErrorType"`
+		ErrorReason lenient.Text `json:"ErrorReason"`
 	}
 	if !submissionID.MatchString(id) {
 		return Submission{}, &bridge.Error{Kind: bridge.Invalid, Op: op, Err: errors.New("this is no submission's id")}
@@ -133,13 +134,13 @@ func (c *Client) Submission(ctx context.Context, id string) (Submission, error) 
 	if err := c.do(ctx, op, get, &out); err != nil {
 		return Submission{}, err
 	}
-	if out.Status == "" {
-		return Submission{}, outbound.Unreadable(op, http.StatusOK)
+	if out.Status.String() == "" || out.ErrorType.Odd() || out.ErrorReason.Odd() || out.OrderID.Odd() {
+		return Submission{}, outbound.Unreadable(op, http.StatusOK) // it may say that something is wrong
 	}
-	return Submission{out.OrderID, out.Status, out.ErrorType, out.ErrorReason}, nil
+	return Submission{out.OrderID.String(), Stage(out.Status.String()), out.ErrorType.String(), out.ErrorReason.String()}, nil
 }
 
-// Failed tells whether the vendor says that something is wrong.
+// Failed reports whether the vendor says that something is wrong.
 func (s Submission) Failed() bool { return s.ErrorType != "" || s.ErrorReason != "" }
 
 // submissionID is what may be put into an address of ours.
@@ -148,13 +149,14 @@ var submissionID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 // queue hands something in.
 func (c *Client) queue(ctx context.Context, op string, r Request) (string, error) {
 	var out struct {
-		Status    string `json:"Status"`
-		QueuedURI string `json:"QueuedUri"`
+		Status    lenient.Text `json:"Status"`
+		QueuedURI lenient.Text `json:"QueuedUri"`
 	}
 	if err := c.do(ctx, op, r, &out); err != nil {
 		return "", err
 	}
-	if id := path.Base(out.QueuedURI); out.Status == "QUEUED" && submissionID.MatchString(id) && strings.Contains(out.QueuedURI, "/APISubmissions/") {
+	uri := out.QueuedURI.String()
+	if id := path.Base(uri); out.Status.String() == "QUEUED" && submissionID.MatchString(id) && strings.Contains(uri, "/APISubmissions/") {
 		return id, nil
 	}
 	return "", outbound.Unreadable(op, http.StatusOK)
@@ -165,7 +167,10 @@ const maxAnswer = 1 << 20
 
 // do makes one call and tells what became of it.
 func (c *Client) do(ctx context.Context, op string, r Request, out any) error {
-	err := c.call(ctx, op, r, out)
+	err := outbound.OfOneCall(c.call(ctx, op, r, out), func() error {
+		// A submission that nobody has: impact.com answers that in its own words.
+		return c.call(ctx, op, Request{Method: http.MethodGet, Path: resource(c.cfg.AccountSID, "APISubmissions/0")}, &struct{}{})
+	})
 	if failure, ok := errors.AsType[*bridge.Error](err); ok && failure.System == "" {
 		failure.System = bridge.SystemImpact
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/outbound"
 )
 
@@ -14,12 +15,12 @@ import (
 // "message"; everything else says them with capitals, which the decoder does not
 // tell apart.
 type complaint struct {
-	Status  string `json:"Status"`
-	Message string `json:"Message"`
-	Errors  []struct {
-		Field   string `json:"Field"`
-		Message string `json:"Message"`
-	} `json:"Errors"`
+	Status  lenient.Text `json:"Status"`
+	Message lenient.Text `json:"Message"`
+	Errors  lenient.List[struct {
+		Field   lenient.Text `json:"Field"`
+		Message lenient.Text `json:"Message"`
+	}] `json:"Errors"`
 }
 
 // fieldName is what may be repeated in logs.
@@ -28,25 +29,29 @@ var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // words is all that the vendor complains about.
 func (c complaint) words() string {
 	var all []string
-	if c.Message != "" {
-		all = append(all, c.Message)
+	if message := c.Message.String(); message != "" {
+		all = append(all, message)
 	}
 	for _, e := range c.Errors {
-		if e.Field == "" {
-			all = append(all, e.Message)
-			continue
+		switch field, message := e.Field.String(), e.Message.String(); {
+		case field != "":
+			all = append(all, field+": "+message)
+		case message != "":
+			all = append(all, message)
 		}
-		all = append(all, e.Field+": "+e.Message)
 	}
 	return strings.Join(all, "; ")
 }
+
+// own tells what impact.com says from what gateways say, who also speak of a "message".
+func (c complaint) own() bool { return c.Status.String() != "" || len(c.Errors) > 0 && c.words() != "" }
 
 // code names the fields that the vendor complains about.
 func (c complaint) code() string {
 	var names []string
 	for _, e := range c.Errors {
-		if fieldName.MatchString(e.Field) {
-			names = append(names, e.Field)
+		if field := e.Field.String(); fieldName.MatchString(field) {
+			names = append(names, field)
 		}
 	}
 	return strings.Join(names, ",")
@@ -55,7 +60,7 @@ func (c complaint) code() string {
 // refused turns an answer that is no success into an error.
 func (c *Client) refused(op, method string, a outbound.Answer) *bridge.Error {
 	var said complaint
-	if json.Unmarshal(a.Body, &said) != nil || said.words() == "" && said.Status == "" || a.Redirect() {
+	if json.Unmarshal(a.Body, &said) != nil || !said.own() || a.Redirect() {
 		return a.Foreign(op, c.cfg.Now())
 	}
 	e := &bridge.Error{Kind: kindOf(a.Status, method), Op: op, Status: a.Status, Code: said.code(), VendorMessage: said.words()}

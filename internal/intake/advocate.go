@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/store"
 )
 
@@ -18,46 +19,46 @@ import (
 const AdvocatePath = "/webhooks/advocate"
 
 const (
-	// UnknownTenant is the disposition of a webhook of a tenant that no
-	// connection has. Its signature is good: all tenants share their keys.
+	// UnknownTenant is the disposition of a webhook for a tenant without a connection.
+	// Its signature is valid, because all tenants share the keys.
 	UnknownTenant Disposition = "unknown_tenant"
-	// Stale is the disposition of a webhook that was made so long ago that
-	// nobody remembers whether it came before.
+	// Stale is the disposition of a webhook that is so old that we cannot know whether
+	// it came before.
 	Stale Disposition = "stale"
 )
 
 const (
 	// eventLife is how old a webhook may be: the vendor tries for three days
-	// (SaaSquatch docs: 72 attempts, hourly). Taken-in events are remembered for
-	// longer (keepRelayed), so an old one that is replayed is known or too old.
+	// (SaaSquatch docs: 72 attempts, hourly). Events are kept for longer
+	// (keepRelayed), so a replayed webhook is either known or too old.
 	eventLife = 4 * 24 * time.Hour
 
 	jwksPath = "/.well-known/jwks.json"
 )
 
-// AdvocateInbox is where events are kept until they are followed up.
+// AdvocateInbox stores events until they are handled.
 type AdvocateInbox interface {
-	// ConnectionsByTenant returns the connections of a tenant, maybe none.
+	// ConnectionsByTenant returns the connections of a tenant, possibly none.
 	ConnectionsByTenant(ctx context.Context, tenant string) ([]bridge.Connection, error)
-	// AppendAdvocateEvents makes the events durable and returns how many were new.
+	// AppendAdvocateEvents stores the events and returns how many were new.
 	AppendAdvocateEvents(ctx context.Context, events []store.AdvocateEvent) (int, error)
 }
 
-// AdvocateConfig is what an AdvocateHandler is made of. Every field is required.
+// AdvocateConfig configures an AdvocateHandler. Every field is required.
 type AdvocateConfig struct {
 	AdvocateURL string // the Advocate host, without a trailing slash; it publishes the keys
 	HTTP        *http.Client
 
 	Inbox   AdvocateInbox
-	Wake    func() // called after events came in; must not block
+	Wake    func() // called after events were stored; must not block
 	Metrics prometheus.Registerer
 	Log     *slog.Logger
 	Now     func() time.Time
 }
 
-// AdvocateHandler takes Advocate's webhooks in. Advocate repeats whatever is
-// not answered with 200 every hour for three days. They are hints: what one
-// tells comes with the next report anyway.
+// AdvocateHandler receives Advocate's webhooks. Advocate repeats whatever is not
+// answered with 200 every hour for three days. The webhooks are only hints: the
+// next report covers the same changes.
 type AdvocateHandler struct {
 	keys  *keyRing
 	inbox AdvocateInbox
@@ -75,8 +76,7 @@ func NewAdvocateHandler(cfg AdvocateConfig) *AdvocateHandler {
 	}
 }
 
-// ServeHTTP answers 200 once the event is durable, also where nothing here
-// wants it.
+// ServeHTTP answers 200 once the event is stored, or if nothing here needs it.
 func (h *AdvocateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, r, h.take)
 }
@@ -102,15 +102,15 @@ func (h *AdvocateHandler) take(ctx context.Context, w http.ResponseWriter, r *ht
 	return nil
 }
 
-// store makes the event durable for every connection of its tenant, and counts
-// what became of it: once for each.
+// store stores the event for every connection of its tenant, and counts its
+// disposition once for each.
 func (h *AdvocateHandler) store(ctx context.Context, hook envelope) error {
 	kind, wanted := hook.kind()
 	switch {
 	case !wanted:
 		h.metrics.count(tally{UnknownType: 1})
 		return nil
-	case hook.created().Before(h.now().Add(-eventLife)):
+	case hook.Created.Before(h.now().Add(-eventLife)):
 		h.metrics.count(tally{Stale: 1})
 		return nil
 	}
@@ -126,7 +126,7 @@ func (h *AdvocateHandler) store(ctx context.Context, hook envelope) error {
 	var events []store.AdvocateEvent
 	for _, c := range connections {
 		if kind == store.AdvocateParticipantCreated && hook.names(c.ContactIDField) {
-			tally[Echo]++ // we made this participant, of a contact
+			tally[Echo]++ // we created this participant for a contact
 			continue
 		}
 		events = append(events, store.AdvocateEvent{ConnectionID: c.ID, EventID: hook.ID, Kind: kind, ExportID: hook.exportID()})
@@ -147,29 +147,43 @@ func (h *AdvocateHandler) store(ctx context.Context, hook envelope) error {
 
 var errNoEnvelope = errors.New("the body must be a JSON object with id, type, tenantAlias and created")
 
-// envelope lists the fields that we look at; a participant's name, email and
-// ids are never decoded.
+// envelope lists the fields that we decode; a participant's name, email and ids are
+// not among them.
 type envelope struct {
-	ID      string `json:"id"`
-	Type    string `json:"type"`
-	Tenant  string `json:"tenantAlias"`
-	Created int64  `json:"created"` // ms
-	Data    struct {
-		ID           json.RawMessage            `json:"id"` // of an export; a participant's is personal
-		CustomFields map[string]json.RawMessage `json:"customFields"`
-	} `json:"data"`
+	ID      string
+	Type    string
+	Tenant  string
+	Created time.Time
+
+	export       lenient.Text // the id of an export; a participant's is personal
+	customFields map[string]json.RawMessage
 }
 
 func parseEnvelope(body []byte) (envelope, error) {
-	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil || e.ID == "" || e.Type == "" || e.Tenant == "" || e.Created <= 0 {
+	var in struct {
+		ID      lenient.Text                 `json:"id"`
+		Type    lenient.Text                 `json:"type"`
+		Tenant  lenient.Text                 `json:"tenantAlias"`
+		Created lenient.Moment               `json:"created"`
+		Data    lenient.Map[json.RawMessage] `json:"data"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
 		return envelope{}, errNoEnvelope
 	}
+	id, idOK := in.ID.ID()
+	tenant, tenantOK := in.Tenant.ID()
+	if !idOK || !tenantOK || id == "" || tenant == "" || in.Type.String() == "" || in.Created.IsZero() {
+		return envelope{}, errNoEnvelope
+	}
+	e := envelope{ID: id, Type: in.Type.String(), Tenant: tenant, Created: in.Created.Time}
+	var fields lenient.Map[json.RawMessage]
+	_, _ = json.Unmarshal(in.Data.Values["id"], &e.export), json.Unmarshal(in.Data.Values["customFields"], &fields) // fail where there is none
+	e.customFields = fields.Values
 	return e, nil
 }
 
-// kind says what an event is to us. What is not listed is accepted and
-// counted: anything but 200 would bring it back for three days.
+// kind returns the kind of an event. Unlisted events are accepted and counted: any
+// other answer than 200 would bring them back for three days.
 func (e envelope) kind() (kind store.AdvocateEventKind, wanted bool) {
 	switch {
 	case e.Type == "user.created":
@@ -181,11 +195,9 @@ func (e envelope) kind() (kind store.AdvocateEventKind, wanted bool) {
 	}
 }
 
-func (e envelope) created() time.Time { return time.UnixMilli(e.Created) }
-
-// names tells whether a participant carries a value in a custom field.
+// names reports whether a participant has a value in a custom field.
 func (e envelope) names(field string) bool {
-	switch string(e.Data.CustomFields[field]) {
+	switch string(e.customFields[field]) {
 	case "", "null", `""`:
 		return false
 	default:
@@ -193,11 +205,12 @@ func (e envelope) names(field string) bool {
 	}
 }
 
-// exportID is the id of the export that an event is about, empty for any other.
+// exportID returns the id of the export that an event is about; empty for any other
+// event.
 func (e envelope) exportID() string {
-	var id string
-	if e.Type != "export.completed" || json.Unmarshal(e.Data.ID, &id) != nil {
+	if e.Type != "export.completed" {
 		return ""
 	}
+	id, _ := e.export.ID() // none, if it cannot be one
 	return id
 }

@@ -61,7 +61,7 @@ func TestAppFile_subscribesToEveryKindOfEventAndProperty(t *testing.T) {
 			t.Errorf("nobody tells us when a contact was %s", kind)
 		}
 	}
-	want := bridge.UpdateTriggers()
+	want := bridge.UpdatingProperties()
 	slices.Sort(want)
 	slices.Sort(properties)
 	if diff := cmp.Diff(want, properties); diff != "" {

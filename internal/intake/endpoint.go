@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// endpoint is how every sender of webhooks is answered: in time, counted, and with
-// the refusals in the log, sampled.
+// endpoint answers the senders of webhooks: within a time limit, with metrics, and
+// with a sample of the refusals in the log.
 type endpoint struct {
 	metrics  *handlerMetrics
 	refusals *refusalLog
@@ -23,7 +23,7 @@ func newEndpoint(vendor string, registry prometheus.Registerer, log *slog.Logger
 	return endpoint{metrics: metrics, refusals: newRefusalLog(vendor, log, now, metrics.unsaid), now: now}
 }
 
-// answer answers 200 once the request is taken.
+// answer answers 200 if take returns nil, else with the refusal.
 func (d endpoint) answer(w http.ResponseWriter, r *http.Request,
 	take func(context.Context, http.ResponseWriter, *http.Request) *refusal,
 ) {

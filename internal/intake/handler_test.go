@@ -53,42 +53,29 @@ func (m *memoryInbox) ConnectionByPortal(_ context.Context, portalID int64) (bri
 }
 
 func (m *memoryInbox) AppendEvents(_ context.Context, events []store.Event) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.appendErr != nil {
-		return 0, m.appendErr
-	}
-	fresh := 0
-	for _, e := range events {
-		if m.keys[e.DedupeKey] {
-			continue
-		}
-		if m.keys == nil {
-			m.keys = map[string]bool{}
-		}
-		m.keys[e.DedupeKey] = true
-		m.events = append(m.events, e)
-		fresh++
-	}
-	return fresh, nil
+	return keepNew(m, &m.events, events, func(e store.Event) string { return e.DedupeKey })
 }
 
 func (m *memoryInbox) AppendObjectEvents(_ context.Context, events []store.ObjectEvent) (int, error) {
+	return keepNew(m, &m.objects, events, func(e store.ObjectEvent) string { return e.DedupeKey })
+}
+
+// keepNew keeps those events whose keys are new.
+func keepNew[E any](m *memoryInbox, kept *[]E, events []E, key func(E) string) (fresh int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.appendErr != nil {
 		return 0, m.appendErr
 	}
-	fresh := 0
+	if m.keys == nil {
+		m.keys = map[string]bool{}
+	}
 	for _, e := range events {
-		if m.keys[e.DedupeKey] {
+		if m.keys[key(e)] {
 			continue
 		}
-		if m.keys == nil {
-			m.keys = map[string]bool{}
-		}
-		m.keys[e.DedupeKey] = true
-		m.objects = append(m.objects, e)
+		m.keys[key(e)] = true
+		*kept = append(*kept, e)
 		fresh++
 	}
 	return fresh, nil

@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/lenient"
 	"advocatesync/internal/store"
 )
 
-// Disposition says what became of one event.
+// Disposition says what intake did with one event.
 type Disposition string
 
 // Dispositions of an event; each counts as exactly one, except a merge, which
@@ -24,8 +25,8 @@ type Disposition string
 const (
 	Accepted      Disposition = "accepted"       // in the inbox, will be relayed
 	Duplicate     Disposition = "duplicate"      // was in the inbox before
-	Echo          Disposition = "echo"           // our own creation or change coming back
-	Ignored       Disposition = "ignored"        // a change that is none of our business, nor any trigger's
+	Echo          Disposition = "echo"           // the echo of our own creation or change
+	Ignored       Disposition = "ignored"        // a change that neither the sync nor a trigger needs
 	UnknownType   Disposition = "unknown_type"   // a subscription that nothing here handles
 	UnknownPortal Disposition = "unknown_portal" // no connection has that portal
 	Malformed     Disposition = "malformed"      // without the ids that make it an event
@@ -35,12 +36,13 @@ const (
 type event struct {
 	portalID    int64
 	contactID   string // decimal
-	mergedInto  string // decimal; of a merge: the survivor, unless that is the contact itself
+	mergedInto  string // decimal; for a merge: the survivor, unless that is the contact itself
 	kind        store.EventKind
-	property    string // one of bridge.UpdateTriggers; empty where the kind has none
+	property    string // one of bridge.UpdatingProperties; empty where the kind has none
 	occurredAt  time.Time
 	key         string // equal for every delivery of the same event
 	fromOurself bool
+	bulk        bool // one of many
 }
 
 func (e event) stored(connectionID string) store.Event {
@@ -53,6 +55,7 @@ func (e event) stored(connectionID string) store.Event {
 		OccurredAt:   e.occurredAt,
 		DedupeKey:    e.key,
 		Echo:         e.fromOurself,
+		Bulk:         e.bulk,
 	}
 }
 
@@ -60,7 +63,7 @@ func (e event) stored(connectionID string) store.Event {
 // disagree about which of its ids are numbers.
 type scalar string
 
-// UnmarshalJSON takes any scalar; null and containers leave s empty.
+// UnmarshalJSON accepts any scalar; null and containers leave s empty.
 func (s *scalar) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
@@ -80,7 +83,7 @@ func (s *scalar) UnmarshalJSON(raw []byte) error {
 // scalars is a JSON array of scalars. Anything else leaves it empty.
 type scalars []scalar
 
-// UnmarshalJSON takes an array; what is none is left out.
+// UnmarshalJSON accepts an array; anything else leaves s empty.
 func (s *scalars) UnmarshalJSON(raw []byte) error {
 	if raw[0] != '[' {
 		return nil
@@ -88,8 +91,8 @@ func (s *scalars) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]scalar)(s))
 }
 
-// wireEvent lists the fields that we look at; whatever else an event has, its
-// property's value first of all, is never decoded.
+// wireEvent lists the fields that we decode. Everything else, above all the
+// property's value, is never decoded.
 type wireEvent struct {
 	EventID          scalar `json:"eventId"`
 	PortalID         scalar `json:"portalId"`
@@ -114,8 +117,8 @@ type wireEvent struct {
 	ToObjectTypeID     scalar `json:"toObjectTypeId"`
 }
 
-// objectIDs names whom the event is about, each once: one contact, or all that
-// a merge names. What objectId holds of those varies (observed).
+// objectIDs returns the contacts that the event is about, each once: one contact,
+// or all those of a merge. Which of them objectId holds varies (observed).
 func (w wireEvent) objectIDs(kind store.EventKind) []string {
 	named := scalars{w.ObjectID}
 	if kind == store.EventMerged {
@@ -131,8 +134,8 @@ func (w wireEvent) objectIDs(kind store.EventKind) []string {
 	return ids
 }
 
-// survivor names the contact that lives on after a merge: a third one since 2025,
-// before that the primary one.
+// survivor returns the survivor of a merge: a new contact since 2025, before that
+// the primary one.
 func (w wireEvent) survivor() string {
 	return cmp.Or(w.NewObjectID.objectID(), w.PrimaryObjectID.objectID())
 }
@@ -148,8 +151,8 @@ func (s scalar) objectID() string {
 
 var errNotAnArray = errors.New("the body must be a JSON array of events")
 
-// split takes the body apart without looking into its elements, so that one
-// bad element cannot lose the others.
+// split splits the body into its elements without decoding them, so that a bad
+// element does not lose the others.
 func split(body []byte) ([]json.RawMessage, error) {
 	var elements []json.RawMessage
 	// "null" would decode, too.
@@ -168,10 +171,10 @@ type parser struct {
 	now   func() time.Time
 }
 
-// parsed is what one event comes to.
+// parsed is one event after reduction.
 type parsed struct {
 	portalID int64
-	contacts []event      // one for each contact whose life it concerns
+	contacts []event      // one for each contact that it concerns
 	object   *objectEvent // nil: nothing that a trigger could watch
 	becomes  Disposition  // Accepted or Echo, or why there are no contacts
 }
@@ -181,6 +184,11 @@ func (p parser) parse(element json.RawMessage) parsed {
 	if err := json.Unmarshal(element, &wire); err != nil {
 		return parsed{becomes: Malformed}
 	}
+	return p.reduce(wire)
+}
+
+// reduce reduces an event to what we store.
+func (p parser) reduce(wire wireEvent) parsed {
 	portalID, badPortal := strconv.ParseInt(string(wire.PortalID), 10, 64)
 	if badPortal != nil || wire.subscription() == "" {
 		return parsed{becomes: Malformed}
@@ -193,8 +201,8 @@ func (p parser) parse(element json.RawMessage) parsed {
 	return out
 }
 
-// contacts returns the events, one for each contact, and Accepted or Echo, or
-// why there is none.
+// contacts returns the events, one for each contact, with Accepted or Echo, or the
+// reason why there is none.
 func (p parser) contacts(wire wireEvent, portalID int64) ([]event, Disposition) {
 	name := wire.subscription()
 	kind, known := kindOf(name)
@@ -206,9 +214,10 @@ func (p parser) contacts(wire wireEvent, portalID int64) ([]event, Disposition) 
 		return nil, Malformed
 	}
 	e := event{portalID: portalID, kind: kind, occurredAt: p.occurredAt(wire.OccurredAt), fromOurself: p.echo(wire, kind)}
+	e.bulk = !e.fromOurself && bulk(wire, kind)
 	if kind == store.EventUpdated {
 		e.property = string(wire.PropertyName)
-		if !slices.Contains(bridge.UpdateTriggers(), e.property) {
+		if !slices.Contains(bridge.UpdatingProperties(), e.property) {
 			return nil, Ignored
 		}
 	}
@@ -218,7 +227,7 @@ func (p parser) contacts(wire wireEvent, portalID int64) ([]event, Disposition) 
 		if survivor := wire.survivor(); kind == store.EventMerged && id != survivor {
 			e.mergedInto = survivor
 		}
-		e.key = e.dedupeKey(name, wire.EventID)
+		e.key = e.dedupeKey(wire)
 		events = append(events, e)
 	}
 	if e.fromOurself {
@@ -227,21 +236,41 @@ func (p parser) contacts(wire wireEvent, portalID int64) ([]event, Disposition) 
 	return events, Accepted
 }
 
-// echo tells our own write. Other apps' writes carry their own id: dropping
-// every INTEGRATION would drop them, too. We make and change contacts; no other
-// kind of event is ever ours, whatever it says of its source.
+// echo reports whether the event is the echo of our own write. Other apps' writes
+// carry their own id, so not every INTEGRATION is an echo. We only create and
+// change contacts; other kinds of events are never ours, whatever their source
+// says.
 func (p parser) echo(wire wireEvent, kind store.EventKind) bool {
 	ours := kind == store.EventCreated || kind == store.EventUpdated
 	return ours && wire.ChangeSource == "INTEGRATION" && p.appID != "" && string(wire.SourceID) == p.appID
 }
 
-// objectTypes are the types under which generic subscriptions name records.
+// byHand lists the sources of changes that somebody makes one at a time and may
+// wait for (observed; HubSpot publishes no list). Changes from other sources, such
+// as an import, a bulk edit or another app, may come by the thousand.
+var byHand = map[scalar]bool{"": true, "CRM_UI": true, "CRM": true, "FORM": true, "USER": true}
+
+// bulk reports whether an event may be one of many that nobody waits for: a creation
+// or change that was not made by hand, and any deletion, because it is held anyway.
+// Restores, merges and privacy deletions always go to the contact's own workflow.
+func bulk(wire wireEvent, kind store.EventKind) bool {
+	switch kind {
+	case store.EventDeleted:
+		return true
+	case store.EventCreated, store.EventUpdated:
+		return !byHand[wire.ChangeSource]
+	default:
+		return false
+	}
+}
+
+// objectTypes maps the type ids of generic subscriptions.
 var objectTypes = map[string]bridge.ObjectType{
 	"0-1": bridge.ObjectContact, "0-2": bridge.ObjectCompany, "0-3": bridge.ObjectDeal,
 }
 
-// subscription is the event's type, with generic subscriptions under the name
-// that classic ones have.
+// subscription returns the event's type; generic subscriptions get the name of the
+// classic ones.
 func (w wireEvent) subscription() string {
 	name := string(w.SubscriptionType)
 	if name == "" {
@@ -258,8 +287,8 @@ func (w wireEvent) subscription() string {
 	return name
 }
 
-// kindOf maps a subscription to the inbox's kind. What is not listed is
-// accepted and counted: HubSpot would repeat a refused event for a day.
+// kindOf maps a subscription to the inbox's kind. Unlisted ones are accepted and
+// counted, because HubSpot would repeat a refused event for a day.
 func kindOf(subscription string) (kind store.EventKind, known bool) {
 	switch subscription {
 	case "contact.creation":
@@ -279,24 +308,43 @@ func kindOf(subscription string) (kind store.EventKind, known bool) {
 	}
 }
 
-// occurredAt reads the event's time. One that is missing or lies in the future
-// is replaced by now: zero would say "nothing heard", and the latest of a
-// contact's hints counts, so a wrong one must not stay on top.
+// occurredAt reads the event's time. A time that is missing, implausible (such as
+// seconds instead of milliseconds) or in the future is replaced by now: zero would
+// mean "not heard", and since the latest time of a hint counts, a wrong one would
+// hide later ones.
 func (p parser) occurredAt(raw scalar) time.Time {
 	now := p.now().UTC()
-	ms, err := strconv.ParseInt(string(raw), 10, 64)
-	if at := time.UnixMilli(ms).UTC(); err == nil && ms > 0 && !at.After(now.Add(maxFuture)) {
+	if at := lenient.ParseMoment(string(raw)); !at.IsZero() && !at.After(now.Add(maxFuture)) {
 		return at
 	}
 	return now
 }
 
-// dedupeKey names the event over all its deliveries. Event ids alone are not
-// unique (HubSpot docs: webhooks), and the attempt number differs by delivery.
-func (e event) dedupeKey(subscription string, eventID scalar) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		strconv.FormatInt(e.portalID, 10), subscription, e.contactID,
-		strconv.FormatInt(e.occurredAt.UnixMilli(), 10), e.property, string(eventID),
-	}, "\n")))
+// dedupeKey identifies the fact rather than the event: a webhook that is repeated,
+// sent once for each kind of subscription, or found in the journal as well, counts
+// once.
+func (e event) dedupeKey(wire wireEvent) string {
+	return factKey(e.portalID, string(bridge.ObjectContact), e.contactID, string(e.kind), e.property, moment(e.occurredAt, wire))
+}
+
+// factKey builds the keys for all events from HubSpot, by webhook or journal:
+// subject, kind and moment.
+func factKey(portalID int64, parts ...string) string {
+	sum := sha256.Sum256([]byte(strconv.FormatInt(portalID, 10) + "\n" + strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:16])
+}
+
+// moment returns when the fact happened, to the millisecond. Two changes of one
+// property in the same millisecond need only one sync. Without a plausible time the
+// event's id takes its place; the journal's events have none.
+func moment(occurredAt time.Time, wire wireEvent) string {
+	ms := strconv.FormatInt(occurredAt.UnixMilli(), 10)
+	switch {
+	case string(wire.OccurredAt) == ms:
+		return ms
+	case wire.EventID != "":
+		return "event " + string(wire.EventID)
+	default:
+		return "told " + string(wire.OccurredAt)
+	}
 }

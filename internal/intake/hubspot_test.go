@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 		"another app's write is not ours": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.creation",
 			  "objectId":1,"changeSource":"INTEGRATION","sourceId":"3300222"}`,
-			[]event{{portalID: 4711001, contactID: "1", kind: store.EventCreated, occurredAt: at}}, Accepted,
+			[]event{{portalID: 4711001, contactID: "1", kind: store.EventCreated, occurredAt: at, bulk: true}}, Accepted,
 		},
 		"our id without INTEGRATION proves nothing": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.creation",
@@ -79,7 +79,7 @@ func TestParse(t *testing.T) {
 		"a contact was deleted": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.deletion","objectId":1,
 			  "changeFlag":"DELETED","changeSource":"CRM_UI"}`,
-			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at}}, Accepted,
+			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at, bulk: true}}, Accepted,
 		},
 		"a contact was deleted for privacy": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.privacyDeletion","objectId":1}`,
@@ -92,7 +92,7 @@ func TestParse(t *testing.T) {
 		"a deletion is never our own write": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.deletion","objectId":1,
 			  "changeSource":"INTEGRATION","sourceId":"3300221"}`,
-			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at}}, Accepted,
+			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at, bulk: true}}, Accepted,
 		},
 		"nor is a merge": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.merge","objectId":1,
@@ -133,7 +133,7 @@ func TestParse(t *testing.T) {
 		"a merge of nobody": {`{"portalId":4711001,"subscriptionType":"contact.merge","mergedObjectIds":[]}`, nil, Malformed},
 		"a contact deleted under the generic name": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"object.deletion","objectTypeId":"0-1","objectId":1}`,
-			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at}}, Accepted,
+			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at, bulk: true}}, Accepted,
 		},
 		"a contact restored under the generic name": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"object.restore","objectTypeId":"0-1","objectId":1}`,
@@ -141,7 +141,7 @@ func TestParse(t *testing.T) {
 		},
 		"only merges name more than one contact": {
 			`{"portalId":4711001,"occurredAt":1794999000123,"subscriptionType":"contact.deletion","objectId":1,"newObjectId":2}`,
-			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at}}, Accepted,
+			[]event{{portalID: 4711001, contactID: "1", kind: store.EventDeleted, occurredAt: at, bulk: true}}, Accepted,
 		},
 		"a deal was deleted": {
 			`{"portalId":4711001,"subscriptionType":"object.deletion","objectTypeId":"0-3","objectId":1}`, nil, UnknownType,
@@ -205,7 +205,7 @@ func TestParse(t *testing.T) {
 
 func TestParse_knowsEveryUpdateTrigger(t *testing.T) {
 	t.Parallel()
-	for _, name := range bridge.UpdateTriggers() {
+	for _, name := range bridge.UpdatingProperties() {
 		element := fmt.Sprintf(`{"portalId":1,"objectId":1,"subscriptionType":"contact.propertyChange","propertyName":%q}`, name)
 		if becomes := testParser().parse(json.RawMessage(element)).becomes; becomes != Accepted {
 			t.Errorf("a change of %s is %s", name, becomes)
@@ -213,7 +213,7 @@ func TestParse_knowsEveryUpdateTrigger(t *testing.T) {
 	}
 }
 
-func TestParse_keysDeliveriesNotAttempts(t *testing.T) {
+func TestParse_keysFactsHoweverTheyAreTold(t *testing.T) {
 	t.Parallel()
 	const first = `{"eventId":100,"portalId":4711001,"occurredAt":1794999000123,"attemptNumber":0,
 		"subscriptionType":"contact.propertyChange","objectId":508000000001,"propertyName":"email"}`
@@ -221,12 +221,23 @@ func TestParse_keysDeliveriesNotAttempts(t *testing.T) {
 		events := testParser().parse(json.RawMessage(element)).contacts
 		return events[0].key
 	}
-	again := strings.Replace(first, `"attemptNumber":0`, `"attemptNumber":3`, 1)
-	if key(again) != key(first) {
-		t.Error("a repeated delivery has another key")
+	for said, again := range map[string]string{
+		"a repeated delivery":          strings.Replace(first, `"attemptNumber":0`, `"attemptNumber":3`, 1),
+		"another subscription's event": strings.Replace(first, `"eventId":100`, `"eventId":101`, 1),
+		"the generic subscription's":   strings.Replace(first, `"contact.propertyChange"`, `"object.propertyChange","objectTypeId":"0-1"`, 1),
+		"the same with ids as texts":   strings.Replace(first, `"objectId":508000000001`, `"objectId":"508000000001"`, 1),
+		"the same of another author":   strings.Replace(first, `"eventId":100`, `"changeSource":"INTEGRATION","sourceId":"3300221"`, 1),
+	} {
+		if key(again) != key(first) {
+			t.Errorf("%s has another key", said)
+		}
+	}
+	timeless := strings.Replace(first, `"occurredAt":1794999000123,`, "", 1)
+	if key(timeless) == key(strings.Replace(timeless, `"eventId":100`, `"eventId":101`, 1)) {
+		t.Error("two events without a time have the same key")
 	}
 	for _, change := range [][2]string{
-		{`"eventId":100`, `"eventId":101`}, {"4711001", "4711002"}, {"1794999000123", "1794999000124"},
+		{"4711001", "4711002"}, {"1794999000123", "1794999000124"},
 		{"508000000001", "508000000002"}, {`"email"`, `"advocate_user_id"`},
 		{`"contact.propertyChange"`, `"contact.creation"`},
 	} {
@@ -264,6 +275,35 @@ func TestSplit(t *testing.T) {
 			}
 			if got != tt.want {
 				t.Errorf("%d elements, want %d (%v)", got, tt.want, err)
+			}
+		})
+	}
+}
+
+func TestParse_whatComesByTheThousandIsBulk(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		subscription, source string
+		want                 bool
+	}{
+		"an import's creation":              {"contact.creation", "IMPORT", true},
+		"a bulk edit":                       {"contact.propertyChange", "CRM_UI_BULK_ACTION", true},
+		"another app's creation":            {"contact.creation", "INTEGRATION", true},
+		"a source that nobody has heard of": {"contact.creation", "QUANTUM_SYNC", true},
+		"a form":                            {"contact.creation", "FORM", false},
+		"an edit by hand":                   {"contact.propertyChange", "CRM_UI", false},
+		"no source":                         {"contact.creation", "", false},
+		"a deletion in bulk":                {"contact.deletion", "CRM_UI_BULK_ACTION", true},
+		"a deletion by hand, which is held": {"contact.deletion", "CRM_UI", true},
+		"a restore in bulk":                 {"contact.restore", "CRM_UI_BULK_ACTION", false},
+		"a privacy deletion by an app":      {"contact.privacyDeletion", "INTEGRATION", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wire := wireEvent{SubscriptionType: scalar(tt.subscription), ChangeSource: scalar(tt.source)}
+			kind, known := kindOf(tt.subscription)
+			if got := bulk(wire, kind); !known || got != tt.want {
+				t.Errorf("bulk = %v, want %v", got, tt.want)
 			}
 		})
 	}

@@ -14,30 +14,32 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"advocatesync/internal/outbound"
 )
 
-// jwsHeader carries a JWS in compact form without its payload, which is the
-// body (SaaSquatch docs: webhook security). In spite of the name the payload is
-// signed as Base64URL, not as RFC 7797 has it. The older X-Hook-Signature
-// is an HMAC-SHA1 with the tenant's API key; it is not looked at.
+// jwsHeader carries a JWS in compact form without its payload, which is the body
+// (SaaSquatch docs: webhook security). Despite the name the payload is signed as
+// Base64URL, unlike in RFC 7797. The older X-Hook-Signature is an HMAC-SHA1 with
+// the tenant's API key; it is ignored.
 const jwsHeader = "X-Hook-JWS-RFC-7797"
 
 const (
-	// keyLife is how long a key is trusted after it was last seen published, so
-	// that one that was withdrawn does not sign for ever. The vendor's own code
-	// keeps keys for a day.
+	// keyLife is how long a key is trusted after it was last seen published, so that a
+	// withdrawn key does not stay valid for ever. The vendor's own code keeps keys for
+	// a day.
 	keyLife = 24 * time.Hour
-	// Anybody may send an unknown key id, so the keys are not fetched for each.
+	// Anybody may send an unknown key id, so not every one causes a fetch.
 	fetchEvery = 30 * time.Second
 	fetchBurst = 3
 
-	// fetchTimeout bounds a fetch, which no caller's end does.
+	// fetchTimeout bounds a fetch, which goes on after its caller is gone.
 	fetchTimeout = 3 * time.Second
 
 	maxKeySet = 1 << 20
 )
 
-// Why a webhook of Advocate's is refused. The texts go back to the sender.
+// Why a webhook from Advocate is refused. The sender gets these texts.
 var (
 	errNoJWS      = errors.New("the header " + jwsHeader + " is required")
 	errBadJWS     = errors.New(jwsHeader + " must be a compact JWS without payload, signed with RS256, that names its key")
@@ -45,8 +47,8 @@ var (
 	errForged     = errors.New("the signature does not match the body")
 )
 
-// keyRing holds the public keys that Advocate signs webhooks with, by key id: a
-// given id never changes its key, but new ones come and old ones go.
+// keyRing holds the public keys that Advocate signs webhooks with, by key id. The
+// key of an id never changes, but ids come and go.
 type keyRing struct {
 	url  string // of the JSON Web Key Set
 	http *http.Client
@@ -56,7 +58,7 @@ type keyRing struct {
 	mu   sync.RWMutex
 	keys map[string]ringKey
 
-	fetches singleflight.Group // one at a time, for all who wait
+	fetches singleflight.Group // one at a time, shared by all who wait
 }
 
 type ringKey struct {
@@ -65,11 +67,11 @@ type ringKey struct {
 }
 
 func newKeyRing(url string, client *http.Client, now func() time.Time) *keyRing {
-	return &keyRing{url: url, http: client, now: now, may: rate.NewLimiter(rate.Every(fetchEvery), fetchBurst), keys: map[string]ringKey{}}
+	return &keyRing{url: url, http: outbound.HTTP(client), now: now, may: rate.NewLimiter(rate.Every(fetchEvery), fetchBurst), keys: map[string]ringKey{}}
 }
 
-// verify returns nil if the body was signed with one of Advocate's keys, and
-// an unavailableError if the keys could not be asked for.
+// verify returns nil if the body was signed with one of Advocate's keys, and an
+// unavailableError if the keys could not be fetched.
 func (k *keyRing) verify(ctx context.Context, r *http.Request, body []byte) error {
 	compact := r.Header.Get(jwsHeader)
 	if compact == "" {
@@ -89,12 +91,12 @@ func (k *keyRing) verify(ctx context.Context, r *http.Request, body []byte) erro
 	return nil
 }
 
-// unavailableError says that a signature could not be looked into.
+// unavailableError says that a signature could not be checked.
 type unavailableError struct{ error }
 
 func (e unavailableError) Unwrap() error { return e.error }
 
-// key returns a trusted key, fetching the set where it has none under that id.
+// key returns a trusted key, and fetches the set if it has none with that id.
 func (k *keyRing) key(ctx context.Context, id string) (jose.JSONWebKey, error) {
 	if key, ok := k.trusted(id); ok {
 		return key, nil
@@ -114,8 +116,8 @@ func (k *keyRing) key(ctx context.Context, id string) (jose.JSONWebKey, error) {
 	return jose.JSONWebKey{}, errUnknownKey
 }
 
-// refresh fetches the keys, for everybody who waits for them: whoever asked first
-// may hang up, and must not take the fetch from the others.
+// refresh fetches the keys for all who wait for them. The fetch goes on if the
+// first of them hangs up.
 func (k *keyRing) refresh(ctx context.Context) error {
 	if !k.may.AllowN(k.now(), 1) {
 		return errUnknownKey
@@ -137,7 +139,8 @@ func (k *keyRing) trusted(id string) (jose.JSONWebKey, bool) {
 	return key.jwk, ok && k.now().Before(key.seen.Add(keyLife))
 }
 
-// remember keeps what is published and forgets what has not been for long.
+// remember stores the published keys and drops those that have not been published
+// for keyLife.
 func (k *keyRing) remember(published []jose.JSONWebKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -152,8 +155,8 @@ func (k *keyRing) remember(published []jose.JSONWebKey) {
 	}
 }
 
-// fetch returns the published keys that can verify what we accept. Others are
-// left out: the set may hold keys of kinds that are yet to be invented.
+// fetch returns the published keys of the kinds that we accept. The set may hold
+// keys of unknown kinds, which are left out.
 func (k *keyRing) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
 	if err != nil {
@@ -171,7 +174,7 @@ func (k *keyRing) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(&set); err != nil {
-		return nil, errors.New("answered with what is no key set")
+		return nil, errors.New("answered with something other than a key set")
 	}
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {

@@ -15,7 +15,7 @@ type handlerMetrics struct {
 	unsaid   prometheus.Counter
 }
 
-// Vendors whose webhooks are taken in, as the metrics' label has them.
+// Values of the metrics' label for the vendor.
 const (
 	vendorHubSpot  = "hubspot"
 	vendorAdvocate = "advocate"
@@ -26,7 +26,7 @@ func newHandlerMetrics(vendor string, reg prometheus.Registerer) *handlerMetrics
 	return &handlerMetrics{
 		events: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_events_total",
-			Help: "Webhook events taken in, by what became of them; a merge counts once for each contact.",
+			Help: "Webhook events received, by disposition; a merge counts once for each contact.",
 		}, []string{"disposition"}),
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_requests_total",
@@ -39,7 +39,7 @@ func newHandlerMetrics(vendor string, reg prometheus.Registerer) *handlerMetrics
 		}),
 		unsaid: factory.NewCounter(prometheus.CounterOpts{
 			Name: "advocatesync_webhook_refusals_unlogged_total",
-			Help: "Refused webhook requests that the log says nothing of, because there were too many.",
+			Help: "Refused webhook requests that were not logged, because there were too many.",
 		}),
 	}
 }

@@ -1,8 +1,6 @@
 package intake
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +11,7 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// objectEvent is what we keep of one event about a record that triggers may
-// watch.
+// objectEvent is what we store of one event about a record that triggers may watch.
 type objectEvent struct {
 	portalID   int64
 	objectType bridge.ObjectType
@@ -22,7 +19,8 @@ type objectEvent struct {
 	kind       store.ObjectEventKind
 	property   string
 	occurredAt time.Time
-	key        string // equal for everything that tells of the same change
+	key        string // the same for every event about one change
+	imported   bool   // an import made it
 }
 
 func (e objectEvent) stored(connectionID string) store.ObjectEvent {
@@ -34,11 +32,12 @@ func (e objectEvent) stored(connectionID string) store.ObjectEvent {
 		Property:     e.property,
 		OccurredAt:   e.occurredAt,
 		DedupeKey:    e.key,
+		Imported:     e.imported,
 	}
 }
 
-// watched tells whether one of the triggers needs the event. A new association
-// may be what any trigger of the record's type waits for.
+// watched reports whether one of the triggers needs the event. Every trigger of the
+// record's type may wait for a new association.
 func (e objectEvent) watched(watches []trigger.Watch) bool {
 	return slices.ContainsFunc(watches, func(w trigger.Watch) bool {
 		if w.Object != e.objectType {
@@ -48,8 +47,8 @@ func (e objectEvent) watched(watches []trigger.Watch) bool {
 	})
 }
 
-// object reduces an event to what triggers look at; ok is false where they look
-// at nothing of it. Our own writes are no events of the portal's people.
+// object reduces an event to what triggers need; ok is false if they need nothing
+// of it. Our own writes do not count.
 func (p parser) object(wire wireEvent, portalID int64) (e objectEvent, ok bool) {
 	objectType, change, known := watchable(wire.subscription())
 	if !known || wire.ChangeSource == "INTEGRATION" && p.appID != "" && string(wire.SourceID) == p.appID {
@@ -80,18 +79,19 @@ func (p parser) object(wire wireEvent, portalID int64) (e objectEvent, ok bool) 
 	}
 	e.objectID = strconv.FormatInt(n, 10)
 	e.key = e.dedupeKey(wire, other)
+	// A recheck is no change.
+	e.imported = wire.ChangeSource == "IMPORT" && e.kind != store.ObjectRecheck
 	return e, true
 }
 
-// watchable takes a subscription apart that concerns a type of record which
-// triggers can watch.
+// watchable parses a subscription about a record type that triggers can watch.
 func watchable(subscription string) (objectType bridge.ObjectType, change string, known bool) {
 	singular, change, _ := strings.Cut(subscription, ".")
 	return bridge.ObjectType(singular), change, slices.Contains(bridge.ObjectTypes(), bridge.ObjectType(singular))
 }
 
-// newContact tells which deal or company was associated with a contact, from
-// either side: HubSpot tells of each direction separately.
+// newContact returns the deal or company that was associated with a contact, from
+// either side: HubSpot sends an event for each direction.
 func (w wireEvent) newContact(from bridge.ObjectType) (objectType bridge.ObjectType, id, contact string, ok bool) {
 	if w.AssociationRemoved == "true" {
 		return "", "", "", false
@@ -111,18 +111,8 @@ func (w wireEvent) newContact(from bridge.ObjectType) (objectType bridge.ObjectT
 	}
 }
 
-// dedupeKey names the change itself, not the event that tells of it: HubSpot
-// may tell of one change twice, under different event ids and once for each
-// kind of subscription. Two changes of one property in the same millisecond
-// are the same to whoever looks at the record afterwards. Only where no time
-// is told, the event's id has to do.
+// dedupeKey identifies the change, as event.dedupeKey does. other is the contact
+// that the record was associated with.
 func (e objectEvent) dedupeKey(wire wireEvent, other string) string {
-	moment := strconv.FormatInt(e.occurredAt.UnixMilli(), 10)
-	if string(wire.OccurredAt) != moment {
-		moment = "event " + string(wire.EventID)
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		strconv.FormatInt(e.portalID, 10), string(e.objectType), e.objectID, string(e.kind), e.property, moment, other,
-	}, "\n")))
-	return hex.EncodeToString(sum[:16])
+	return factKey(e.portalID, string(e.objectType), e.objectID, string(e.kind), e.property, moment(e.occurredAt, wire), other)
 }

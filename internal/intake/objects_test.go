@@ -32,10 +32,13 @@ func TestParse_whatTriggersMayWatch(t *testing.T) {
 	object := func(of bridge.ObjectType, id string, kind store.ObjectEventKind, property string) *objectEvent {
 		return &objectEvent{portalID: 4711001, objectType: of, objectID: id, kind: kind, property: property, occurredAt: at}
 	}
+	imported := object(bridge.ObjectDeal, "9", store.ObjectChanged, "dealstage")
+	imported.imported = true
 	tests := map[string]struct {
 		element string
 		want    *objectEvent
 	}{
+		"a stage changed by an import": {`"subscriptionType":"deal.propertyChange","objectId":9,"propertyName":"dealstage","changeSource":"IMPORT"`, imported},
 		"a deal was created":           {`"subscriptionType":"deal.creation","objectId":9`, object(bridge.ObjectDeal, "9", store.ObjectCreated, "")},
 		"a stage changed":              {`"subscriptionType":"deal.propertyChange","objectId":9,"propertyName":"dealstage","propertyValue":"closedwon"`, object(bridge.ObjectDeal, "9", store.ObjectChanged, "dealstage")},
 		"under its generic name":       {`"subscriptionType":"object.propertyChange","objectTypeId":"0-3","objectId":9,"propertyName":"dealstage"`, object(bridge.ObjectDeal, "9", store.ObjectChanged, "dealstage")},
@@ -127,7 +130,7 @@ func TestHandler_keepsWhatTriggersWatch(t *testing.T) {
 func TestIntake_aChangeToldFiveTimesIsOneSignal(t *testing.T) {
 	t.Parallel()
 	w := newWhole(t)
-	w.portals.watches = watching{dealStage}.Watches
+	w.sink.portals.watches = watching{dealStage}.Watches
 	const at = 1794999000123
 	for i := range 5 {
 		w.deliver(t, array(stageEvent(i, 9, at, ""), creation))

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// A request may hold a hundred events of one portal, ten requests may be in
-	// flight: they should cost one look together. But a portal that was just
-	// connected, or a trigger just enabled, must not lose events for long.
+	// A request may hold a hundred events of one portal, and ten requests may be in
+	// flight: together they should cost one look-up. But a portal that was just
+	// connected, or a trigger that was just enabled, must not lose events for long.
 	knownFor = time.Second
 
 	maxPortals = 10_000
 )
 
-// portals remembers for a moment which connection a portal belongs to, or that
-// it belongs to none, and what the connection's triggers watch.
+// portals caches, for knownFor, which connection a portal belongs to, if any, and
+// what its triggers watch.
 type portals struct {
 	lookup  func(ctx context.Context, portalID int64) (bridge.Connection, error)
 	watches func(ctx context.Context, connectionID string) ([]trigger.Watch, error)
@@ -29,7 +29,7 @@ type portals struct {
 	seen map[int64]portalEntry
 }
 
-// knownPortal is what events of a portal are sorted by.
+// knownPortal is what decides where events of a portal go.
 type knownPortal struct {
 	connection string
 	watches    []trigger.Watch
@@ -47,8 +47,8 @@ func newPortals(lookup func(context.Context, int64) (bridge.Connection, error),
 	return &portals{lookup: lookup, watches: watches, now: now, seen: map[int64]portalEntry{}}
 }
 
-// find returns what is known of the portal, or the lookup's error. Only a
-// not_found is remembered; other failures are asked about again.
+// find returns what is known of the portal, or the error of the look-up. Of the
+// errors only not_found is cached.
 func (p *portals) find(ctx context.Context, portalID int64) (knownPortal, error) {
 	p.mu.Lock()
 	entry, ok := p.seen[portalID]

@@ -27,7 +27,7 @@ type refusal struct {
 func (f *refusal) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(f.status)
-	// A sender that hung up will send again.
+	// A sender that hung up sends again.
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"title":  http.StatusText(f.status),
 		"status": f.status,
@@ -52,35 +52,48 @@ func readPosted(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	return body, nil
 }
 
-// What a sender did wrong is logged in samples: anybody can send it, and nobody
-// but us pays for the log.
+// Senders' mistakes are logged in samples, because anybody can make them. Our own
+// failures are sampled separately, because every webhook meets one while the
+// database is down.
 const (
 	logEvery = 10 * time.Second
 	logBurst = 5
 )
 
-// refusalLog logs our own failures, some of the senders', and counts the rest.
+// refusalLog logs a sample of the senders' mistakes and of our own failures, and
+// counts the rest.
 type refusalLog struct {
 	log    *slog.Logger
 	now    func() time.Time
 	vendor string
-	may    *rate.Limiter
 
-	left   atomic.Int64       // since the last line
-	unsaid prometheus.Counter // ever
+	theirs, ours sample
+	unsaid       prometheus.Counter // of both, ever
+}
+
+// sample is the quota of log lines of one sort.
+type sample struct {
+	may  *rate.Limiter
+	left atomic.Int64 // since the last line
 }
 
 func newRefusalLog(vendor string, log *slog.Logger, now func() time.Time, unsaid prometheus.Counter) *refusalLog {
-	return &refusalLog{log: log, now: now, vendor: vendor, may: rate.NewLimiter(rate.Every(logEvery), logBurst), unsaid: unsaid}
+	l := &refusalLog{log: log, now: now, vendor: vendor, unsaid: unsaid}
+	l.theirs.may, l.ours.may = rate.NewLimiter(rate.Every(logEvery), logBurst), rate.NewLimiter(rate.Every(logEvery), logBurst)
+	return l
 }
 
-// add logs a refusal, or counts it until the next one that is logged.
+// add logs a refusal, or counts it for the next line of its sort.
 func (l *refusalLog) add(ctx context.Context, f *refusal) {
-	if f.status < http.StatusInternalServerError && !l.may.AllowN(l.now(), 1) {
-		l.left.Add(1)
+	of := &l.theirs
+	if f.status >= http.StatusInternalServerError {
+		of = &l.ours
+	}
+	if !of.may.AllowN(l.now(), 1) {
+		of.left.Add(1)
 		l.unsaid.Inc()
 		return
 	}
 	l.log.WarnContext(ctx, "webhook refused", "vendor", l.vendor, "status", f.status, "detail", f.detail,
-		"cause", f.cause, "not_logged", l.left.Swap(0))
+		"cause", f.cause, "not_logged", of.left.Swap(0))
 }

@@ -20,7 +20,8 @@ func TestVerify_takesTheSameAddressHoweverSpelled(t *testing.T) {
 		"with the default port":        {"https://sync.example.com:443/hooks" + path, "sync.example.com:443", true},
 		"port, and letters, at once":   {"https://SYNC.example.com:443/hooks" + path, "SYNC.example.com", true},
 		"with a dot after the host":    {"https://sync.example.com./hooks" + path, "sync.example.com.", true},
-		"the scheme in capitals":       {"https://sync.example.com/hooks" + path, "SYNC.EXAMPLE.COM", true},
+		"the host header in capitals":  {"https://sync.example.com/hooks" + path, "SYNC.EXAMPLE.COM", true},
+		"the scheme in capitals":       {"HTTPS://sync.example.com/hooks" + path, "sync.example.com", true},
 		"escapes in small letters":     {"https://sync.example.com/hooks/webhooks/hubspot?a=%2fb%20c", "sync.example.com", true},
 		"some escapes decoded":         {"https://sync.example.com/hooks/webhooks/hubspot?a=/b%20c", "sync.example.com", true},
 		"another host":                 {"https://evil.example.com/hooks" + path, "evil.example.com", false},
@@ -39,6 +40,37 @@ func TestVerify_takesTheSameAddressHoweverSpelled(t *testing.T) {
 			v := verifier{secrets: usable("secret"), publicURL: public, now: func() time.Time { return now }}
 			r := &http.Request{Method: http.MethodPost, Host: tt.host, RequestURI: path, Header: http.Header{}}
 			r.Header.Set(signatureHeader, sign([]byte("secret"), r.Method, tt.signed, []byte("[]"), timestamp))
+			r.Header.Set(timestampHeader, timestamp)
+			if err := v.verify(r, []byte("[]")); (err == nil) != tt.ok {
+				t.Errorf("error %v, want accepted: %t", err, tt.ok)
+			}
+		})
+	}
+}
+
+// A host with letters beyond ASCII has two names, and each is the same address.
+func TestVerify_takesAnInternationalHostInBothForms(t *testing.T) {
+	t.Parallel()
+	const unicode, ascii, path = "https://bücher.example", "https://xn--bcher-kva.example", "/webhooks/hubspot"
+	for name, tt := range map[string]struct {
+		public, signed, host string
+		ok                   bool
+	}{
+		"both in Unicode":                 {unicode, unicode, "xn--bcher-kva.example", true},
+		"configured in Unicode":           {unicode, ascii, "xn--bcher-kva.example", true},
+		"configured in ASCII":             {ascii, unicode, "xn--bcher-kva.example", true},
+		"in capitals":                     {"https://BÜCHER.example", unicode, "xn--bcher-kva.example", true},
+		"in ASCII and in capitals":        {unicode, "https://XN--BCHER-KVA.example", "XN--BCHER-KVA.example", true},
+		"with the default port":           {unicode, ascii + ":443", "xn--bcher-kva.example", true},
+		"with another port":               {unicode + ":8443", ascii + ":8443", "xn--bcher-kva.example:8443", true},
+		"another host that looks like it": {unicode, "https://bucher.example", "bucher.example", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			timestamp := strconv.FormatInt(receipt.UnixMilli(), 10)
+			v := verifier{secrets: usable("secret"), publicURL: tt.public, now: func() time.Time { return receipt }}
+			r := &http.Request{Method: http.MethodPost, Host: tt.host, RequestURI: path, Header: http.Header{}}
+			r.Header.Set(signatureHeader, sign([]byte("secret"), r.Method, tt.signed+path, []byte("[]"), timestamp))
 			r.Header.Set(timestampHeader, timestamp)
 			if err := v.verify(r, []byte("[]")); (err == nil) != tt.ok {
 				t.Errorf("error %v, want accepted: %t", err, tt.ok)

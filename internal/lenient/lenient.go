@@ -8,6 +8,7 @@ package lenient
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,16 @@ import (
 type Text struct {
 	value string
 	odd   bool
+	bare  bool // it came without quotes
+	told  bool // it was there, if only as null
 }
+
+// TextOf is the text of a JSON string.
+func TextOf(value string) Text { return Text{value: value, told: true} }
 
 // UnmarshalJSON never fails.
 func (t *Text) UnmarshalJSON(raw []byte) error {
-	*t = Text{}
+	*t = Text{told: true}
 	switch raw[0] {
 	case '"':
 		t.odd = json.Unmarshal(raw, &t.value) != nil
@@ -32,10 +38,14 @@ func (t *Text) UnmarshalJSON(raw []byte) error {
 		t.odd = true
 	case 'n':
 	default:
-		t.value = string(raw)
+		t.value, t.bare = string(raw), true
 	}
 	return nil
 }
+
+// Told tells that the field was there, if only as null: a vendor that always names it
+// says nothing of it by leaving it out.
+func (t Text) Told() bool { return t.told }
 
 // Odd tells that the value was an object or a list.
 func (t Text) Odd() bool { return t.odd }
@@ -46,13 +56,21 @@ func (t Text) Raw() string { return t.value }
 // String is the text without what no text has: NUL, which databases do not take.
 func (t Text) String() string { return strings.ReplaceAll(t.value, "\x00", "") }
 
-// ID is the text if it can name something: it is not odd, and has neither control
-// characters nor the marks of what was no Unicode. Empty is an id that is missing.
+// ID is the text if it can name something: it is not odd, and ok for IsID. Without
+// quotes, only a whole number in digits is: of 5.08e11, digits may be lost. Empty is an
+// id that is missing.
 func (t Text) ID() (id string, ok bool) {
-	if t.odd || strings.ContainsFunc(t.value, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
+	if t.odd || !IsID(t.value) || t.bare && strings.Trim(t.value, "0123456789") != "" {
 		return "", false
 	}
 	return t.value, true
+}
+
+// IsID tells a text that can be an id from one that never is: it has neither control
+// characters nor what was no Unicode. Such characters cannot be taken out of an id,
+// because the rest may be somebody else's.
+func IsID(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
 }
 
 // Flag is a JSON boolean, also in quotes. Anything else is false.
@@ -64,26 +82,37 @@ func (f *Flag) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// Moment is a time: in RFC 3339, or in milliseconds since 1970, each also in quotes.
-// Anything else, and a moment that no calendar of ours has, is the zero time.
+// Moment is a time as ParseMoment reads it, also in quotes.
 type Moment struct{ time.Time }
-
-// lastMillis is the end of the year 9999.
-const lastMillis = 253_402_300_799_999
 
 // UnmarshalJSON never fails.
 func (m *Moment) UnmarshalJSON(raw []byte) error {
-	*m = Moment{}
-	text := string(bytes.Trim(raw, `"`))
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		m.Time = at.UTC()
-		return nil
-	}
-	ms, err := strconv.ParseFloat(text, 64)
-	if err == nil && ms > 0 && ms <= lastMillis {
-		m.Time = time.UnixMilli(int64(ms)).UTC()
-	}
+	m.Time = ParseMoment(string(bytes.Trim(raw, `"`)))
 	return nil
+}
+
+// Between these years vendors made, changed or sent what they tell of. Seconds or
+// microseconds in the place of milliseconds lie outside.
+const (
+	firstYear = 2000
+	lastYear  = 2199
+)
+
+// ParseMoment reads a time in RFC 3339, or in milliseconds since 1970. Anything
+// else, and a moment at which no vendor of ours did anything, is the zero time.
+func ParseMoment(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		ms, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil || !(ms > 0) || ms >= math.MaxInt64 { // NaN is not above 0
+			return time.Time{}
+		}
+		at = time.UnixMilli(int64(ms))
+	}
+	if at = at.UTC(); at.Year() < firstYear || at.Year() > lastYear {
+		return time.Time{}
+	}
+	return at
 }
 
 // List is a JSON array, of which each element is read by itself: what an element is

@@ -16,9 +16,12 @@ func TestText_readsWhatAValueCanOnlyMean(t *testing.T) {
 		id        bool
 	}{
 		"text":                  {`"a"`, "a", false, true},
-		"a number":              {`12345678901234567.89`, "12345678901234567.89", false, true},
-		"a large number":        {`1e3`, "1e3", false, true},
-		"a boolean":             {`true`, "true", false, true},
+		"a number":              {`12345678901234567.89`, "12345678901234567.89", false, false},
+		"a large number":        {`1e3`, "1e3", false, false},
+		"a whole number":        {`508000000002`, "508000000002", false, true},
+		"a number below zero":   {`-7`, "-7", false, false},
+		"a boolean":             {`true`, "true", false, false},
+		"a boolean in quotes":   {`"true"`, "true", false, true},
 		"null":                  {`null`, "", false, true},
 		"an object":             {`{"a":1}`, "", true, false},
 		"a list":                {`["a"]`, "", true, false},
@@ -45,6 +48,8 @@ func TestMoment_readsEveryForm(t *testing.T) {
 	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for raw, want := range map[string]time.Time{
 		`"2026-11-28T12:00:00Z"`: at, `"2026-11-28T13:00:00.000+01:00"`: at, `1795867200000`: at, `"1795867200000"`: at, `1.7958672e12`: at,
+		`1795867200`: {}, `1795867200000000`: {}, `1795867200000000000`: {}, `9e18`: {}, `"1970-01-21T00:00:00Z"`: {}, `"0000-01-01T00:00:00Z"`: {},
+		`"9999-12-31T23:59:59Z"`: {}, `"0x19f"`: {}, `"+Inf"`: {}, `" 1795867200000 "`: at,
 		`null`: {}, `""`: {}, `"soon"`: {}, `{}`: {}, `[]`: {}, `true`: {}, `0`: {}, `-1`: {}, `1e300`: {}, `"NaN"`: {},
 	} {
 		var got lenient.Moment

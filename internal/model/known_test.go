@@ -10,6 +10,19 @@ import (
 func TestKnown(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]step{
+		"ids that name nobody are written on a contact, and nobody tells": {
+			{create, 0, 0, 0, nil},
+			{remap, 0, 0, 2, nil},
+			{loseNews, 0, 4, 0, nil},
+		},
+		"staff removes the participant of a contact that was restored, and the news is told again": {
+			{create, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{restore, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{removeByStaff, 0, 7, 0, nil},
+		},
 		"a contact is restored whose participant staff has deleted for good, and the news is told again": {
 			{create, 0, 0, 0, nil},
 			{quiet, 0, 0, 0, nil},
@@ -205,6 +218,44 @@ func TestKnown(t *testing.T) {
 			{join, 0, 6, 0, nil},
 			{report, 0, 0, 0, nil},
 			{archive, 1, 0, 0, nil},
+		},
+		"HubSpot fails on the only record of a report's page": {
+			{create, 0, 0, 0, nil},
+			{deliver, 0, 3, 0, nil},
+			{live, 0, 0, 0, nil},
+			{newCode, 0, 0, 0, nil},
+			{report, 0, 0, 0, []interruption{{3, step{poison, 0, 0, 0, nil}}}},
+		},
+		"another contact gets the latest email of a deleted contact, of which Advocate never heard": {
+			{join, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{setEmail, 0, 6, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{form, 1, 0, 0, nil},
+		},
+		"a contact is restored while its deletion is carried out": {
+			{form, 0, 1, 3, nil},
+			{quiet, 0, 0, 0, nil},
+			{setCode, 0, 0, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{deliver, 0, 3, 0, nil},
+			{live, 0, 0, 0, []interruption{{5, step{restore, 0, 0, 0, nil}}}},
+		},
+		"HubSpot fails for a day over a contact in the recycle bin": {
+			{create, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{archive, 0, 0, 0, nil},
+			{deliver, 0, 7, 0, nil},
+			{live, 0, 0, 0, []interruption{{1, step{poison, 0, 0, 0, nil}}}},
+			{quiet, 0, 0, 0, nil},
+		},
+		"only the deletion is told of an erased contact, and ninety days pass": {
+			{create, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
+			{erase, 0, 0, 0, nil},
+			{loseNews, 0, 4, 0, nil},
+			{ninetyDays, 0, 0, 0, nil},
+			{quiet, 0, 0, 0, nil},
 		},
 		"staff deletes a participant for good, and a person maps the contact to another one": {
 			{join, 1, 0, 0, nil},

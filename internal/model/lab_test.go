@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -22,11 +23,15 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/impact"
 	"advocatesync/internal/intake"
+	"advocatesync/internal/operator"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
+	"advocatesync/internal/vendors"
 	"advocatesync/internal/wiring"
+	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
 
@@ -38,9 +43,11 @@ var programs = []string{"47255", "48001"}
 // stand-ins, which are emptied in between.
 type lab struct {
 	store     *store.Store
+	operator  *operator.Operator // for what needs nobody but the store
 	db        *pgx.Conn
 	crm       *hubspottest.Host
 	referrals *advocatetest.Host
+	seen      *effects
 }
 
 func newLab(t *testing.T) *lab {
@@ -54,12 +61,17 @@ func newLab(t *testing.T) *lab {
 	crm := hubspottest.NewHost()
 	t.Cleanup(crm.Close)
 	crm.Webhooks().Hold()
-	referrals, err := advocatetest.NewHost(advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay = 0 }))
+	referrals, err := advocatetest.NewHost(advocatetest.WithKnobs(func(k *advocatetest.Knobs) { k.ExportDelay, k.VerdictDelay = 0, 0 }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(referrals.Close)
-	return &lab{store: s, db: db, crm: crm, referrals: referrals}
+	return &lab{
+		store: s, db: db, crm: crm, referrals: referrals, seen: &effects{},
+		operator: operator.New(s, &wiringtest.Temporal{}, operator.Vendors{
+			Config: vendors.Config{HubSpot: base(crmHost), Advocate: base(referralsHost), Impact: base(impactHost)}, PublicURL: publicURL,
+		}, time.Minute, time.Now),
+	}
 }
 
 // world makes an empty world with a fresh connection.
@@ -75,7 +87,8 @@ func (l *lab) world(t reporter, p plan) *world {
 	w := &world{
 		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii, lag: p.lag,
 		program: programs[0],
-		mail:    map[string][]bridge.Hints{}, living: map[string]bool{}, said: map[string]string{}, ref: newReference(),
+		mail:    map[string][]bridge.Hints{}, living: map[string]bool{}, down: map[string]int{}, said: map[string]string{}, ref: newReference(),
+		triggers: wiring.NewTriggers(l.store, quietLog), dealMail: map[string]bridge.ObjectHints{}, tracking: map[string]bool{},
 	}
 	w.define()
 	var err error
@@ -86,11 +99,17 @@ func (l *lab) world(t reporter, p plan) *world {
 		t.Fatalf("connect: %v", err)
 	}
 	w.setRules(p.rules)
-	w.hook = intake.NewHandler(intake.HandlerConfig{
-		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
-		Inbox: l.store, Triggers: wiring.NewTriggers(l.store, quietLog), Wake: func() {}, WakeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
-	})
+	w.hook = w.intake()
 	return w
+}
+
+// intake is the product's door for HubSpot's events. It keeps for some seconds what the
+// triggers watch.
+func (w *world) intake() http.Handler {
+	return intake.NewHandler(intake.HandlerConfig{
+		ClientSecret: hubspottest.DefaultClientSecret, AppID: hubspottest.DefaultAppID, PublicURL: publicURL,
+		Inbox: w.lab.store, Triggers: w.triggers, Wake: func() {}, WakeObjects: func() {}, Metrics: prometheus.NewRegistry(), Log: quietLog, Now: time.Now,
+	})
 }
 
 const publicURL = "http://product.invalid"
@@ -124,14 +143,18 @@ type connections struct {
 	link  activities.ConnectionClients
 }
 
+func base(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
+
 func (w *world) open(x *wire) activities.Connections {
 	client := &http.Client{Transport: x}
-	base := func(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
 	token := func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }
 	return &connections{store: w.lab.store, link: activities.ConnectionClients{
 		HubSpot: portal.New(w.portal.ID(), hubspot.New(base(crmHost), token, client), plenty{}, portal.WithoutGaps()),
 		Advocate: advocate.New(advocate.Config{
-			BaseURL: base(referralsHost), Tenant: advocatetest.DefaultAlias, Key: advocatetest.DefaultKey,
+			BaseURL: base(referralsHost), Tenant: advocatetest.DefaultAlias, Key: advocatetest.DefaultKey, Files: x,
+		}, client),
+		Impact: impact.New(impact.Config{
+			BaseURL: base(impactHost), AccountSID: advocatetest.DefaultAccountSID, AuthToken: advocatetest.DefaultAuthToken,
 		}, client),
 	}}
 }
@@ -144,6 +167,9 @@ func sharing(program string) bridge.Program {
 // Open is activities.Connections'.
 func (l *connections) Open(ctx context.Context, connectionID string) (activities.ConnectionClients, error) {
 	connection, err := l.store.Connection(ctx, connectionID)
+	if err == nil {
+		err = connection.MayWork()
+	}
 	link := l.link
 	link.Connection, link.Sharing = connection, sharing(connection.Program)
 	return link, err
@@ -163,23 +189,38 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quietLog))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 5 * time.Minute}) // a second is little on a busy machine
-	env.SetTestTimeout(5 * time.Minute)                                             // of no progress; the machine may be busy
-	workflows.Register(env)
 	x, s := &wire{w: w, nested: nested}, w.lab.store
+	env.SetWorkerOptions(worker.Options{
+		DeadlockDetectionTimeout: 5 * time.Minute, // a second is little on a busy machine
+		Interceptors:             []interceptor.WorkerInterceptor{activities.Heartbeats(), &mortal{wire: x}},
+	})
+	env.SetTestTimeout(5 * time.Minute) // of no progress; the machine may be busy
+	workflows.Register(env)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
 	connections := w.open(x)
 	for _, a := range []any{
-		activities.NewContacts(connections, s, s.Hasher(), hold, time.Now), activities.NewExports(connections, s, s.Hasher(), time.Hour, time.Now), activities.NewPages(connections, s, s.Hasher()),
+		activities.NewContacts(connections, s, hold, time.Now), activities.NewExports(connections, s, patienceForExports, w.now), activities.NewPages(connections, s), activities.NewRetries(connections, s),
 		activities.NewPrograms(connections, s), activities.NewReconciles(connections, s, bridge.InferredErase),
+		activities.NewTracking(connections, w.triggers, s, conversionsAtOnce, verdictAfter, time.Now),
 	} {
 		env.RegisterActivity(a)
 	}
 	return env
 }
 
-// hold is how long deletions are held.
-const hold = time.Minute
+const (
+	hold               = time.Minute // of deletions
+	patienceForExports = time.Hour
+	conversionsAtOnce  = 4
+	verdictAfter       = 0 // the stand-in has its verdict at once
+)
+
+// now is the clock of what asks for exports.
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.ahead)
+}
 
 // reporter is the part of a test that a world speaks to.
 type reporter interface {

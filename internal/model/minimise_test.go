@@ -4,12 +4,11 @@ import "slices"
 
 // minimise looks for a smaller plan that breaks the same rule.
 func minimise(p plan, breaks func(plan) bool) plan {
-	const patience = 400
 	tried := 0
 	for smaller := true; smaller; {
 		smaller = false
 		for candidate := range shrunk(p) {
-			if tried++; tried > patience {
+			if tried++; tried > *patience {
 				return p
 			}
 			if breaks(candidate) {

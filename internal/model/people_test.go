@@ -33,9 +33,20 @@ func (w *world) person(s step, nested bool) {
 	case form:
 		w.fillInForm(s)
 		return
+	case winDeal:
+		w.winDeal(s)
+		return
+	case moveDeal:
+		w.moveDeal(s)
+		return
 	case ninetyDays:
-		if !nested { // nothing takes that long to arrive
+		if !nested { // nothing takes that long to arrive, and every day has its reconcile
+			w.resume()
 			w.drain()
+			if w.deaf {
+				w.reconcile(nil)
+				w.drain()
+			}
 			w.purge()
 		}
 		return
@@ -71,7 +82,9 @@ func (w *world) person(s step, nested bool) {
 			w.ref.doomed[m] = id
 		}
 	case restore:
-		w.did(id, user.Restore("contacts", id))
+		if w.did(id, user.Restore("contacts", id)) {
+			w.ref.restored[id] = w.tick
+		}
 	case erase:
 		w.eraseContact(id)
 	case forgeErasure:
@@ -117,7 +130,7 @@ func (w *world) properties(id string) bridge.Properties {
 	return record.Properties
 }
 
-// alive tells whether HubSpot shows a contact under this id.
+// alive reports whether HubSpot shows a contact under this id.
 func (w *world) alive(id string) bool {
 	record, shown := w.portal.Record("contacts", id)
 	return shown && !record.Archived

@@ -34,12 +34,21 @@ const (
 	readdress
 	newCode
 	removeByStaff
-	loseAnswer // of the vendor call that it interrupts
-	failCall   // which it interrupts
-	refuseCall // which it interrupts: too many, not now, out of order
-	ninetyDays // pass since anybody was deleted
+	winDeal     // of a contact
+	moveDeal    // to another stage
+	loseAnswer  // of the vendor call that it interrupts
+	failCall    // which it interrupts
+	die         // as the worker does, at the call that it interrupts
+	refuseCall  // which it interrupts: too many, not now, out of order
+	outage      // of a vendor, for the next calls to it
+	poison      // a contact, whose batches HubSpot fails to take while the run is under way
+	failExport  // the next one, which ends badly or never
+	spoilExport // a row of the next one, which cannot be read
+	ninetyDays  // pass since anybody was deleted
 	deliver
 	live
+	track // a deal, for its triggers
+	round // of the triggers' polling
 	report
 	quiet
 	redeliver // some of what was told before, as new events
@@ -50,6 +59,8 @@ const (
 	cancelMass
 	switchProgram
 	setRules
+	pauseConnection // until it is resumed, at the latest when a quiet moment is awaited
+	resumeConnection
 )
 
 var verbNames = map[verb]string{
@@ -57,6 +68,9 @@ var verbNames = map[verb]string{
 	wipeIDs: "wipeIDs", remap: "remap", archive: "archive", restore: "restore", erase: "erase", forgeErasure: "forgeErasure", mergeContacts: "mergeContacts",
 	join: "join", rename: "rename", readdress: "readdress", newCode: "newCode", removeByStaff: "removeByStaff",
 	loseAnswer: "loseAnswer", failCall: "failCall", refuseCall: "refuseCall", redeliver: "redeliver", loseNews: "loseNews", reconcile: "reconcile", massSync: "massSync", pauseMass: "pauseMass", cancelMass: "cancelMass", switchProgram: "switchProgram", setRules: "setRules",
+	winDeal: "winDeal", moveDeal: "moveDeal", die: "die", track: "track", round: "round",
+	pauseConnection: "pauseConnection", resumeConnection: "resumeConnection",
+	outage: "outage", poison: "poison", failExport: "failExport", spoilExport: "spoilExport",
 	ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
 }
 
@@ -65,7 +79,7 @@ var verbNames = map[verb]string{
 type step struct {
 	do      verb
 	a, b, c int
-	during  []interruption // live and the runs only
+	during  []interruption // lives and runs only
 }
 
 // interruption is something that happens while a life or a run is under way.
@@ -116,10 +130,11 @@ func often(n int, v ...verb) []verb {
 
 var (
 	byPeople = append(append(often(4, create, remap), often(2, archive, restore, erase, mergeContacts, setEmail, join, newCode)...),
-		form, setCode, setCookie, setName, addEmail, wipeIDs, forgeErasure, rename, readdress, removeByStaff, ninetyDays, setRules)
+		form, setCode, setCookie, setName, addEmail, wipeIDs, forgeErasure, rename, readdress, removeByStaff, ninetyDays, setRules,
+		winDeal, moveDeal, pauseConnection, resumeConnection)
 	// What may interrupt; a life may also be lived while another one waits.
-	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall, refuseCall, report, pauseMass, cancelMass)...)
-	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), append(often(3, report, quiet), redeliver, massSync, switchProgram, loseNews, reconcile)...)
+	interrupting = append(append(often(1, byPeople...), often(5, live, deliver)...), often(2, loseAnswer, failCall, die, refuseCall, report, pauseMass, cancelMass, outage, poison)...)
+	anything     = append(append(often(1, byPeople...), often(6, deliver, live)...), append(often(3, report, quiet), winDeal, track, round, failExport, spoilExport, redeliver, massSync, switchProgram, loseNews, reconcile)...)
 )
 
 // mostSteps is how long a sequence is at most, without what interrupts it.
@@ -132,7 +147,7 @@ func drawPlan(seed uint64, number int) plan {
 	p := plan{rules: bridge.DefaultRules, steps: make([]step, 2+d.IntN(mostSteps-1))}
 	for i := range p.steps {
 		p.steps[i] = d.step(anything)
-		if interrupted && slices.Contains([]verb{live, report, massSync, switchProgram, reconcile}, p.steps[i].do) {
+		if interrupted && slices.Contains([]verb{live, track, round, report, massSync, switchProgram, reconcile}, p.steps[i].do) {
 			p.steps[i].during = d.interruptions()
 		}
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,11 +26,17 @@ type reference struct {
 	// were erased, and emails that they had in a quiet moment before. buried
 	// says that the world was quiet since, so that the product knows, too.
 	erasedIDs    map[bridge.Identity]bool
+	lastIDs      map[string][]bridge.Identity // contact → what it was mapped to when it was erased
 	erasedEmails map[string]bool
 	buried       bool
+	// Emails of people whose erasure was heard, and that the product knew by then →
+	// tick of the hearing: nobody is made with them, whether it was verified or not.
+	blocked map[string]int
 	// What may belong to them: everything that they ever had.
 	maybeIDs    map[bridge.Identity]bool
 	maybeEmails map[string]bool
+	// Contacts whose claimed erasure HubSpot bore out, for a while at least.
+	maybeContacts map[string]bool
 
 	// What happened so far.
 	seen      map[string]sighting          // contact → what the last quiet moment showed
@@ -37,6 +44,7 @@ type reference struct {
 	hadIDs    map[string][]bridge.Identity // contact → all participants that were told of it
 	addresses map[bridge.Identity][]string // participant → all emails it ever had
 	changed   map[string]int               // contact → tick of a person's last doing
+	restored  map[string]int               // contact → tick of its last restore
 	toldAt    map[string]int               // contact → tick of our last write to a participant about it
 	ours      map[bridge.Identity]string   // participants that the product made → for which contact
 	removed   map[bridge.Identity]bool     // participants that staff deleted
@@ -54,10 +62,11 @@ type reference struct {
 func newReference() *reference {
 	return &reference{
 		wanted: map[string]bridge.Identity{}, erased: map[string]bool{}, forged: map[string]bool{}, untold: map[string]bool{},
-		erasedIDs: map[bridge.Identity]bool{}, erasedEmails: map[string]bool{},
-		maybeIDs: map[bridge.Identity]bool{}, maybeEmails: map[string]bool{},
+		erasedIDs: map[bridge.Identity]bool{}, lastIDs: map[string][]bridge.Identity{}, erasedEmails: map[string]bool{},
+		blocked:  map[string]int{},
+		maybeIDs: map[bridge.Identity]bool{}, maybeEmails: map[string]bool{}, maybeContacts: map[string]bool{},
 		seen: map[string]sighting{}, hadEmails: map[string][]string{}, hadIDs: map[string][]bridge.Identity{},
-		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, toldAt: map[string]int{},
+		addresses: map[bridge.Identity][]string{}, changed: map[string]int{}, restored: map[string]int{}, toldAt: map[string]int{},
 		ours: map[bridge.Identity]string{}, removed: map[bridge.Identity]bool{},
 		released: map[bridge.Identity]bool{}, returned: map[bridge.Identity]bool{}, doomed: map[bridge.Identity]string{}, ancestors: map[string][]string{}, left: map[string][]bridge.Identity{},
 	}
@@ -170,11 +179,34 @@ func (r *reference) erase(w *world, contact string, m bridge.Identity) {
 	for _, id := range append(r.left[contact], m) {
 		if !id.Empty() {
 			r.erasedIDs[id] = true
+			r.lastIDs[contact] = append(r.lastIDs[contact], id)
 			delete(r.returned, id)
 			ids = append(ids, id)
 		}
 	}
 	r.maybeAll(w, contact, ids)
+}
+
+// heard: the intake has taken in that a contact was erased, which is true.
+func (r *reference) heard(w *world, contact string) {
+	email := r.seen[contact].email
+	if !r.erased[contact] || email == "" {
+		return
+	}
+	known, err := w.lab.store.Known(w.ctx, w.connection.ID, contact)
+	if err != nil {
+		w.t.Fatalf("known: %v", err)
+	}
+	if _, before := r.blocked[email]; !before && bytes.Equal(known.EmailHash, w.lab.store.Hasher().Email(email)) {
+		r.blocked[email] = w.tick
+	}
+}
+
+// blocks reports whether an email was that of a person whose erasure was heard
+// before an activity began.
+func (r *reference) blocks(email string, began int) bool {
+	at, blocked := r.blocked[email]
+	return blocked && at < began
 }
 
 // maybeAll: everything that a contact ever had may belong to somebody erased.
@@ -199,6 +231,7 @@ func (r *reference) doubt(w *world, contact string) {
 	if !r.forged[contact] || w.alive(contact) {
 		return
 	}
+	r.maybeContacts[contact] = true
 	ids := slices.Concat(r.hadIDs[contact], r.left[contact])
 	for _, who := range append(r.ancestors[contact], contact) {
 		if m := w.mapping(who); !m.Empty() {

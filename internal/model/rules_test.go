@@ -11,10 +11,14 @@ import (
 	"advocatesync/internal/store"
 )
 
-// judgeNewContact is asked before the product makes a contact.
-func (w *world) judgeNewContact(props bridge.Properties) {
+// judgeNewContact is asked before the product makes a contact, in an activity
+// that began at a tick.
+func (w *world) judgeNewContact(props bridge.Properties, began int) {
 	e := bridge.NormalEmail(props[bridge.PropEmail])
 	id := bridge.Identity{AccountID: props[bridge.PropAccountID], UserID: props[bridge.PropUserID]}
+	if w.ref.blocks(e, began) {
+		w.breaks("a contact is made for a person whose erasure was heard", e)
+	}
 	if w.ref.buried && (w.ref.erasedEmails[e] || w.ref.erasedIDs[id]) {
 		w.breaks("a contact is made for an erased person", e)
 	}
@@ -22,8 +26,11 @@ func (w *world) judgeNewContact(props bridge.Properties) {
 
 // judgeNewParticipant is asked when the product has made a participant. mapped is
 // what the contact was mapped to when the activity began: what a report does
-// beside it comes too late.
-func (w *world) judgeNewParticipant(id bridge.Identity, contact string, mapped bridge.Identity) {
+// beside it comes too late, as does an erasure that is heard after it began.
+func (w *world) judgeNewParticipant(id bridge.Identity, contact string, mapped bridge.Identity, began int) {
+	if w.ref.blocks(bridge.NormalEmail(w.properties(contact)[bridge.PropEmail]), began) {
+		w.breaks("a participant is made for a person whose erasure was heard", contact)
+	}
 	// By its ids an erased person is recognised only once Advocate has told under
 	// which it keeps the participant; that one is taken back at once.
 	if w.ref.buried && w.ref.erasedEmails[bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])] {
@@ -45,7 +52,7 @@ func (w *world) judgeNewParticipant(id bridge.Identity, contact string, mapped b
 func (w *world) judgeDeletion(id bridge.Identity, doNotTrack bool, began int) {
 	id = w.stored(id)
 	if doNotTrack {
-		if !w.ref.maybeIDs[id] {
+		if !w.ref.maybeIDs[id] && !slices.ContainsFunc(w.ref.addresses[id], func(e string) bool { return w.ref.maybeEmails[e] }) {
 			w.breaks("a participant of somebody who was not erased is deleted with do-not-track", id)
 		}
 		return
@@ -56,7 +63,7 @@ func (w *world) judgeDeletion(id bridge.Identity, doNotTrack bool, began int) {
 			continue
 		}
 		alive := w.alive(contact)
-		gone = gone || !alive
+		gone = gone || !alive || w.ref.restored[contact] >= began
 		switch {
 		case !alive:
 		case max(w.ref.changed[contact], w.ref.toldAt[contact]) < began:
@@ -91,12 +98,16 @@ func (w *world) checkQuiet() {
 		case w.alive(contact):
 			w.checkLive(contact, known)
 			w.ref.note(contact, w.properties(contact))
-			w.ref.seen[contact] = w.sighting(contact, known)
+			if known.Ledger.State != bridge.StateErased { // of whom nothing is kept
+				w.ref.seen[contact] = w.sighting(contact, known)
+			}
 		default:
 			w.checkGone(contact, known)
 		}
 	}
 	w.checkParticipants(mapped)
+	w.checkErasures()
+	w.checkDeals()
 }
 
 func (w *world) sighting(contact string, known store.Known) sighting {
@@ -108,24 +119,20 @@ func (w *world) sighting(contact string, known store.Known) sighting {
 	return seen
 }
 
-func (w *world) checkErased(contact string, known store.Known) {
-	givenUp := func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseUnreachable }
-	if w.ref.untold[contact] {
-		return
-	}
-	if !w.retried && slices.ContainsFunc(w.parked(contact), givenUp) {
-		return // it met a report that stood still for a day; an operator completes it
-	}
-	if known.Mapping != nil || len(known.Former) > 0 || known.EmailHash != nil {
-		w.breaks("something is still known of an erased contact", contact)
-	}
-	if known.Ledger.State != bridge.StateErased && known.Ledger.State != bridge.StateMergedAway {
-		w.breaks("an erased contact is not marked as erased", contact, known.Ledger.State)
-	}
+// givenUp: work on a contact was given up, or that on its participant, because a vendor
+// failed for a day or refused the record. An operator has it tried again.
+func (w *world) givenUp(contact string) bool {
+	m := w.mapping(contact)
+	return !m.Empty() && w.waits(m) || slices.ContainsFunc(w.parked(contact), func(item bridge.ParkedItem) bool {
+		return item.Cause == bridge.CauseUnreachable || item.Cause == bridge.CauseRefusedByHubSpot
+	})
 }
 
 // checkGone: archived, or merged away.
 func (w *world) checkGone(contact string, known store.Known) {
+	if !w.retried && w.givenUp(contact) {
+		return
+	}
 	if known.Mapping != nil {
 		w.breaks("a contact that is gone is still mapped", contact, known.Ledger.State)
 	}
@@ -148,7 +155,7 @@ func (w *world) checkLive(contact string, known store.Known) {
 	switch {
 	case !exists && !w.ref.removed[m]:
 		w.breaks("a live contact is mapped to a participant that the product deleted", contact)
-	case exists && (known.Ledger.State == bridge.StateMapped || w.pairEdited(contact)) && !w.maybeErased(contact, m) && !w.ref.maybeEmails[bridge.NormalEmail(user.Email)]:
+	case exists && (known.Ledger.State == bridge.StateMapped && !w.givenUp(contact) || w.pairEdited(contact)) && !w.maybeErased(contact, m) && !w.ref.maybeEmails[bridge.NormalEmail(user.Email)]:
 		differing := w.differing(contact, user)
 		if w.pairEdited(contact) { // the person is told; everything else flows
 			differing = slices.DeleteFunc(differing, func(name string) bool { return name == bridge.PropUserID || name == bridge.PropAccountID })
@@ -201,8 +208,8 @@ func (w *world) checkUnmapped(contact string, known store.Known) {
 		excused = w.tenant.Erased(e, e)
 	case bridge.StateParked:
 		excused = len(w.parked(contact)) > 0
-	case bridge.StateNew: // we made it, unheard, and do not see it; or nobody told, and there is no email yet
-		excused = w.waits(w.named(contact)) || e == "" || w.maybeErased(contact, bridge.Identity{})
+	case bridge.StateNew: // we made it, unheard, and do not see it; or nobody told, and there is no email yet, a rule is off, or a reconcile reported it
+		excused = w.narrow || w.waits(w.named(contact)) || e == "" || w.maybeErased(contact, bridge.Identity{}) || len(w.parked(contact)) > 0
 	case bridge.StateNotShared:
 		excused = w.narrow
 	}
@@ -234,8 +241,8 @@ func (w *world) waits(id bridge.Identity) bool {
 
 // maybeErased: a contact has an email or ids that somebody had who was erased.
 func (w *world) maybeErased(contact string, mapped bridge.Identity) bool {
-	email := bridge.NormalEmail(w.properties(contact)[bridge.PropEmail])
-	return w.ref.maybeEmails[email] || w.ref.maybeIDs[w.stored(w.named(contact))] || w.ref.maybeIDs[mapped]
+	erased := func(email string) bool { return w.ref.maybeEmails[email] }
+	return w.ref.maybeContacts[contact] || slices.ContainsFunc(addresses(w.properties(contact)), erased) || w.ref.maybeIDs[w.stored(w.named(contact))] || w.ref.maybeIDs[mapped]
 }
 
 func (w *world) allParked() []bridge.ParkedItem {
@@ -304,6 +311,8 @@ func (w *world) end() {
 	}
 	w.checkQuiet()
 	w.checkParked()
+	w.checkReceipts()
+	w.lab.seen.conversions.Add(int64(len(w.tenant.Conversions())))
 	if w.broken != "" {
 		return
 	}
@@ -344,11 +353,13 @@ func (w *world) checkWrites() {
 	}
 }
 
-func (w *world) writes() [2]int { return [2]int{w.portal.Writes().Writes, w.advocateWrites} }
+func (w *world) writes() [3]int {
+	return [3]int{w.portal.Writes().Writes, w.advocateWrites, len(w.tenant.Conversions())}
+}
 
-// retry is the operator who has every contact with a parked item looked at, and
-// the others too where a rule is off, or where names travel, whose change nobody
-// tells.
+// retry is the operator who has every contact and every participant with a parked item
+// looked at, and the other contacts too where a rule is off, or where names travel,
+// whose change nobody tells.
 func (w *world) retry() {
 	var events []store.Event
 	for _, contact := range w.contacts {
@@ -362,6 +373,8 @@ func (w *world) retry() {
 	if _, err := w.lab.store.AppendEvents(w.ctx, events); err != nil {
 		w.t.Fatalf("append events: %v", err)
 	}
+	w.retryParticipants()
+	w.retryDeals()
 }
 
 // checkParked: what is still parked after a retry is parked for a true reason.
@@ -391,6 +404,8 @@ func (w *world) trueCause(item bridge.ParkedItem) bool {
 		return slices.ContainsFunc(w.tenant.Users(0, 0), func(u advocatetest.User) bool {
 			return bridge.NormalEmail(u.Email) == e || u.ID == w.tenant.StoredID(e)
 		})
+	case bridge.CauseErasurePending:
+		return false // all that was heard has been verified by now
 	case bridge.CauseCodeDropped:
 		return props[bridge.PropReferredByCode] != ""
 	case bridge.CauseCookieDropped:
@@ -400,5 +415,9 @@ func (w *world) trueCause(item bridge.ParkedItem) bool {
 	}
 }
 
-// repeat tells the product everything that HubSpot ever told, as new events.
-func (w *world) repeat() { w.undelivered = append(w.undelivered, w.renamed(w.raised)...) }
+// repeat tells the product everything that HubSpot ever told, once the inbox has
+// forgotten it.
+func (w *world) repeat() {
+	w.forget()
+	w.undelivered = append(w.undelivered, w.raised...)
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,7 @@ import (
 const (
 	crmHost       = "hubspot.invalid"
 	referralsHost = "advocate.invalid"
+	impactHost    = "impact.invalid"
 )
 
 // wire carries the product's calls to the stand-ins without a network. What the
@@ -33,7 +35,10 @@ type wire struct {
 
 	mu     sync.Mutex
 	began  int             // tick at which the activity under way began
+	alone  bool            // no other activity of its run is under way
 	mapped bridge.Identity // what its contact was mapped to then, if it has one
+
+	underWay lifelines
 }
 
 // begin notes what an activity can know.
@@ -42,6 +47,7 @@ func (x *wire) begin(info *activity.Info, args converter.EncodedValues) {
 	defer x.w.mu.Unlock()
 	x.w.tick++
 	x.began, x.mapped = x.w.tick, bridge.Identity{}
+	x.alone = slices.Contains([]string{"SyncContact", "LookAtObject", "SendEvent"}, info.ActivityType.Name)
 	var in activities.SyncContactInput
 	if info.ActivityType.Name == "SyncContact" && args.Get(&in) == nil {
 		x.mapped = x.w.mapping(in.ContactID)
@@ -52,11 +58,24 @@ func (x *wire) begin(info *activity.Info, args converter.EncodedValues) {
 func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.mu.Lock() // two pages of a report may call at once; one of them comes first
 	defer x.mu.Unlock()
-	lose, fail, refuse := false, false, 0
+	var lose, fail bool
+	var dies death
+	var refuse int
 	if !x.nested {
 		x.w.interrupt()
-		lose, fail, refuse = x.w.lose, x.w.fail, x.w.refuse
-		x.w.lose, x.w.fail, x.w.refuse = false, false, 0
+		lose, fail, dies, refuse = x.w.lose, x.w.fail, x.w.dies, x.w.refuse
+		x.w.undisturbed()
+	}
+	if paused := x.w.pausedAt; x.alone && paused != 0 && paused < x.began {
+		x.w.breaks("a vendor is called for a paused connection", r.Method, r.URL.Path)
+	}
+	if dies == beforeCall {
+		x.underWay.end()
+		return nil, errReset
+	}
+	if x.w.down[r.URL.Host] > 0 {
+		x.w.down[r.URL.Host]--
+		refuse = http.StatusServiceUnavailable
 	}
 	if fail {
 		return nil, errReset
@@ -68,6 +87,9 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	if poisoned := x.w.poisoned; !x.nested && poisoned != "" && strings.Contains(r.URL.Path, "/batch/") && bytes.Contains(body, []byte(`"`+poisoned+`"`)) {
+		refuse = http.StatusInternalServerError
+	}
 	if x.w.verbose {
 		x.w.t.Logf("   %s %s %s", r.Method, r.URL.Path, body)
 	}
@@ -78,15 +100,29 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if refuse > 0 {
 		return x.refused(r, refuse)
 	}
-	carry := x.toAdvocate
-	if r.URL.Host == crmHost {
-		carry = x.toHubSpot
+	resp, err := x.carrier(r.URL.Host)(r, body)
+	if x.w.verbose && err == nil && resp.StatusCode >= http.StatusMultipleChoices {
+		x.w.t.Logf("   answer: %s", resp.Status)
 	}
-	resp, err := carry(r, body)
-	if lose {
+	if dies == afterCall {
+		x.underWay.end()
+	}
+	if lose || dies == afterCall {
 		return nil, errReset
 	}
 	return resp, err
+}
+
+// carrier is how a call reaches the stand-in of a host.
+func (x *wire) carrier(host string) func(*http.Request, []byte) (*http.Response, error) {
+	switch host {
+	case crmHost:
+		return x.toHubSpot
+	case impactHost:
+		return x.toImpact
+	default:
+		return x.toAdvocate
+	}
 }
 
 var errReset = errors.New("connection reset")
@@ -137,7 +173,7 @@ func (x *wire) toHubSpot(r *http.Request, body []byte) (*http.Response, error) {
 			return nil, err
 		}
 		for _, input := range in.Inputs {
-			x.w.judgeNewContact(input.Properties)
+			x.w.judgeNewContact(input.Properties, x.began)
 		}
 	}
 	resp, err := answer(x.w.lab.crm, r)
@@ -174,16 +210,12 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	x.w.unreported = true
 	resp, err := answer(x.w.lab.referrals, r)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		delete(x.w.said, contact) // what it goes on without may be what was said before
+		x.w.said[contact] = refusedWords
 		return resp, err
 	}
-	said := r.URL.Path + "\n" + string(body)
-	if existed && x.w.said[contact] == said {
-		x.w.repeats++
-	}
-	x.w.said[contact] = said
+	x.heardOf(contact, r.URL.Path+"\n"+string(body), existed)
 	if !existed {
-		x.w.judgeNewParticipant(id, contact, x.mapped)
+		x.w.judgeNewParticipant(id, contact, x.mapped, x.began)
 	}
 	x.w.tick++
 	x.w.ref.told(id, contact, !existed, x.w.tick)
@@ -192,6 +224,31 @@ func (x *wire) upsert(r *http.Request, body []byte, id bridge.Identity, existed 
 	}
 	return resp, nil
 }
+
+// heardOf notes what Advocate took from a contact, and whether it has been told the
+// same before. What it goes on without once it has refused something does not count:
+// a person who takes that back has the same said again.
+func (x *wire) heardOf(contact, said string, existed bool) {
+	before := x.w.said[contact]
+	if before == refusedWords {
+		delete(x.w.said, contact)
+		return
+	}
+	if existed && before == said {
+		x.w.repeats++
+	}
+	x.w.said[contact] = said
+}
+
+func (x *wire) toImpact(r *http.Request, body []byte) (*http.Response, error) {
+	if form, err := url.ParseQuery(string(body)); err == nil && r.Method == http.MethodPost {
+		x.w.ordered(form.Get("OrderId"))
+	}
+	return answer(x.w.lab.referrals, r)
+}
+
+// refusedWords stands for what Advocate last refused to take from a contact.
+const refusedWords = "refused"
 
 // participantPath reads the ids out of …/open/account/{a}/user/{u}.
 func participantPath(u *url.URL) (id bridge.Identity, ok bool) {

@@ -21,6 +21,7 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/intake"
 	"advocatesync/internal/store"
+	"advocatesync/internal/wiring"
 	"advocatesync/workflows"
 )
 
@@ -48,20 +49,31 @@ type world struct {
 
 	undelivered []hubspottest.Event       // raised by HubSpot
 	raised      []hubspottest.Event       // all there ever were
-	renamings   int                       // of events that are told again
 	mail        map[string][]bridge.Hints // relayed to a contact's life, not yet seen by it
 	living      map[string]bool
 	deaf        bool // some news were lost, and nobody has reconciled since
 	reporting   bool
 	switching   bool     // of the program, during which nobody else writes
 	mass        *massRun // the mass sync that is under way
+	pausedAt    int      // tick at which somebody paused the connection; 0: it works
+
+	triggers *wiring.Triggers
+	deals    []*deal
+	dealMail map[string]bridge.ObjectHints        // relayed about a deal, not yet seen by its triggers
+	tracking map[string]bool                      // deals
+	runs     []*testsuite.TestWorkflowEnvironment // that are under way, each in the midst of the one before
+	orders   map[string]string                    // sent to impact.com → the contact that it was for
 
 	armed      []interruption // of the life or report that is under way
 	calls      int            // to vendors, since it began
 	busy       bool           // with an interruption
 	lose       bool           // the answer of this call
 	fail       bool           // this call
+	dies       death          // of the worker, at this call
 	refuse     int            // this call, with this status
+	down       map[string]int // how many more calls a vendor's host refuses
+	poisoned   string         // the contact that HubSpot fails over, in batches of what is under way
+	ahead      time.Duration  // of the clock by which exports are given up
 	lives      int
 	repeatable int // writes that may turn out to change nothing
 
@@ -113,6 +125,19 @@ func (w *world) exec(s step, nested bool) {
 		w.fail = true
 	case refuseCall:
 		w.refuse = refusals[s.a%len(refusals)]
+	case die:
+		w.dies = []death{beforeCall, afterCall}[s.a%2]
+	case outage:
+		w.down[[]string{crmHost, referralsHost, impactHost}[s.a%3]] = 1 + s.b%7 // fewer than Temporal's test environment tries
+	case poison:
+		w.poisoned = w.contact(s.a)
+	case failExport:
+		w.tenant.FailNextExports([]string{advocatetest.Aborted, advocatetest.Expired, advocatetest.Pending}[s.a%3])
+	case spoilExport:
+		if user, ok := w.participant(s.a); ok {
+			how := []advocatetest.How{advocatetest.StrayQuote, advocatetest.TooFew, advocatetest.TooMany, advocatetest.BlankID}[s.b%4]
+			w.tenant.SpoilNextExports(advocatetest.FileFlaws{Rows: []advocatetest.RowFlaw{{Email: user.Email, How: how}}})
+		}
 	case loseNews:
 		w.loseNews(s.a, s.b)
 	case reconcile:
@@ -135,8 +160,19 @@ func (w *world) exec(s step, nested bool) {
 		if id := w.pending(s.a); id != "" {
 			w.live(id, s.during, nested)
 		}
+	case track:
+		w.relay()
+		if id := w.pendingDeal(s.a); id != "" {
+			w.track(id, s.during, nested)
+		}
+	case round:
+		w.round(s.during, nested)
+	case pauseConnection:
+		w.pause()
+	case resumeConnection:
+		w.resume()
 	case report:
-		if !w.reporting && !w.switching {
+		if !w.reporting && !w.switching && w.pausedAt == 0 { // its schedule is paused with the connection
 			w.report(s.during, nested)
 		}
 	case massSync:
@@ -163,8 +199,14 @@ func (w *world) listen() {
 	known := len(w.contacts)
 	for _, e := range w.lab.crm.Webhooks().Take() {
 		w.undelivered = append(w.undelivered, e)
+		if w.verbose {
+			w.t.Logf("   HubSpot tells %d: %s %s of %d, %d", e.EventID, e.SubscriptionType, e.PropertyName, e.ObjectID, e.NewObjectID)
+		}
 		if claimed := e.SubscriptionType == "contact.privacyDeletion" && !w.ref.erased[fmt.Sprint(e.ObjectID)]; !claimed {
 			w.raised = append(w.raised, e) // what is only claimed may be true when it is told again
+		}
+		if aboutDeal(e) {
+			continue
 		}
 		for _, id := range []int64{e.ObjectID, e.NewObjectID} {
 			if name := fmt.Sprint(id); id != 0 && !slices.Contains(w.contacts, name) {
@@ -206,16 +248,28 @@ func (w *world) loseNews(seed, share int) {
 	w.undelivered = slices.DeleteFunc(w.undelivered, func(e hubspottest.Event) bool {
 		lost := rng.IntN(8) < share
 		if lost {
-			w.deaf = true
-			w.ref.unheard(w, e)
+			if w.verbose {
+				w.t.Logf("   lost: %d", e.EventID)
+			}
+			w.unheard(e)
 			w.raised = slices.DeleteFunc(w.raised, func(r hubspottest.Event) bool { return r.EventID == e.EventID })
 		}
 		return lost
 	})
 }
 
-// redeliver tells some of what was told before again. It has another id by then:
-// HubSpot's repetitions end after a day, and what they repeat is known for longer.
+// unheard: nobody will ever tell of an event.
+func (w *world) unheard(e hubspottest.Event) {
+	if aboutDeal(e) {
+		w.deal(fmt.Sprint(e.ObjectID)).untold = true // a reconcile is about contacts and participants alone
+		return
+	}
+	w.deaf = true
+	w.ref.unheard(w, e)
+}
+
+// redeliver tells some of what was told before again, so late that the inbox does
+// not know it any more.
 func (w *world) redeliver(seed, most int) {
 	rng := rand.New(rand.NewPCG(uint64(seed), uint64(len(w.raised))))
 	var again []hubspottest.Event
@@ -224,22 +278,25 @@ func (w *world) redeliver(seed, most int) {
 			again = append(again, e)
 		}
 	}
-	w.post(w.renamed(again))
+	w.forget()
+	w.post(again)
 }
 
-// renamed are events under ids that they did not have before.
-func (w *world) renamed(events []hubspottest.Event) []hubspottest.Event {
-	w.renamings++
-	again := slices.Clone(events)
-	for i := range again {
-		again[i].EventID += 1_000_000 * int64(w.renamings)
+// forget has the inbox forget what it has passed on, as it does after a week.
+func (w *world) forget() {
+	for _, purge := range []func(context.Context, time.Time) (int64, error){w.lab.store.PurgeInbox, w.lab.store.PurgeObjectInbox} {
+		if _, err := purge(w.ctx, time.Now().Add(time.Hour)); err != nil {
+			w.t.Fatalf("purge the inbox: %v", err)
+		}
 	}
-	return again
 }
 
 // post hands events to the product's own intake, signed, as HubSpot does.
 func (w *world) post(events []hubspottest.Event) {
 	for batch := range slices.Chunk(events, 100) {
+		if w.verbose {
+			w.t.Logf("   delivered: %d", eventIDs(batch))
+		}
 		body, err := json.Marshal(batch)
 		if err != nil {
 			w.t.Fatalf("%v", err)
@@ -252,14 +309,29 @@ func (w *world) post(events []hubspottest.Event) {
 		hubspottest.Sign(r, hubspottest.DefaultClientSecret, body, time.Now())
 		answer := httptest.NewRecorder()
 		w.hook.ServeHTTP(answer, r)
+		w.tick++
+		for _, e := range batch {
+			if e.SubscriptionType == "contact.privacyDeletion" {
+				w.ref.heard(w, fmt.Sprint(e.ObjectID))
+			}
+		}
 		if answer.Code != http.StatusOK {
 			w.breaks("the intake refuses events", answer.Code, answer.Body)
 		}
 	}
 }
 
-// relay brings what the inbox holds to the contacts' lives.
+func eventIDs(events []hubspottest.Event) []int64 {
+	var ids []int64
+	for _, e := range events {
+		ids = append(ids, e.EventID)
+	}
+	return ids
+}
+
+// relay brings what the inbox holds to the contacts' lives and to the deals' triggers.
 func (w *world) relay() {
+	w.relayDeals()
 	for {
 		n, err := w.lab.store.RelayHints(w.ctx, 500, func(_ context.Context, batch []store.ContactHints) []error {
 			for _, c := range batch {
@@ -322,6 +394,7 @@ func (w *world) live(id string, during []interruption, nested bool) {
 	}
 	w.execute(env, nested, workflows.ContactLifecycleName, workflows.ContactLifecycleInput{ConnectionID: w.connection.ID, ContactID: id})
 	delete(w.living, id)
+	w.unreported = w.unreported || w.ref.forged[id] // what its block kept out is reported again
 	if err := env.GetWorkflowError(); err != nil {
 		w.breaks("a contact's life fails", err)
 	}
@@ -331,11 +404,14 @@ func (w *world) report(during []interruption, nested bool) {
 	env := w.environment(nested)
 	w.arm(during, nested)
 	w.reporting, w.unreported = true, false
-	w.execute(env, nested, workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: w.connection.ID})
+	w.executeRun(env, nested, workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: w.connection.ID})
 	w.reporting = false
-	if err := env.GetWorkflowError(); err != nil {
+	var result workflows.ReportSyncResult
+	if err := env.GetWorkflowResult(&result); err != nil {
 		w.breaks("a report fails", err)
 	}
+	// A report of a paused connection ends, and the first one after that takes it up.
+	w.unreported = w.unreported || result.Abandoned != "" || w.pausedAt != 0
 }
 
 // setRules changes the sharing rules for what is decided from now on.
@@ -350,10 +426,29 @@ func (w *world) setRules(rules bridge.Rules) {
 	}
 }
 
+// executeRun runs what asks for exports. One that never comes is waited for in vain:
+// the patience ends after the first look. A row that could not be read is news that
+// nobody tells.
+func (w *world) executeRun(env *testsuite.TestWorkflowEnvironment, nested bool, workflow string, input any) {
+	w.runs = append(w.runs, env)
+	defer func() { w.runs = w.runs[:len(w.runs)-1] }()
+	if w.pausedAt != 0 {
+		env.RegisterDelayedCallback(w.resume, pauseLasts)
+	}
+	ordered := w.tenant.Ordered()
+	if ordered {
+		env.RegisterDelayedCallback(func() { w.ahead = 2 * patienceForExports }, time.Second)
+	}
+	w.execute(env, nested, workflow, input)
+	w.ahead = 0
+	w.deaf = w.deaf || ordered && !w.tenant.Ordered()
+}
+
 func (w *world) execute(env *testsuite.TestWorkflowEnvironment, nested bool, workflow string, input any) {
 	env.ExecuteWorkflow(workflow, input)
 	if !nested {
-		w.armed = nil
+		w.armed, w.poisoned = nil, ""
+		w.undisturbed()
 	}
 	w.listen()
 }
@@ -389,25 +484,35 @@ func (w *world) interrupt() {
 }
 
 func (w *world) interlude(d interruption) {
-	w.busy, w.lose, w.fail, w.refuse = true, false, false, 0
+	w.busy = true
+	w.undisturbed()
 	w.exec(d.step, true)
 	w.busy = false
 }
 
+// undisturbed: nothing happens to the next call.
+func (w *world) undisturbed() { w.lose, w.fail, w.dies, w.refuse = false, false, alive, 0 }
+
 // settle lets everything that is under way come to its end: all events arrive,
 // all lives are lived, and reports run until none has anything to tell.
 func (w *world) settle() {
+	clear(w.down)
 	for range 20 {
+		w.resume()
 		w.drain()
+		w.unreported = w.unreported || w.tenant.Ordered()
 		if w.deaf {
 			w.reconcile(nil)
 			continue
 		}
-		if !w.unreported {
+		if w.unreported {
+			w.report(nil, false)
+			w.relay()
+			continue
+		}
+		if !w.settleDeals() {
 			return
 		}
-		w.report(nil, false)
-		w.relay()
 	}
 	w.breaks("the system does not fall silent")
 }
@@ -417,11 +522,14 @@ func (w *world) drain() {
 	for range 50 {
 		w.deliver(len(w.raised), 8)
 		w.relay()
-		if len(w.mail) == 0 {
+		if len(w.mail)+len(w.dealMail) == 0 {
 			return
 		}
 		for id := w.pending(0); id != ""; id = w.pending(0) {
 			w.live(id, nil, false)
+		}
+		for id := w.pendingDeal(0); id != ""; id = w.pendingDeal(0) {
+			w.track(id, nil, false)
 		}
 	}
 	w.breaks("lives do not come to rest")

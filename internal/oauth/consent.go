@@ -39,7 +39,7 @@ func StartURL(publicURL, link string) string {
 	return publicURL + StartPath + "?" + url.Values{linkParameter: {link}}.Encode()
 }
 
-// Intents are the connections that operators want, and that wait for consent.
+// Intents are the connections that operators asked for and that await consent.
 type Intents interface {
 	IntentOf(ctx context.Context, link string) (store.Intent, error)
 	BeginVisit(ctx context.Context, link, state, browser string) error
@@ -58,13 +58,13 @@ type Connector interface {
 	FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error)
 }
 
-// Consent is the way through HubSpot's consent page: an operator's link, the
-// page, and back. It is no open door: without the link of an intent, which only
-// an operator can make and which lives for minutes, there is nothing to see.
+// Consent leads a browser through HubSpot's consent page: from an operator's
+// link to the page and back. Without the link of an intent, which only an
+// operator can make and which expires within minutes, it shows nothing.
 //
-// The state that travels through HubSpot works once, and only beside the cookie
-// of the browser that was sent there. That cookie is the PKCE verifier too, so
-// a code that somebody else gets hold of is worth nothing to them.
+// The state that travels through HubSpot works once, and only together with the
+// cookie of the browser that was sent there. The cookie is also the PKCE
+// verifier, so a stolen code is worthless.
 type Consent struct {
 	publicURL string
 	intents   Intents
@@ -73,7 +73,7 @@ type Consent struct {
 	log       *slog.Logger
 }
 
-// NewConsent returns the handlers below publicURL, which has no trailing slash.
+// NewConsent returns the handlers under publicURL, which has no trailing slash.
 func NewConsent(publicURL string, intents Intents, vendor Vendor, connector Connector, log *slog.Logger) *Consent {
 	return &Consent{publicURL: publicURL, intents: intents, vendor: vendor, connector: connector, log: log}
 }
@@ -85,8 +85,8 @@ func (c *Consent) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+CallbackPath, c.back)
 }
 
-// ask shows what is about to be joined: whoever consents at HubSpot should know
-// whose tenant gets the portal's contacts, and HubSpot's page does not tell.
+// ask shows what is about to be connected: whoever consents should know which
+// tenant gets the portal's contacts, and HubSpot's page does not say.
 func (c *Consent) ask(w http.ResponseWriter, r *http.Request) {
 	link := r.URL.Query().Get(linkParameter)
 	in, err := c.intents.IntentOf(r.Context(), link)
@@ -104,7 +104,7 @@ func (c *Consent) ask(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// leave sends the browser to HubSpot's page.
+// leave redirects the browser to HubSpot's page.
 func (c *Consent) leave(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
 	link, state, verifier := r.PostFormValue(linkParameter), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
@@ -121,7 +121,7 @@ func (c *Consent) leave(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, c.vendor.ConsentURL(in.PortalID, state, verifier), http.StatusSeeOther)
 }
 
-// back takes HubSpot's answer.
+// back handles HubSpot's answer.
 func (c *Consent) back(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	cookie, err := r.Cookie(cookieName)
@@ -156,26 +156,26 @@ func (c *Consent) finish(ctx context.Context, in store.Intent, query url.Values,
 	}
 	tokens, err := c.vendor.Exchange(ctx, code, verifier)
 	if err != nil {
-		return bridge.Connection{}, fmt.Errorf("HubSpot did not hand out tokens: %w", err)
+		return bridge.Connection{}, fmt.Errorf("HubSpot did not issue tokens: %w", err)
 	}
 	return c.connector.FinishConsent(ctx, in, tokens)
 }
 
-// declined is an answer of HubSpot's page without a code. What it says comes
-// through the visitor's browser, so it may say anything.
+// declined handles an answer without a code. The answer comes through the
+// visitor's browser, so it may say anything.
 func declined(query url.Values) error {
 	refusal := &bridge.Error{Kind: bridge.Unauthorized, Op: "hubspot.consent", VendorMessage: query.Get("error_description")}
 	if code := query.Get("error"); oauthCode.MatchString(code) {
 		refusal.Code = code
 	}
-	return fmt.Errorf("HubSpot did not get the consent: %w", refusal)
+	return fmt.Errorf("HubSpot did not receive the consent: %w", refusal)
 }
 
-// oauthCode is what an error of OAuth's looks like (RFC 6749, 4.1.2.1).
+// oauthCode matches an OAuth error code (RFC 6749, 4.1.2.1).
 var oauthCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 // failed tells the visitor and whoever waits for the intent, which stays open.
-// The log gets the error alone, for a vendor's words may name somebody.
+// Only the error is logged, because a vendor's message may name a person.
 func (c *Consent) failed(w http.ResponseWriter, r *http.Request, in store.Intent, cause error) {
 	c.log.WarnContext(r.Context(), "consent failed", "intent", in.ID, "err", cause)
 	text := explain(cause)
@@ -188,15 +188,15 @@ func (c *Consent) failed(w http.ResponseWriter, r *http.Request, in store.Intent
 	}
 	c.show(w, r, status, page{Title: "Not connected", Lines: []string{
 		text + ".",
-		"Put that right, then open the same link again. After " + in.ExpiresAt.UTC().Format("15:04 MST") + ` a new one is needed: "starter connect".`,
+		"Correct that, then open the same link again. After " + in.ExpiresAt.UTC().Format("15:04 MST") + ` a new one is needed, from the console or "starter connect".`,
 	}})
 }
 
 // mostWords bounds how much of a vendor's message is shown.
 const mostWords = 300
 
-// explain is an error for people: with the vendor's own words, on one line, and
-// without what could steer a terminal.
+// explain renders an error for people: with the vendor's message, on one line,
+// without terminal control characters.
 func explain(err error) string {
 	text := err.Error()
 	if refusal, ok := errors.AsType[*bridge.Error](err); ok && refusal.VendorMessage != "" {
@@ -220,7 +220,7 @@ func printable(r rune) rune {
 	return r
 }
 
-// refusal is why there is nothing to see.
+// refusal is why the page shows nothing.
 type refusal struct {
 	status int
 	page   page
@@ -228,11 +228,11 @@ type refusal struct {
 
 var (
 	noSuchLink = refusal{http.StatusNotFound, page{Title: "This link does not work", Lines: []string{
-		`It is older than a quarter of an hour, or it has served already. Ask for a new one: "starter connect".`,
+		`It is older than a quarter of an hour, or was used already. Request a new one: in the console, on the page "Connect a portal", or with "starter connect".`,
 	}}}
 	otherBrowser = refusal{http.StatusForbidden, page{Title: "Not connected", Lines: []string{
-		"HubSpot's answer belongs to another browser, or to a visit that is over.",
-		"Open the link again in this browser, with cookies allowed. If it does not work any more, ask for a new one: \"starter connect\".",
+		"HubSpot's answer belongs to another browser or to an expired visit.",
+		`Open the link again in this browser, with cookies allowed. If it no longer works, request a new one: in the console, on the page "Connect a portal", or with "starter connect".`,
 	}}}
 )
 
@@ -240,12 +240,12 @@ var (
 func (c *Consent) refuse(w http.ResponseWriter, r *http.Request, why refusal, err error) {
 	if bridge.KindOf(err) != bridge.NotFound {
 		c.log.WarnContext(r.Context(), "intent could not be looked up", "err", err)
-		why = refusal{http.StatusServiceUnavailable, page{Title: "Not now", Lines: []string{"Something of ours does not answer. Try again in a minute."}}}
+		why = refusal{http.StatusServiceUnavailable, page{Title: "Not now", Lines: []string{"Part of this service does not answer. Try again in a minute."}}}
 	}
 	c.show(w, r, why.status, why.page)
 }
 
-// visitAge is how long a browser may stay at HubSpot's page.
+// visitAge is how long a browser may stay on HubSpot's page.
 const visitAge = 15 * time.Minute
 
 func (c *Consent) setCookie(w http.ResponseWriter, value string, age time.Duration) {
@@ -262,7 +262,7 @@ func (c *Consent) setCookie(w http.ResponseWriter, value string, age time.Durati
 	http.SetCookie(w, cookie)
 }
 
-// publicPath is the path of the public URL, which a proxy in front takes off.
+// publicPath is the path of the public URL, which a proxy in front strips.
 func (c *Consent) publicPath() string {
 	u, err := url.Parse(c.publicURL)
 	if err != nil {

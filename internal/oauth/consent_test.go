@@ -160,7 +160,7 @@ func TestConsent_whoDeclinesMayThinkAgain(t *testing.T) {
 	v := newVisit(t)
 	link := v.link(t, wanted(0))
 	v.Portal.Tune(func(k *hubspottest.Knobs) { k.DenyConsent = true })
-	wantPage(t, v.open(t, http.MethodGet, v.leave(t, link.URL), nil), http.StatusBadRequest, "did not get the consent")
+	wantPage(t, v.open(t, http.MethodGet, v.leave(t, link.URL), nil), http.StatusBadRequest, "did not receive the consent")
 	v.Portal.Tune(func(k *hubspottest.Knobs) { k.DenyConsent = false })
 	wantPage(t, v.open(t, http.MethodGet, v.leave(t, link.URL), nil), http.StatusOK, "is connected")
 }
@@ -198,14 +198,14 @@ func TestConsent_showsHubSpotsWordsEscaped(t *testing.T) {
 		"an error that is no code": {func(q url.Values) {
 			q.Del("code")
 			q.Set("error", "<b>")
-		}, []string{"did not get the consent"}, "did not get the consent"},
-		"neither code nor error": {func(q url.Values) { q.Del("code") }, []string{"did not get the consent"}, "did not get the consent"},
+		}, []string{"did not receive the consent"}, "did not receive the consent"},
+		"neither code nor error": {func(q url.Values) { q.Del("code") }, []string{"did not receive the consent"}, "did not receive the consent"},
 		"more words than anybody reads": {func(q url.Values) {
 			q.Del("code")
 			q.Set("error_description", strings.Repeat("no ", 1000))
 		}, []string{"no no no", "…"}, "…"},
 		"a code that is none": {func(q url.Values) { q.Set("code", "made-up") },
-			[]string{"did not hand out tokens", "missing or unknown auth code"}, "missing or unknown auth code"},
+			[]string{"did not issue tokens", "missing or unknown auth code"}, "missing or unknown auth code"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

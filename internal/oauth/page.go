@@ -6,11 +6,11 @@ import (
 	"net/url"
 )
 
-// page is what a visitor sees: words, and perhaps a way on to HubSpot.
+// page is what a visitor sees: text, and a link to HubSpot if there is one.
 type page struct {
 	Title  string
 	Lines  []string
-	Link   string // of the intent; empty: no way on
+	Link   string // of the intent; empty: no link
 	Target string
 }
 
@@ -28,7 +28,7 @@ var pages = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{end}}</html>
 `))
 
-// show writes a page that nobody keeps, frames or learns the address of.
+// show writes a page that is not cached, not framed, and leaks no referrer.
 func (c *Consent) show(w http.ResponseWriter, r *http.Request, status int, p page) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")

@@ -1,10 +1,10 @@
-// Package oauth lets portals in by consent instead of a static token: the way
-// through HubSpot's consent page, and the tokens that come of it.
+// Package oauth connects portals by consent instead of a static token: it
+// handles HubSpot's consent page and the tokens that result.
 //
 // An access token lives for half an hour. All processes share one pair of
 // tokens per connection, through the database: whoever finds it about to expire
-// first claims its refresh, and everybody else goes on with the old token or,
-// where that is dead, waits for the new one.
+// first claims its refresh; everybody else goes on with the old token or, if
+// that is dead, waits for the new one.
 package oauth
 
 import (
@@ -21,15 +21,17 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
+	"advocatesync/internal/outbound"
 	"advocatesync/internal/store"
 )
 
-// How a token's life is used. Both are bounds: of a short life, they are a part.
+// How a token's lifetime is used. These are upper bounds: they shrink with a
+// short lifetime.
 const (
 	// ahead is how long before its end an access token is refreshed, so that
 	// nobody has to wait for the next one.
 	ahead = 5 * time.Minute
-	// safe is how much of its life a token must have left to be used rather than
+	// safe is how much lifetime a token must have left to be used rather than
 	// replaced: a call may wait for the portal's budget before it is made.
 	safe = time.Minute
 	// young is up to what age a rejected token is tried again rather than replaced:
@@ -42,14 +44,14 @@ const (
 	// shorter than the claim, so that nobody else claims while this one lives.
 	patience = 25 * time.Second
 	claim    = 30 * time.Second
-	// lookAgain is how soon somebody who waits for another process's refresh
-	// looks, and recheck how soon somebody who need not wait does.
+	// lookAgain is how often a caller that waits for another process's refresh
+	// checks for it, and recheck how often a caller that need not wait does.
 	lookAgain = 100 * time.Millisecond
 	recheck   = 5 * time.Second
 	// appPause is how long a process whose app HubSpot refuses asks for nothing.
 	appPause = time.Minute
-	// othersTurn is after what time work is worth trying again that another
-	// process can do and this one cannot.
+	// othersTurn is how long to wait before retrying work that another process
+	// can do and this one cannot.
 	othersTurn = 5 * time.Second
 )
 
@@ -71,26 +73,26 @@ type refresher interface {
 // Tokens hands out the access tokens of connections. It is safe for concurrent
 // use; one per process is enough.
 //
-// A pair can be refreshed by the app that got it alone. A process that runs as
-// another app uses an access token while it lives, and leaves its refresh to
-// others. What HubSpot says about the app is about this process, and never about
-// a connection; see Refused.
+// Only the app that got a pair can refresh it. A process that runs as another
+// app uses the access token while it lives and leaves the refresh to others.
+// What HubSpot says about the app concerns this process, never a connection;
+// see Refused.
 type Tokens struct {
 	store  Store
 	vendor refresher
 	now    func() time.Time
 
-	flights singleflight.Group // one look at a connection's tokens at a time
+	flights singleflight.Group // one read of a connection's tokens at a time
 	refused chan struct{}      // closed once the app is refused for good
 	end     func()             // closes it, once
 
 	mu         sync.Mutex
 	held       map[string]heldToken // by connection id
-	refusals   int                  // of the app, one after the other
+	refusals   int                  // of the app, in a row
 	appRefused time.Time            // the last of them
 }
 
-// heldToken is a token that can be used without a look at the database.
+// heldToken is a token that can be used without asking the database.
 type heldToken struct {
 	access string
 	until  time.Time
@@ -105,10 +107,10 @@ func NewTokens(s Store, vendor refresher, now func() time.Time) *Tokens {
 	}
 }
 
-// Token returns an access token that works. The error is bridge.Unauthorized once
-// only a new consent helps, bridge.Throttled while HubSpot asks us to leave its
-// token endpoint alone, and bridge.Unavailable where another process has to
-// refresh the pair.
+// Token returns an access token that works. The error is bridge.Unauthorized
+// once only a new consent helps, bridge.Throttled while HubSpot throttles its
+// token endpoint, and bridge.Unavailable if another process has to refresh the
+// pair.
 func (t *Tokens) Token(ctx context.Context, connectionID string) (string, error) {
 	t.mu.Lock()
 	held, ok := t.held[connectionID]
@@ -125,8 +127,8 @@ func (t *Tokens) Renew(ctx context.Context, connectionID, rejected string) (stri
 	return t.together(ctx, connectionID, rejected)
 }
 
-// together looks once for all callers of this process. A caller who gives up
-// does not stop the look: what it brings is not to be lost.
+// together reads once for all callers of this process. A caller that gives up
+// does not stop the read, so that its result is not lost.
 func (t *Tokens) together(ctx context.Context, connectionID, rejected string) (string, error) {
 	flight := t.flights.DoChan(connectionID+" "+rejected, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -142,7 +144,7 @@ func (t *Tokens) together(ctx context.Context, connectionID, rejected string) (s
 	}
 }
 
-// current finds a token that works, and has the pair refreshed where it is time.
+// current finds a token that works, and refreshes the pair when it is due.
 func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (string, error) {
 	var first int64 // the generation that was there at the beginning
 	for {
@@ -167,7 +169,7 @@ func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (st
 		}
 		refreshed, err := t.refreshOnce(ctx, connectionID, state)
 		switch {
-		case refreshed: // look at what came of it
+		case refreshed: // see the result
 		case fit == aging: // the refresh is for later
 			t.hold(connectionID, access, min(recheck, state.ExpiresIn-min(safe, state.Life/10)))
 			return access, nil
@@ -183,12 +185,12 @@ func (t *Tokens) current(ctx context.Context, connectionID, rejected string) (st
 	}
 }
 
-// The fitness of an access token falls with its age.
+// How fit an access token is, from best to worst.
 const (
 	good  = iota // to be used
 	aging        // to be used, and refreshed
-	dying        // to be used only where there will be no other
-	dead         // rejected, or over
+	dying        // to be used only if there will be no other
+	dead         // rejected or expired
 )
 
 func fitness(state store.TokenState, rejected string) int {
@@ -204,8 +206,8 @@ func fitness(state store.TokenState, rejected string) int {
 	}
 }
 
-// refreshOnce asks for the next pair unless somebody else is at it. It reports
-// whether there is something new to see.
+// refreshOnce asks for the next pair unless another process is doing so. It
+// reports whether the stored pair has changed.
 func (t *Tokens) refreshOnce(ctx context.Context, connectionID string, state store.TokenState) (bool, error) {
 	if err := t.mayRefresh(state); err != nil {
 		return false, err
@@ -237,8 +239,8 @@ func (t *Tokens) mayRefresh(state store.TokenState) error {
 	return nil
 }
 
-// refresh asks for the next pair, as the only one to do so. Without an error
-// there is something new to see: the next pair, or that there will be none.
+// refresh asks for the next pair; the caller holds the claim. Without an error
+// the stored pair has changed: to the next one, or to none.
 func (t *Tokens) refresh(ctx context.Context, connectionID string, state store.TokenState) error {
 	next, err := t.vendor.Refresh(ctx, state.Refresh)
 	t.noteApp(err)
@@ -254,8 +256,8 @@ func (t *Tokens) refresh(ctx context.Context, connectionID string, state store.T
 		}
 		return errors.Join(err, t.store.ReleaseRefresh(ctx, connectionID, state.Generation, pause))
 	}
-	// HubSpot may have ended the old refresh token with this answer: it is worth
-	// more than one try to keep the new one.
+	// HubSpot may have revoked the old refresh token with this answer, so
+	// storing the new one is tried more than once.
 	backoff := retry.WithMaxRetries(5, retry.NewExponential(50*time.Millisecond))
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := t.store.SaveTokens(ctx, connectionID, state.Generation, next)
@@ -270,8 +272,12 @@ func (t *Tokens) refresh(ctx context.Context, connectionID string, state store.T
 	})
 }
 
-// noteApp counts refusals of the app. One may be a slip of HubSpot's; two, a
-// pause apart, are its word. Any answer about the grant proves the app known.
+// believedFrom is from which refusal of the app on, each a pause after the one
+// before, HubSpot is believed.
+const believedFrom = 2
+
+// noteApp counts refusals of the app. One may be a glitch of HubSpot's; two, a
+// pause apart, count. Any answer about the grant proves that the app is known.
 func (t *Tokens) noteApp(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -279,7 +285,7 @@ func (t *Tokens) noteApp(err error) {
 	case hubspot.AppRefused(err):
 		t.refusals++
 		t.appRefused = t.now()
-		if t.refusals == 2 {
+		if t.refusals == believedFrom {
 			t.end()
 		}
 	case err == nil || hubspot.GrantEnded(err):
@@ -288,25 +294,28 @@ func (t *Tokens) noteApp(err error) {
 }
 
 // Refused is closed once HubSpot has refused this process's app twice, with a
-// pause in between. Such a process can refresh no token and should end; others,
-// which run as the app that portals consented to, go on.
+// pause in between. Such a process cannot refresh any token and should end;
+// others, which run as the app that portals consented to, go on.
 func (t *Tokens) Refused() <-chan struct{} { return t.refused }
 
-// Err is why this process, as far as it knows by now, is not the app that HubSpot
-// takes it for; nil if it is.
+// Err is why HubSpot does not know this process's app, as far as the process
+// can tell; nil if it does. A single refusal may be a glitch.
 func (t *Tokens) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refusals > 0 {
+	if t.refusals >= believedFrom {
 		return errAppRefused()
 	}
 	return nil
 }
 
+// Accepted is Err as a readiness check.
+func (t *Tokens) Accepted(context.Context) error { return t.Err() }
+
 func errEnded() error {
 	return &bridge.Error{
 		Kind: bridge.Unauthorized, Op: "hubspot.refresh_token", Code: "invalid_grant",
-		Err: errors.New("the app was uninstalled, or its consent withdrawn: connect again"),
+		Err: errors.New("the app was uninstalled, or its consent was withdrawn: connect again"),
 	}
 }
 
@@ -344,8 +353,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Client returns a client of HubSpot for a connection: with its static token, or
-// where that is empty, with those of its consent. timeout bounds a call.
+// Client returns a HubSpot client for a connection: with its static token or,
+// if that is empty, with the tokens of its consent. timeout bounds a call.
 func Client(base *url.URL, t *Tokens, connectionID, static string, timeout time.Duration) *hubspot.Client {
 	if static != "" {
 		token := func(context.Context) (string, error) { return static, nil }
@@ -355,8 +364,8 @@ func Client(base *url.URL, t *Tokens, connectionID, static string, timeout time.
 	return hubspot.New(base, token, &http.Client{Timeout: timeout, Transport: t.Transport(connectionID, http.DefaultTransport)})
 }
 
-// Granted returns a client of HubSpot with an access token that HubSpot has just
-// handed out, and may not know everywhere yet.
+// Granted returns a HubSpot client with an access token that was issued just
+// now and that not all of HubSpot's servers may know yet.
 func Granted(base *url.URL, access string, timeout time.Duration) *hubspot.Client {
 	token := func(context.Context) (string, error) { return access, nil }
 	return hubspot.New(base, token, &http.Client{Timeout: timeout, Transport: transport{
@@ -364,9 +373,9 @@ func Granted(base *url.URL, access string, timeout time.Duration) *hubspot.Clien
 	}})
 }
 
-// Transport sends requests that carry one of the connection's access tokens, and
-// sends one again where HubSpot rejects it: a few times with the same token while
-// that is young, and once with another.
+// Transport sends requests with one of the connection's access tokens. If
+// HubSpot rejects the token, it sends the request again: a few times with the
+// same token while that is young, and once with another.
 func (t *Tokens) Transport(connectionID string, next http.RoundTripper) http.RoundTripper {
 	renew := func(ctx context.Context, rejected string) (string, error) {
 		return t.Renew(ctx, connectionID, rejected)
@@ -382,8 +391,8 @@ type transport struct {
 	next  http.RoundTripper
 }
 
-// RoundTrip sends the request. HubSpot's own answer says best what is wrong, so it
-// stands wherever there is no other token to try.
+// RoundTrip sends the request. If there is no other token to try, HubSpot's own
+// answer stands, because it says best what is wrong.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	access := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
 	tries, replaced := 0, false
@@ -409,11 +418,14 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return res, nil //nolint:nilerr // see above
 		}
 		_ = res.Body.Close() // another answer takes its place
+		if err := outbound.AskLeave(req.Context()); err != nil {
+			return nil, err // not the rejection: nobody knows whether HubSpot means it
+		}
 		req = again
 	}
 }
 
-// resend is the request with another token, or with the same once more.
+// resend returns the request with another token, or with the same one again.
 func resend(req *http.Request, access string) (*http.Request, error) {
 	again := req.Clone(req.Context())
 	if req.GetBody != nil {

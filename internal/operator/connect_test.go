@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
 	"advocatesync/internal/wiring/wiringtest"
 )
@@ -32,11 +34,55 @@ func TestConnect_joinsATenantToOnePortalOnly(t *testing.T) {
 	if _, err := s.Operator.Connect(t.Context(), in); !isRefusal(err, bridge.Conflict, "tenant_taken") {
 		t.Errorf("error = %v, want tenant_taken", err)
 	}
-	if _, err := s.Operator.DisconnectConnection(t.Context(), other); err != nil {
+	if _, err := s.Operator.DisconnectConnection(t.Context(), other, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Operator.Connect(t.Context(), in); err != nil {
 		t.Errorf("the tenant is free again: %v", err)
+	}
+}
+
+// A property that HubSpot does not create is named, and keeps none of the others from
+// being created: connecting again does what is left.
+func TestConnect_namesThePropertyThatHubSpotDoesNotCreate(t *testing.T) {
+	t.Parallel()
+	const bad, other = bridge.PropShareLink, bridge.PropReferralCode
+	for name, answer := range map[string]hubspottest.Fault{
+		"it refuses all for one":         {Status: http.StatusBadRequest},
+		"it fails on one":                {Status: http.StatusInternalServerError},
+		"a gateway fails on one":         {Status: http.StatusGatewayTimeout},
+		"a firewall dislikes one":        {Status: http.StatusForbidden, Answer: fault.Answer{Page: true}},
+		"a firewall says so in its way":  {Status: http.StatusNotAcceptable, Answer: fault.Answer{Body: `{"blocked":true}`}},
+		"it says nothing of any of them": {Answer: fault.Answer{Body: `{"status":"COMPLETE","results":[],"errors":[]}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			for _, property := range []string{bad, other} {
+				if err := s.Portal.ArchiveProperty("contacts", property); err != nil {
+					t.Fatal(err)
+				}
+			}
+			answer.Route, answer.Contains, answer.Times = "POST /crm/properties/2026-09/contacts/batch/create", `"name":"`+bad+`"`, -1
+			s.HubSpot.Inject(answer)
+			in := operator.ConnectInput{
+				Tenant: advocatetest.DefaultAlias, Program: wiringtest.Program,
+				Credentials: store.Credentials{HubSpotToken: hubspottest.DefaultToken, AdvocateKey: advocatetest.DefaultKey},
+			}
+			if _, err := s.Operator.Connect(t.Context(), in); err == nil || !strings.Contains(err.Error(), bad) {
+				t.Errorf("error %v does not name %s", err, bad)
+			}
+			if _, there := s.Portal.Property("contacts", other); !there {
+				t.Errorf("%s was not created", other)
+			}
+			s.HubSpot.ClearFaults()
+			if _, err := s.Operator.Connect(t.Context(), in); err != nil {
+				t.Error(err)
+			}
+			if _, there := s.Portal.Property("contacts", bad); !there {
+				t.Errorf("%s was not created", bad)
+			}
+		})
 	}
 }
 
@@ -63,7 +109,7 @@ func TestConnect_refusesAnotherTenantAndNamesTheCommandsThatMoveAPortal(t *testi
 			t.Errorf("%v does not name %q", err, command)
 		}
 	}
-	if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection); err != nil {
+	if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, false); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := s.Operator.Connect(t.Context(), in); err != nil || c.Tenant != other {

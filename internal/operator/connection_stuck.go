@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,8 +15,8 @@ import (
 	"advocatesync/workflows"
 )
 
-// doneBy is the type of the workflow that does a kind of work. The relay does
-// what is not listed.
+// doneBy is the type of the workflow that does a kind of work. The relay does the
+// kinds that are not listed.
 var doneBy = map[bridge.Work]string{
 	bridge.WorkContacts:      workflows.ContactLifecycleName,
 	bridge.WorkReport:        workflows.ReportSyncName,
@@ -27,8 +28,8 @@ var doneBy = map[bridge.Work]string{
 	bridge.WorkVerdicts:      workflows.TrackRoundName,
 }
 
-// StuckWork names the work of every connection that does not move. It asks the
-// database and, for contacts, Temporal.
+// StuckWork returns the stuck work of every connection. It asks the database and,
+// for contacts, Temporal.
 func (o *Operator) StuckWork(ctx context.Context) ([]bridge.StuckWork, error) {
 	connections, err := o.store.Connections(ctx)
 	if err != nil {
@@ -49,26 +50,25 @@ func (o *Operator) StuckWork(ctx context.Context) ([]bridge.StuckWork, error) {
 	return stuck, nil
 }
 
-// stuckWork names the work of one connection that does not move, and quotes the
-// failure that it last met.
+// stuckWork returns the stuck work of one connection, with the last failure of
+// each. Together with an error it returns what it found.
 func (o *Operator) stuckWork(ctx context.Context, c bridge.Connection, hubspotPause time.Duration) ([]bridge.StuckWork, error) {
-	open, err := o.openWork(ctx, c.ID)
-	if err != nil {
-		return nil, err
-	}
+	open, failed := o.openWork(ctx, c.ID)
 	stuck := bridge.Stuck(c, bridge.Surroundings{ReportInterval: o.interval, HubSpotPause: hubspotPause}, open)
 	for i := range stuck {
 		failure, err := o.lastFailure(ctx, stuck[i])
 		if err != nil {
-			return nil, err
+			return stuck, errors.Join(failed, err)
 		}
 		stuck[i].Reason = cmp.Or(failure, stuck[i].Reason)
 	}
-	return stuck, nil
+	return stuck, failed
 }
 
+// openWork lists the open work that the database knows, followed by that which only
+// Temporal knows.
 func (o *Operator) openWork(ctx context.Context, connectionID string) ([]bridge.OpenWork, error) {
-	open, err := o.store.OpenWork(ctx, connectionID)
+	open, err := o.store.Metrics().OpenWork(ctx, connectionID)
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +76,18 @@ func (o *Operator) openWork(ctx context.Context, connectionID string) ([]bridge.
 	return append(open, contacts...), err
 }
 
-// slowContacts counts the contacts whose workflow has been running for longer
-// than one takes, by connection. Only Temporal knows them.
+// slowContacts counts, by connection, the contacts and pages of contacts whose
+// workflow has been running for too long. Only Temporal knows them.
 func (o *Operator) slowContacts(ctx context.Context, connectionID string) ([]bridge.OpenWork, error) {
 	now := o.now()
 	before := now.Add(-bridge.UsualPatience)
-	running, err := o.list(ctx, fmt.Sprintf("%s AND StartTime < '%s'",
-		runningQuery(connectionID, workflows.ContactLifecycleName), before.UTC().Format(time.RFC3339)))
-	if err != nil {
-		return nil, err
+	var running []execution
+	for _, workflowType := range []string{workflows.ContactLifecycleName, workflows.ContactBatchName} {
+		some, err := o.list(ctx, fmt.Sprintf("%s AND StartTime < '%s'", runningQuery(connectionID, workflowType), before.UTC().Format(time.RFC3339)))
+		if err != nil {
+			return nil, err
+		}
+		running = append(running, some...)
 	}
 	slow := map[string]*bridge.OpenWork{}
 	for _, w := range running {
@@ -105,9 +108,9 @@ func (o *Operator) slowContacts(ctx context.Context, connectionID string) ([]bri
 	return open, nil
 }
 
-// lastFailure is what an activity of the workflow that does the work failed with
-// last, as Temporal keeps it: without personal data. It is empty if none has
-// failed, or the workflow is not running.
+// lastFailure returns the last failure of an activity in the workflow that does the
+// work; Temporal keeps it, and it is free of personal data. It is empty if no
+// activity is failing, or the workflow is not running.
 func (o *Operator) lastFailure(ctx context.Context, stuck bridge.StuckWork) (string, error) {
 	if doneBy[stuck.Work] == "" {
 		return "", nil
@@ -130,7 +133,7 @@ func (o *Operator) lastFailure(ctx context.Context, stuck bridge.StuckWork) (str
 	return "", nil
 }
 
-// execution is a workflow that runs.
+// execution is a running workflow.
 type execution struct {
 	workflowID, runID string
 	startedAt         time.Time

@@ -37,7 +37,7 @@ func TestConnectionStatus_showsHowAConnectionIsDoing(t *testing.T) {
 	if status.Mapped != 1 || status.Parked != 1 || status.WaitingEvents != 1 || status.WaitingFor <= 0 || status.Consented {
 		t.Errorf("standing %+v", status.ConnectionHealth)
 	}
-	if status.CallsMade == 0 || status.CallsMade > status.CallLimit || status.CallLimit != 110 {
+	if status.CallsMade == 0 || status.CallsMade > status.CallLimit || status.CallLimit != wiringtest.RatePer10s {
 		t.Errorf("%d of %d calls made", status.CallsMade, status.CallLimit)
 	}
 	if status.MassSync == nil || !status.MassSync.DryRun {
@@ -128,7 +128,7 @@ func TestDisconnectConnection_endsEverything(t *testing.T) {
 	if err != nil || planned.Mappings != 1 || planned.Workflows != 1 {
 		t.Errorf("planned %+v, error %v", planned, err)
 	}
-	done, err := s.Operator.DisconnectConnection(t.Context(), s.Connection)
+	done, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, false)
 	if err != nil || done.Mappings != 1 || done.Workflows != 1 || done.TokenRevoked || done.RevokeErr != nil {
 		t.Errorf("done %+v, error %v", done, err)
 	}
@@ -147,5 +147,24 @@ func TestDisconnectConnection_endsEverything(t *testing.T) {
 	}
 	if there, paused, _ := s.Temporal.Schedule(workflows.ReportSyncID(id)); !there || paused {
 		t.Error("connected again, but no reports")
+	}
+}
+
+// What it takes to find a person in Advocate is forgotten with the connection.
+func TestDisconnectConnection_losesNoErasure(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	mapped(t, s, ann)
+	if _, err := s.Store.RequestErasure(t.Context(), s.Connection.ID, "987654321", "dpo", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, false)
+	wantRefusal(t, err, "1 privacy deletions are not done")
+	if status := connectionStatus(t, s); !status.PausedAt.IsZero() {
+		t.Error("it is paused all the same")
+	}
+	done, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, true)
+	if err != nil || done.OpenErasures != 1 {
+		t.Errorf("abandoned: %+v, %v", done, err)
 	}
 }

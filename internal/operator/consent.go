@@ -11,11 +11,11 @@ import (
 	"advocatesync/internal/store"
 )
 
-// consentLife is how long the link to HubSpot's page works.
+// consentLife is how long a consent link works.
 const consentLife = 15 * time.Minute
 
-// ConsentRequest is a link that makes a connection once somebody who may install
-// apps in the portal has followed it. Whoever has the link can use it, once.
+// ConsentRequest is a link for somebody who may install apps in the portal.
+// Following it creates the connection. Whoever has the link can use it, once.
 type ConsentRequest struct {
 	ID        string    `json:"intent_id"`
 	URL       string    `json:"consent_url"`
@@ -23,8 +23,8 @@ type ConsentRequest struct {
 }
 
 // RequestConsent is Connect for a portal without a static token: it checks
-// everything but HubSpot, and returns the link for a browser. With the
-// credentials of a connection that exists, its portal is asked once more.
+// everything except HubSpot, and returns the link for a browser. For an existing
+// connection its portal has to consent again.
 func (o *Operator) RequestConsent(ctx context.Context, in ConnectInput) (ConsentRequest, error) {
 	if o.vendors.App.ClientID == "" || o.vendors.App.ClientSecret == "" {
 		return ConsentRequest{}, refuse(bridge.Conflict, "no_app", "a portal can only consent to an app: set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or give --hubspot-token (HUBSPOT_ACCESS_TOKEN)")
@@ -43,9 +43,9 @@ func (o *Operator) RequestConsent(ctx context.Context, in ConnectInput) (Consent
 	return ConsentRequest{ID: kept.ID, URL: oauth.StartURL(o.cfg.PublicURL, link), ExpiresAt: kept.ExpiresAt}, nil
 }
 
-// RequestConsentAgain asks the portal of a connection to consent once more:
-// after the app was uninstalled, or in place of a static token. Nothing else of
-// the connection changes.
+// RequestConsentAgain returns a link for another consent of a connection's portal:
+// after the app was uninstalled, or to replace a static token. Nothing else of the
+// connection changes.
 func (o *Operator) RequestConsentAgain(ctx context.Context, c bridge.Connection) (ConsentRequest, error) {
 	secrets, _, err := o.store.Credentials(ctx, c.ID)
 	if err != nil {
@@ -54,8 +54,8 @@ func (o *Operator) RequestConsentAgain(ctx context.Context, c bridge.Connection)
 	return o.RequestConsent(ctx, ConnectInput{PortalID: c.PortalID, Tenant: c.Tenant, Program: c.Program, Credentials: secrets})
 }
 
-// FinishConsent makes the connection that an operator wanted, once HubSpot has
-// handed out its tokens.
+// FinishConsent makes the connection that an operator requested, once HubSpot has
+// issued its tokens.
 func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.Tokens) (bridge.Connection, error) {
 	hub := o.vendors.Consented(t.Access)
 	account, err := hub.AccountDetails(ctx)
@@ -75,7 +75,7 @@ func (o *Operator) FinishConsent(ctx context.Context, in store.Intent, t bridge.
 	return connection, o.store.FinishIntent(ctx, in.ID, connection.ID)
 }
 
-// ConsentState tells what came of a link. Failed visits do not end it: it can be
+// ConsentState returns the outcome of a link. After a failed visit the link can be
 // used again until it expires.
 func (o *Operator) ConsentState(ctx context.Context, intentID string) (store.IntentState, error) {
 	state, err := o.store.IntentState(ctx, intentID)

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"advocatesync/internal/bridge"
@@ -10,10 +11,10 @@ import (
 	"advocatesync/workflows"
 )
 
-// historyShown is how many of the latest events a contact's status tells.
+// historyShown is how many of the latest events a contact's status has.
 const historyShown = 20
 
-// ErrNotContactID says that what was given cannot be a contact's id.
+// ErrNotContactID is returned for a text that is no contact id.
 var ErrNotContactID = errors.New("a contact id is a number, as in the address of the contact's HubSpot page")
 
 // CheckContactID returns ErrNotContactID unless id has the form of a contact
@@ -31,27 +32,29 @@ func CheckContactID(id string) error {
 	return nil
 }
 
-// ContactStatus is where one contact stands with us. Nothing in it is personal.
+// ContactStatus is what we know of one contact, without personal data.
 type ContactStatus struct {
 	ConnectionID string
 	ContactID    string
 
 	Mapped bool // to a participant
-	Erased bool // a tombstone stands: the person was deleted for privacy
+	Erased bool // there is a tombstone: the person was deleted for privacy
 	Ledger bridge.Ledger
 	Parked []bridge.ParkedItem
-	Heard  []store.HeardEvent // the latest events, the last to come in first
+	// Decisions are the stored ones, the latest first; the ledger has the last of all.
+	Decisions []store.Decision
+	Heard     []store.HeardEvent // the latest events, in the order of arrival, the latest first
 
-	WorkflowID string // where to look in Temporal
+	WorkflowID string // in Temporal
 }
 
-// known tells whether there is anything to tell.
+// known reports whether we know anything of the contact.
 func (s ContactStatus) known() bool {
 	return s.Mapped || s.Erased || !s.Ledger.DecidedAt.IsZero() || len(s.Parked) > 0 || len(s.Heard) > 0
 }
 
-// Contact returns where a contact stands. Of one that we never heard of there
-// is nothing to tell, which is a refusal of kind not_found.
+// Contact returns what we know of a contact. A contact that we never heard of is a
+// refusal of kind not_found.
 func (o *Operator) Contact(ctx context.Context, connectionID, contactID string) (ContactStatus, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {
@@ -65,24 +68,38 @@ func (o *Operator) Contact(ctx context.Context, connectionID, contactID string) 
 	if err != nil {
 		return ContactStatus{}, err
 	}
+	decisions, err := o.store.Decisions(ctx, connectionID, contactID, historyShown)
+	if err != nil {
+		return ContactStatus{}, err
+	}
 	status := ContactStatus{
 		ConnectionID: connectionID, ContactID: contactID,
 		Mapped: known.Mapping != nil,
 		Erased: known.Erased || known.Ledger.State == bridge.StateErased,
-		Ledger: known.Ledger, Parked: parked, Heard: heard,
+		Ledger: known.Ledger, Parked: parked, Heard: heard, Decisions: decisions,
 		WorkflowID: workflows.ContactLifecycleID(connectionID, contactID),
 	}
 	if !status.known() {
 		return status, refuse(bridge.NotFound, "unknown_contact",
-			"nothing is known of contact %s: HubSpot told nothing of it, and no participant matched it; "+
+			"nothing is known of contact %s: HubSpot reported nothing about it, and no participant matched it;  "+
 				"if HubSpot has it, \"starter contact resync %[1]s\" has it looked at", contactID)
 	}
 	return status, nil
 }
 
-// Heard returns what was heard of a contact, what came in last first, at most
-// limit events: those before an event's id, or the latest for 0. Events are kept
-// for some days only.
+// FindContacts returns a few contacts that had an email when we last saw them,
+// either their own or their participant's; none for an email that we never saw. The
+// email is compared by its keyed hash, and not stored.
+func (o *Operator) FindContacts(ctx context.Context, connectionID, email string) ([]string, error) {
+	normal := bridge.NormalEmail(email)
+	if !strings.Contains(normal, "@") {
+		return nil, refuse(bridge.Invalid, "not_an_email", "this is not an email address")
+	}
+	return o.store.ContactsByEmail(ctx, connectionID, normal)
+}
+
+// Heard returns at most limit events about a contact, the latest first: those with
+// ids below before, or the latest of all for 0. Events are kept for some days only.
 func (o *Operator) Heard(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]store.HeardEvent, error) {
 	return o.store.ContactHistory(ctx, connectionID, contactID, before, limit)
 }
@@ -95,8 +112,8 @@ type Resync struct {
 	DecidedAt time.Time
 }
 
-// Resync has a contact looked at again, whatever is known of it. It returns
-// when the request is durable; a relay passes it on within a second or so.
+// Resync requests a sync of a contact. It returns when the request is stored; a
+// relay passes it on within about a second.
 func (o *Operator) Resync(ctx context.Context, connectionID, contactID string) (Resync, error) {
 	known, err := o.store.Known(ctx, connectionID, contactID)
 	if err != nil {

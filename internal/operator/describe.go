@@ -5,7 +5,7 @@ import (
 	"advocatesync/internal/store"
 )
 
-// The words below are for people who run campaigns, not this program.
+// The texts below are for people who run campaigns, not this program.
 
 var stateDescriptions = map[bridge.State]string{
 	bridge.StateNew:              "not looked at yet",
@@ -14,10 +14,10 @@ var stateDescriptions = map[bridge.State]string{
 	bridge.StateNotShared:        "has no participant",
 	bridge.StateParked:           "waits for a person",
 	bridge.StateDoNotTrack:       "Advocate must not track this person: it refuses the email for good",
-	bridge.StateErased:           "deleted for privacy: nothing makes a participant of this person again",
-	bridge.StateMissing:          "HubSpot told of it, but does not show it yet",
+	bridge.StateErased:           "deleted for privacy: nothing creates a participant for this person again",
+	bridge.StateMissing:          "HubSpot announced it, but does not show it yet",
 	bridge.StateDeleted:          "deleted in HubSpot",
-	bridge.StateMergedAway:       "merged into another contact, and goes on there",
+	bridge.StateMergedAway:       "merged into another contact, which is synced instead",
 	bridge.StateAwaitingApproval: "deleted in HubSpot; its participant waits for a person's approval",
 }
 
@@ -25,6 +25,7 @@ var stateDescriptions = map[bridge.State]string{
 var reasonDescriptions = map[bridge.Reason]string{
 	"":                          "its participant came with a report from Advocate",
 	bridge.ReasonErased:         "the person was deleted for privacy",
+	bridge.ReasonErasurePending: "somebody with its email or participant may have been deleted for privacy; it waits until that is verified",
 	bridge.ReasonDoNotTrack:     "Advocate refuses the person for good (do not track)",
 	bridge.ReasonNotReadable:    "HubSpot never showed the contact",
 	bridge.ReasonNoEmail:        "the contact has no email",
@@ -34,11 +35,11 @@ var reasonDescriptions = map[bridge.Reason]string{
 	bridge.ReasonInStep:         "there was nothing new to send",
 	bridge.ReasonInputsChanged:  "there was something new to send",
 	bridge.ReasonFieldsMissing:  "the contact had lost its Advocate ids",
-	bridge.ReasonStale:          "the contact did not carry its participant's code and links",
+	bridge.ReasonStale:          "the contact lacked its participant's code and links",
 	bridge.ReasonIDsEdited:      "the Advocate ids on the contact were changed",
 	bridge.ReasonIDsGiven:       "the contact names a participant by its Advocate ids",
 	bridge.ReasonHalfPair:       "only one of the two Advocate ids on the contact is set or was changed",
-	bridge.ReasonNothingHeard:   "nothing happened to it that a sharing rule is about",
+	bridge.ReasonNothingHeard:   "no sharing rule applies to what happened to it",
 	bridge.ReasonDeleted:        "the contact was deleted",
 	bridge.ReasonShared:         "the contact was deleted, but another contact has its participant",
 	bridge.ReasonMerged:         "the contact took part in a merge",
@@ -52,12 +53,13 @@ var reasonDescriptions = map[bridge.Reason]string{
 	bridge.ReasonSuspended:      "the connection's work waits (see \"starter connection show\")",
 	bridge.ReasonGuarded:        "many deletions are due within an hour, and a person has to approve them (see \"starter deletions show\")",
 	bridge.ReasonRejected:       "a person rejected the deletion of the participant",
+	bridge.ReasonErasureDenied:  "the contact is gone without a trace, and a person says that it was no privacy deletion",
 	bridge.ReasonDisconnected:   "the connection is gone",
 
 	bridge.Reason(bridge.CauseUnreachable): "a vendor kept failing, and the work was given up",
 }
 
-// StateWords says where the contact stands.
+// StateWords returns the contact's state in words.
 func (s ContactStatus) StateWords() string {
 	if s.Ledger.State == bridge.StateParked && len(s.Parked) == 0 {
 		return "was given up by an operator, until something changes"
@@ -65,14 +67,20 @@ func (s ContactStatus) StateWords() string {
 	return stateDescriptions[s.Ledger.State]
 }
 
-// ReasonWords says why, as what follows "because". It is empty for a contact
-// that was never decided about.
+// ReasonWords returns the reason of the last decision, as a clause after "because".
+// It is empty for a contact without a decision.
 func (s ContactStatus) ReasonWords() string {
 	if s.Ledger.DecidedAt.IsZero() {
 		return ""
 	}
 	return reasonDescriptions[s.Ledger.Reason]
 }
+
+// DecisionWords returns a decision in words.
+func DecisionWords(d store.Decision) string { return stateDescriptions[d.State] }
+
+// DecisionReason returns a decision's reason, as a clause after "because".
+func DecisionReason(d store.Decision) string { return reasonDescriptions[d.Reason] }
 
 var kindDescriptions = map[store.EventKind]string{
 	store.EventCreated:  "created",
@@ -84,7 +92,7 @@ var kindDescriptions = map[store.EventKind]string{
 	store.EventResync:   "an operator or a report requested a resync",
 }
 
-// EventWords says what happened.
+// EventWords returns an event in words.
 func EventWords(e store.HeardEvent) string {
 	words := kindDescriptions[e.Kind]
 	if e.Property != "" {

@@ -20,7 +20,7 @@ const ann = "ann@shop.example"
 // look has the worker's own activity look at a contact, once.
 func look(t *testing.T, s *wiringtest.System, id string, hints bridge.Hints, held bool) {
 	t.Helper()
-	contacts := activities.NewContacts(s.Connections, s.Store, s.Store.Hasher(), wiringtest.Hold, time.Now)
+	contacts := activities.NewContacts(s.Connections, s.Store, wiringtest.Hold, time.Now)
 	_, err := contacts.SyncContact(t.Context(), activities.SyncContactInput{
 		ConnectionID: s.Connection.ID, ContactID: id, Hints: hints, GraceElapsed: held,
 	})
@@ -57,7 +57,7 @@ func contact(t *testing.T, s *wiringtest.System, id string) operator.ContactStat
 	return status
 }
 
-// isRefusal tells whether a request was refused with a kind and a code.
+// isRefusal reports whether a request was refused with a kind and a code.
 func isRefusal(err error, kind bridge.Kind, code string) bool {
 	refusal, ok := errors.AsType[*operator.Refusal](err)
 	return ok && refusal.Kind == kind && refusal.Code == code

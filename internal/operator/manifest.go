@@ -10,20 +10,20 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// Subscription is one kind of event that HubSpot is asked to tell of.
+// Subscription is one kind of event that HubSpot has to send.
 type Subscription struct {
 	Type     string // "contact.propertyChange"
 	Property string // of a propertyChange
 }
 
-// Webhooks is what the HubSpot app has to be told about webhooks.
+// Webhooks is the webhook configuration of the HubSpot app.
 type Webhooks struct {
 	TargetURL     string
 	Subscriptions []Subscription // in order
 }
 
-// Webhooks lists the webhooks that the app needs. They belong to the app, not to
-// a portal: those of every connection are in it.
+// Webhooks returns the webhooks that the app needs. They belong to the app, not to
+// a portal, so it covers every connection.
 func (o *Operator) Webhooks(ctx context.Context) (Webhooks, error) {
 	all := contactSubscriptions()
 	connections, err := o.store.Connections(ctx)
@@ -45,20 +45,20 @@ func (o *Operator) Webhooks(ctx context.Context) (Webhooks, error) {
 	return Webhooks{TargetURL: o.cfg.PublicURL + intake.Path, Subscriptions: slices.Compact(all)}, nil
 }
 
-// contactSubscriptions are what keeping contacts in step takes.
+// contactSubscriptions returns the subscriptions that contacts need.
 func contactSubscriptions() []Subscription {
 	var out []Subscription
 	for _, change := range []string{"creation", "deletion", "merge", "privacyDeletion", "restore"} {
 		out = append(out, Subscription{Type: "contact." + change})
 	}
-	for _, property := range bridge.UpdateTriggers() {
+	for _, property := range bridge.UpdatingProperties() {
 		out = append(out, Subscription{Type: "contact.propertyChange", Property: property})
 	}
 	return out
 }
 
-// triggerSubscriptions are what one trigger takes. A record whose customer is a
-// contact may become due by getting one.
+// triggerSubscriptions returns the subscriptions that one trigger needs. Among them
+// are new associations with contacts, because a record may get its customer by one.
 func triggerSubscriptions(d trigger.Definition, watches []trigger.Watch) []Subscription {
 	var out []Subscription
 	for _, w := range watches {

@@ -14,8 +14,8 @@ import (
 	"advocatesync/workflows"
 )
 
-// massPriority puts the work of a mass sync behind everything else that waits
-// in the same queue: 5 is Temporal's last.
+// massPriority puts the work of a mass sync behind everything else in its task
+// queue: 5 is Temporal's lowest.
 const massPriority = 5
 
 func (o *Operator) massSyncs() steered {
@@ -29,16 +29,15 @@ func (o *Operator) massSyncs() steered {
 	}
 }
 
-// StartMassSync starts a mass sync of a connection, or a dry run of one, and
-// returns its number. There is one at a time. One that was interrupted, so that
-// nobody works on it any more, is taken up.
+// StartMassSync starts a mass sync of a connection, or a dry run, and returns its
+// run's id. There is one at a time. An interrupted one, whose workflow is gone, is
+// resumed.
 func (o *Operator) StartMassSync(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
 	return o.beginMassSync(ctx, c, dryRun, o.store.BeginMass)
 }
 
-// StartVerify is StartMassSync of a mass sync that reads every mapped contact and
-// compares, instead of trusting the record of what was written: it repairs what
-// others have overwritten.
+// StartVerify is StartMassSync for a mass sync that reads and compares every mapped
+// contact instead of trusting the ledger: it repairs what others have overwritten.
 func (o *Operator) StartVerify(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
 	return o.beginMassSync(ctx, c, dryRun, o.store.BeginVerify)
 }
@@ -63,8 +62,8 @@ func (o *Operator) beginMassSync(ctx context.Context, c bridge.Connection, dryRu
 	return run.ID, err
 }
 
-// startMassSync starts the workflow of a run. It reports false if that is at
-// work already.
+// startMassSync starts the workflow of a run. started is false if it is running
+// already.
 func (o *Operator) startMassSync(ctx context.Context, run store.Run) (started bool, err error) {
 	summary := "mass sync of connection " + run.ConnectionID
 	if run.DryRun {
@@ -87,19 +86,19 @@ func (o *Operator) startMassSync(ctx context.Context, run store.Run) (started bo
 	return true, nil
 }
 
-// PauseMassSync has the mass sync finish what it has begun, and then wait: the
-// one named, or the latest for run 0. It returns the run's number.
+// PauseMassSync pauses a mass sync once its begun pages are finished: the one
+// named, or the latest for run 0. It returns the run's id.
 func (o *Operator) PauseMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.pause(ctx, o.massSyncs(), connectionID, runID)
 }
 
-// ResumeMassSync has a paused mass sync go on, also one that was interrupted.
+// ResumeMassSync resumes a mass sync that was paused or interrupted.
 func (o *Operator) ResumeMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.resume(ctx, o.massSyncs(), connectionID, runID)
 }
 
-// CancelMassSync has the mass sync finish what it has begun, and then end. What
-// it has done stays.
+// CancelMassSync cancels a mass sync once its begun pages are finished. What it has
+// done stays.
 func (o *Operator) CancelMassSync(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.cancel(ctx, o.massSyncs(), connectionID, runID)
 }

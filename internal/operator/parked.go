@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 
 	"go.temporal.io/sdk/client"
@@ -12,28 +14,33 @@ import (
 	"advocatesync/workflows"
 )
 
-// retryAtOnce is how many participants one retry reads again: small enough to
-// be done in a minute, so that one among thousands that fails delays few.
+// retryAtOnce is how many participants one retry reads: few enough to take a
+// minute, so that a failing participant delays few others.
 const retryAtOnce = 1000
 
-// Parked lists what waits for a person, the oldest first, at most limit items:
-// those after the item with an id.
-func (o *Operator) Parked(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error) {
-	return o.store.ParkedPage(ctx, connectionID, after, limit)
+// Parked returns at most limit open items, the oldest first: those with an id above
+// after, of one cause, or of all causes for "".
+func (o *Operator) Parked(ctx context.Context, connectionID string, cause bridge.Cause, after int64, limit int) ([]bridge.ParkedItem, error) {
+	return o.store.ParkedPage(ctx, connectionID, cause, after, limit)
 }
 
-// Retried says what became of a request to retry.
+// ParkedCauses groups the open items by cause, the most frequent first.
+func (o *Operator) ParkedCauses(ctx context.Context, connectionID string) ([]store.ParkedCause, error) {
+	return o.store.ParkedCauses(ctx, connectionID)
+}
+
+// Retried is the outcome of a request to retry.
 type Retried struct {
-	Contacts     []int64  // items of contacts: these are looked at again
-	Participants []int64  // items of participants: these are read again
-	Events       []int64  // items of what triggers sent: their records are looked at again
-	Workflows    []string // ids of the workflows that read them
-	NotOpen      []int64  // closed, or never there
+	Contacts     []int64  // items of contacts, which are synced again
+	Participants []int64  // items of participants, which are read again
+	Events       []int64  // items of events of triggers, whose records are evaluated again
+	Workflows    []string // ids of the workflows that read the participants
+	NotOpen      []int64  // closed or unknown
 }
 
-// Retry has open items tried again. The item of a contact, or of what a trigger
-// sent, is closed at once, and comes back if it fails again. The items of participants stay open
-// until a workflow has read and applied them.
+// Retry retries open items. The item of a contact, or of an event, is closed at once, and
+// another is parked if the retry fails. The items of participants stay open until a workflow has
+// read and applied them.
 func (o *Operator) Retry(ctx context.Context, connectionID string, ids []int64) (Retried, error) {
 	var r Retried
 	open, missing, err := o.open(ctx, connectionID, ids)
@@ -45,10 +52,10 @@ func (o *Operator) Retry(ctx context.Context, connectionID string, ids []int64) 
 	return r, err
 }
 
-// RetryAll is Retry of everything that is open.
-func (o *Operator) RetryAll(ctx context.Context, connectionID string) (Retried, error) {
+// RetryCause is Retry for all open items of a cause, or for all open items with "".
+func (o *Operator) RetryCause(ctx context.Context, connectionID string, cause bridge.Cause) (Retried, error) {
 	var r Retried
-	open, err := o.store.ParkedItems(ctx, connectionID)
+	open, err := o.store.ParkedPage(ctx, connectionID, cause, 0, math.MaxInt32)
 	if err != nil {
 		return r, err
 	}
@@ -60,8 +67,9 @@ func (o *Operator) retry(ctx context.Context, connectionID string, items []bridg
 	var contacts, participants, events []int64
 	for _, item := range items {
 		switch {
-		case item.Cause == bridge.CauseUnreadableRow:
-			// Nobody can be asked about a row: the next mass sync reads it again.
+		case item.Cause == bridge.CauseUnreadableRow, item.Cause == bridge.CauseFaultySubmission:
+			// No vendor can be asked about these. The next mass sync reads an unreadable row
+			// again.
 		case item.TrackedEventID != 0:
 			events = append(events, item.ID)
 		case item.ContactID != "":
@@ -92,8 +100,8 @@ func (o *Operator) retry(ctx context.Context, connectionID string, items []bridg
 	return nil
 }
 
-// retryParticipants begins one run over all of them. If some were closed
-// meanwhile, or are in a run that has not ended, it finds out which by halving.
+// retryParticipants begins one run over all of them. If some were closed meanwhile,
+// or are in another unfinished run, it finds out which by halving.
 func (o *Operator) retryParticipants(ctx context.Context, connectionID string, ids []int64, r *Retried) error {
 	run, err := o.store.BeginRetry(ctx, connectionID, ids)
 	kind := bridge.KindOf(err)
@@ -121,8 +129,22 @@ func (o *Operator) retryParticipants(ctx context.Context, connectionID string, i
 	return nil
 }
 
-// startRetry starts the workflow of a run. One that is at work already goes on
-// as it is.
+// RetryDue retries the items of participants that are due for an automatic retry;
+// see store.DueRetries. A failure of one connection does not stop the others.
+func (o *Operator) RetryDue(ctx context.Context) error {
+	due, err := o.store.DueRetries(ctx, retryAtOnce)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for connectionID, ids := range due {
+		errs = append(errs, o.retryParticipants(ctx, connectionID, ids, &Retried{}))
+	}
+	return errors.Join(errs...)
+}
+
+// startRetry starts the workflow of a run. If it is running already, it continues
+// unchanged.
 func (o *Operator) startRetry(ctx context.Context, run store.Run) (workflowID string, err error) {
 	workflowID = workflows.RetryParkedID(run.ConnectionID, run.ID)
 	_, err = o.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
@@ -134,23 +156,25 @@ func (o *Operator) startRetry(ctx context.Context, run store.Run) (workflowID st
 	return workflowID, err
 }
 
-// Discard gives open items up. It returns those that were not open.
+// Discard discards open items. It also returns the ids of those that were not open.
 func (o *Operator) Discard(ctx context.Context, connectionID string, ids []int64) (discarded, notOpen []int64, err error) {
-	open, notOpen, err := o.open(ctx, connectionID, ids)
-	if err != nil {
-		return nil, notOpen, err
-	}
-	for _, item := range open {
-		if err := o.store.CloseParked(ctx, item.ID, store.OutcomeDiscarded); err != nil {
-			return discarded, notOpen, err
+	discarded, err = o.store.DiscardParked(ctx, connectionID, store.ParkedFilter{IDs: ids})
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if _, done := slices.BinarySearch(discarded, id); !done && err == nil {
+			notOpen = append(notOpen, id)
 		}
-		discarded = append(discarded, item.ID)
 	}
-	return discarded, notOpen, nil
+	return discarded, notOpen, err
 }
 
-// open reads the open items with the ids, each once, and lists the ids that
-// name none of this connection.
+// DiscardCause discards all open items of a cause, or all open items with "", and
+// returns their ids.
+func (o *Operator) DiscardCause(ctx context.Context, connectionID string, cause bridge.Cause) ([]int64, error) {
+	return o.store.DiscardParked(ctx, connectionID, store.ParkedFilter{Cause: cause})
+}
+
+// open reads the open items with the ids, each once, and also returns the ids that
+// are no open item of this connection.
 func (o *Operator) open(ctx context.Context, connectionID string, ids []int64) (items []bridge.ParkedItem, missing []int64, err error) {
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		item, err := o.store.ParkedItem(ctx, id)

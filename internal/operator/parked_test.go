@@ -17,7 +17,7 @@ import (
 
 func openIDs(t *testing.T, s *wiringtest.System) []int64 {
 	t.Helper()
-	items, err := s.Operator.Parked(t.Context(), s.Connection.ID, 0, 100)
+	items, err := s.Operator.Parked(t.Context(), s.Connection.ID, "", 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRetry_saysWhatIsNotOpenAndDoesTheRest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
-	if items, err := s.Operator.Parked(t.Context(), other.ID, 0, 100); err != nil || len(items) != 1 {
+	if items, err := s.Operator.Parked(t.Context(), other.ID, "", 0, 100); err != nil || len(items) != 1 {
 		t.Errorf("the other connection has %d items, %v", len(items), err)
 	}
 }
@@ -122,7 +122,7 @@ func TestRetryAll_takesUpWhatIsUnderWayAndBeginsTheRest(t *testing.T) {
 	}
 	dora := park(t, s, participant("dora"))
 
-	got, err := s.Operator.RetryAll(t.Context(), s.Connection.ID)
+	got, err := s.Operator.RetryCause(t.Context(), s.Connection.ID, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestRetryAll_takesUpWhatIsUnderWayAndBeginsTheRest(t *testing.T) {
 func TestRetryAll_startsNothingWhereNothingIsParked(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	got, err := s.Operator.RetryAll(t.Context(), s.Connection.ID)
+	got, err := s.Operator.RetryCause(t.Context(), s.Connection.ID, "")
 	if diff := cmp.Diff(operator.Retried{}, got); diff != "" || err != nil || len(s.Temporal.Started()) != 0 {
 		t.Error(err, diff)
 	}
@@ -152,7 +152,7 @@ func TestRetryAll_readsParticipantsInPortions(t *testing.T) {
 	for i := range 1001 {
 		park(t, s, participant(fmt.Sprint(i)))
 	}
-	got, err := s.Operator.RetryAll(t.Context(), s.Connection.ID)
+	got, err := s.Operator.RetryCause(t.Context(), s.Connection.ID, "")
 	if err != nil || len(got.Participants) != 1001 || len(got.Workflows) != 2 {
 		t.Errorf("%d participants in %d workflows, %v", len(got.Participants), len(got.Workflows), err)
 	}

@@ -45,7 +45,8 @@ func (o *Operator) Programs(ctx context.Context, c bridge.Connection) ([]Program
 	return programs, nil
 }
 
-// reconnect says which vendor refuses a connection's credentials.
+// reconnect returns the refusal that names the vendor which refuses a connection's
+// credentials.
 func reconnect(vendor string, err error) error {
 	if bridge.KindOf(err) == bridge.Unauthorized {
 		return refuse(bridge.Unauthorized, "credentials_refused", "%s refuses the connection's credentials: correct them with \"starter connect\": %w", vendor, err)
@@ -67,8 +68,9 @@ type SwitchPlan struct {
 	InPlace    bool
 	MassSync   bool
 	Properties []PlannedProperty
-	Contacts   int64 // mapped contacts, whose values change
-	UnderWay   bool  // the same switch is under way: starting it takes it up
+	Contacts   int64         // mapped contacts, whose values change
+	Counted    store.Counted // of Contacts
+	UnderWay   bool          // the same switch is under way: starting it resumes it
 
 	former int64 // the switch before this one; 0: there is none
 }
@@ -76,13 +78,13 @@ type SwitchPlan struct {
 // PlannedProperty is a program-sourced property.
 type PlannedProperty struct {
 	Name    string
-	Missing bool // it is created, whatever the switch does with the others
+	Missing bool // it does not exist and is created in any case
 }
 
-// PlanSwitch checks everything that can be known before a switch begins: both
-// vendors' credentials, the program, the properties, and what else is under
-// way. All that is wrong is reported together. What is left to be found out is
-// whether HubSpot lets the properties be removed.
+// PlanSwitch checks everything that can be checked before a switch begins: both
+// vendors' credentials, the program, the properties, and whether another run is
+// under way. It reports all problems together. Whether HubSpot allows the
+// properties to be removed shows only later.
 func (o *Operator) PlanSwitch(ctx context.Context, c bridge.Connection, in SwitchInput) (SwitchPlan, error) {
 	plan := SwitchPlan{Connection: c, InPlace: in.InPlace, MassSync: in.MassSync}
 	if err := o.alone(ctx, &plan, in.Program); err != nil {
@@ -94,14 +96,14 @@ func (o *Operator) PlanSwitch(ctx context.Context, c bridge.Connection, in Switc
 	if err := errors.Join(programErr, propertyErr); err != nil {
 		return plan, err
 	}
-	var err error
-	plan.Contacts, err = o.store.MappedContacts(ctx, c.ID)
+	health, err := o.store.ConnectionHealth(ctx, c.ID)
+	plan.Contacts, plan.Counted = health.Mapped, health.Counted
 	return plan, err
 }
 
-// alone refuses a switch beside another one, or beside a mass sync: that one
-// would have to begin again anyway, and only an operator knows which of the two
-// is wanted.
+// alone refuses a switch while another one or a mass sync is under way: the mass
+// sync would have to start again anyway, and only an operator knows which of the
+// two matters more.
 func (o *Operator) alone(ctx context.Context, plan *SwitchPlan, to string) error {
 	latest, err := o.store.LatestSwitch(ctx, plan.Connection.ID)
 	if err != nil && bridge.KindOf(err) != bridge.NotFound { // not found: the first one
@@ -122,7 +124,7 @@ func (o *Operator) alone(ctx context.Context, plan *SwitchPlan, to string) error
 	return err
 }
 
-// notBegun words why a switch does not begin.
+// notBegun returns the refusal that says why a switch does not begin.
 func notBegun(code, program string) error {
 	switch code {
 	case store.CodeConnected:
@@ -136,7 +138,7 @@ func notBegun(code, program string) error {
 	}
 }
 
-// chosen finds the program and makes sure that it can be connected.
+// chosen finds the program and checks that it can be connected.
 func (o *Operator) chosen(ctx context.Context, c bridge.Connection, id string, underWay bool) (Program, error) {
 	programs, err := o.Programs(ctx, c)
 	if err != nil {
@@ -163,14 +165,15 @@ func (o *Operator) chosen(ctx context.Context, c bridge.Connection, id string, u
 	return Program{}, refuse(bridge.Invalid, "unknown_program", "tenant %s has no program %q: choose one of %s", c.Tenant, id, strings.Join(live, ", "))
 }
 
-// plannedProperties looks at the properties, and whether we may change them.
+// plannedProperties reads the properties, and checks whether we may change them.
 func (o *Operator) plannedProperties(ctx context.Context, c bridge.Connection, inPlace bool) ([]PlannedProperty, error) {
 	secrets, _, err := o.store.Credentials(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	hub := o.clients(c, secrets).HubSpot
-	// The group exists, so this changes nothing: it tells whether we may.
+	// The group exists, so this changes nothing; it shows whether we have the
+	// permission.
 	group := hubspot.OwnedGroup()
 	if err := hub.CreateGroup(ctx, group.Name, group.Label); err != nil && bridge.KindOf(err) != bridge.Conflict {
 		return nil, reconnect("HubSpot", err)

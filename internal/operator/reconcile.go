@@ -28,9 +28,9 @@ func (o *Operator) reconciles() steered {
 	}
 }
 
-// StartReconcile starts a reconcile of a connection, or its dry run, and returns
-// its number. There is one at a time. One that was interrupted, so that nobody
-// works on it any more, is taken up.
+// StartReconcile starts a reconcile of a connection, or a dry run, and returns its
+// run's id. There is one at a time. An interrupted one, whose workflow is gone, is
+// resumed.
 func (o *Operator) StartReconcile(ctx context.Context, c bridge.Connection, dryRun bool) (int64, error) {
 	if c.Switching {
 		return 0, refuse(bridge.Conflict, "program_switch_under_way", "the program is being changed: see \"starter program status\"")
@@ -49,8 +49,8 @@ func (o *Operator) StartReconcile(ctx context.Context, c bridge.Connection, dryR
 	return run.ID, err
 }
 
-// startReconcile starts the workflow of a run. It reports false if that is at
-// work already.
+// startReconcile starts the workflow of a run. started is false if it is running
+// already.
 func (o *Operator) startReconcile(ctx context.Context, run store.Run) (started bool, err error) {
 	_, err = o.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       workflows.ReconcileID(run.ConnectionID, run.ID),
@@ -69,40 +69,46 @@ func (o *Operator) startReconcile(ctx context.Context, run store.Run) (started b
 	return true, nil
 }
 
-// PauseReconcile has the reconcile finish what it has begun, and then wait: the
-// one named, or the latest for run 0. It returns the run's number.
+// PauseReconcile pauses a reconcile once its begun work is finished: the one named,
+// or the latest for run 0. It returns the run's id.
 func (o *Operator) PauseReconcile(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.pause(ctx, o.reconciles(), connectionID, runID)
 }
 
-// ResumeReconcile has a paused reconcile go on, also one that was interrupted.
+// ResumeReconcile resumes a reconcile that was paused or interrupted.
 func (o *Operator) ResumeReconcile(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.resume(ctx, o.reconciles(), connectionID, runID)
 }
 
-// CancelReconcile has the reconcile finish what it has begun, and then end. What
-// it has repaired stays.
+// CancelReconcile cancels a reconcile once its begun work is finished. What it has
+// repaired stays.
 func (o *Operator) CancelReconcile(ctx context.Context, connectionID string, runID int64) (int64, error) {
 	return o.cancel(ctx, o.reconciles(), connectionID, runID)
 }
 
-// ReconcileStatus is where a reconcile stands.
+// ReconcileStatus is how far a reconcile is.
 type ReconcileStatus struct {
 	store.ReconcileProgress
 	activities.ReconcileSummary
 	State    workflows.MassSyncState
-	Stopping bool // cancelled, but what was begun is not finished yet
+	Stopping bool // cancelled, but begun work is not finished yet
 
-	ETA      time.Duration // until both sides are read; what their repair takes is known only then
+	ETA      time.Duration // until both sides are read; how long repairs take is known only then
 	ETAKnown bool
 }
 
-// Ended reports that nothing more will happen.
+// Ended reports whether it has ended.
 func (s ReconcileStatus) Ended() bool { return !s.FinishedAt.IsZero() }
 
-// ReconcileStatus tells where a reconcile of a connection stands: the one named,
-// or the latest for run 0. Where there is none, that is a refusal of kind
-// not_found. It needs neither Temporal nor a worker.
+// Reconciles returns the latest reconciles of a connection, dry runs among them,
+// the last one first.
+func (o *Operator) Reconciles(ctx context.Context, connectionID string) ([]ReconcileStatus, error) {
+	return latest(ctx, o.store, connectionID, store.RunReconcile, o.ReconcileStatus)
+}
+
+// ReconcileStatus returns how far a reconcile of a connection is: the one named, or
+// the latest for run 0. If there is none, it returns a refusal of kind not_found.
+// It needs neither Temporal nor a worker.
 func (o *Operator) ReconcileStatus(ctx context.Context, connectionID string, runID int64) (ReconcileStatus, error) {
 	p, err := o.store.ReconcileProgress(ctx, connectionID, runID)
 	if bridge.KindOf(err) == bridge.NotFound {
@@ -121,8 +127,8 @@ func (o *Operator) ReconcileStatus(ctx context.Context, connectionID string, run
 	return s, nil
 }
 
-// agreement adds to a connection's status whether both sides agree, and what
-// keeps them from it.
+// agreement adds to a connection's status when both sides last agreed, and the
+// remaining drift.
 func (o *Operator) agreement(ctx context.Context, status *ConnectionStatus) error {
 	switch agreement, err := o.store.Agreement(ctx, status.Connection.ID); {
 	case err == nil:
@@ -130,11 +136,7 @@ func (o *Operator) agreement(ctx context.Context, status *ConnectionStatus) erro
 	case bridge.KindOf(err) != bridge.NotFound:
 		return err
 	}
-	waiting, err := o.store.WaitingDeletions(ctx, status.Connection.ID, "", 0)
-	if err != nil {
-		return err
-	}
-	status.Guarded = waiting.Waiting
-	status.Drift, err = o.store.DriftLeft(ctx, status.Connection.ID)
+	drift, err := o.store.DriftLeft(ctx, status.Connection.ID)
+	status.Drift = drift
 	return err
 }

@@ -64,7 +64,7 @@ func TestConnect_schedulesReconciles(t *testing.T) {
 	if _, paused, _ := s.Temporal.Schedule(schedule); paused {
 		t.Error("a resumed connection is not reconciled")
 	}
-	if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection); err != nil {
+	if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, false); err != nil {
 		t.Fatal(err)
 	}
 	if there, _, _ := s.Temporal.Schedule(schedule); there {

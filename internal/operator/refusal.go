@@ -6,11 +6,11 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Refusal says why a request is not granted, in words for the person who has it.
-// Any other error of an operator means that something failed.
+// Refusal is the error of a request that is not granted, in words for the person
+// who made it. Any other error of an Operator means that something failed.
 type Refusal struct { //nolint:errname // an answer, rather than a failure
-	// Kind is NotFound, Invalid (the request itself is wrong), Conflict (it is not
-	// the time for it) or Unauthorized (a vendor refuses our credentials).
+	// Kind is NotFound, Invalid (the request itself is wrong), Conflict (not possible
+	// at this time) or Unauthorized (a vendor refuses our credentials).
 	Kind bridge.Kind
 	Code string // names the refusal for programs, for ever: "mass_sync_under_way"
 	Err  error  // what the person reads, and the cause if there is one
@@ -20,7 +20,7 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// As lets bridge.KindOf tell a refusal's kind.
+// As lets bridge.KindOf return a refusal's kind.
 func (r *Refusal) As(target any) bool {
 	e, ok := target.(**bridge.Error)
 	if ok {
@@ -29,7 +29,7 @@ func (r *Refusal) As(target any) bool {
 	return ok
 }
 
-// refuse makes a refusal; format and args are those of fmt.Errorf.
+// refuse returns a refusal; format and args are those of fmt.Errorf.
 func refuse(kind bridge.Kind, code, format string, args ...any) error {
 	return &Refusal{Kind: kind, Code: code, Err: fmt.Errorf(format, args...)}
 }

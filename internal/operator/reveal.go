@@ -10,11 +10,11 @@ import (
 	"advocatesync/internal/store"
 )
 
-// Revealed is one person as both vendors show them right now. It is for the
-// eyes of whoever asked, and is never stored or logged.
+// Revealed is one person as both vendors show them now. It goes only to whoever
+// asked, and is never stored or logged.
 type Revealed struct {
 	Contact     *bridge.Contact     // nil: HubSpot does not show it
-	Participant *bridge.Participant // nil: there is none, as far as the ids tell
+	Participant *bridge.Participant // nil: there is none by the ids that we know
 }
 
 // Field is one fact about a person, side by side.
@@ -22,11 +22,11 @@ type Field struct {
 	Name     string
 	HubSpot  string
 	Advocate string
-	Differs  bool // both sides ought to agree, and do not
+	Differs  bool // both sides should agree, and do not
 }
 
-// Fields puts what both vendors show side by side. Names and emails may differ
-// by design: they do not travel once two records are mapped.
+// Fields returns what both vendors show, side by side. Names and emails may differ
+// by design: they are not synced once two records are mapped.
 func (r Revealed) Fields() []Field {
 	c, p := bridge.Contact{}, bridge.Participant{}
 	if r.Contact != nil {
@@ -52,9 +52,10 @@ func (r Revealed) Fields() []Field {
 	return fields
 }
 
-// Reveal reads a person live from both vendors: the contact, also one that was
-// merged into another or lies in the recycle bin, and the participant that it
-// is mapped to or, unmapped, that its merge left behind or that it names.
+// Reveal reads a person live from both vendors: the contact, even if it was merged
+// into another or is in the recycle bin, and the participant that it is mapped to.
+// For an unmapped contact that is the participant that its merge left without a
+// contact, or the one that its ids name.
 func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID string) (Revealed, error) {
 	credentials, _, err := o.store.Credentials(ctx, c.ID)
 	if err != nil {
@@ -86,7 +87,8 @@ func (o *Operator) Reveal(ctx context.Context, c bridge.Connection, contactID st
 	return r, nil
 }
 
-// left is the participant that the survivor of a merge did not take over.
+// left returns the mapping to the participant that the survivor of a merge did not
+// take over, or nil.
 func left(former []store.FormerMapping) *store.FormerMapping {
 	for i, f := range former {
 		if f.Ending == bridge.EndedMerged {

@@ -24,21 +24,21 @@ import (
 // recurring is a workflow that Temporal starts at intervals, one run at a time.
 type recurring struct {
 	id           string // of the schedule; its runs add their time
-	connectionID string // empty: the work is the installation's
+	connectionID string // empty: the work is for the whole installation
 	workflow     string
 	input        any // nil: none
 	summary      string
 	priority     int // 0: the server's default
 
 	every, offset time.Duration
-	timeout       time.Duration // of a run: one that is stuck must not block all later ones; 0: none
-	catchUp       time.Duration // how late a missed run still starts
+	timeout       time.Duration // of a run, so that a stuck one does not block all later ones; 0: none
+	catchUp       time.Duration // how late a missed run may still start
 }
 
 const (
-	// catchUp suits work that makes up for what earlier runs missed.
+	// catchUp suits work that also does what earlier runs missed.
 	catchUp = 10 * time.Minute
-	// runTimeout suits work that the next run takes up where it stopped.
+	// runTimeout suits work that the next run continues.
 	runTimeout = 30 * time.Minute
 )
 
@@ -62,8 +62,8 @@ func pollSchedule(connectionID string, interval time.Duration) recurring {
 	}
 }
 
-// reconcileSchedule has no timeout: a reconcile of a large portal takes its time,
-// and a person can cancel it.
+// reconcileSchedule has no timeout: a reconcile of a large portal takes long, and a
+// person can cancel it.
 func reconcileSchedule(connectionID string, interval time.Duration) recurring {
 	id := workflows.ReconcileScheduleID(connectionID)
 	return recurring{
@@ -74,8 +74,8 @@ func reconcileSchedule(connectionID string, interval time.Duration) recurring {
 	}
 }
 
-// housekeepingSchedule is at an hour (UTC) when few people work. A day that was missed
-// is made up for: what it deletes must not stay much longer.
+// housekeepingSchedule runs at an hour (UTC) when few people work. A missed run is
+// made up for, because what it deletes must not stay much longer.
 func housekeepingSchedule() recurring {
 	const day, at, timeout = 24 * time.Hour, 3 * time.Hour, 6 * time.Hour
 	return recurring{
@@ -85,13 +85,13 @@ func housekeepingSchedule() recurring {
 	}
 }
 
-// connectionSchedules are the ids of the schedules that a connection may have.
+// connectionSchedules returns the ids of the schedules that a connection may have.
 func connectionSchedules(connectionID string) []string {
 	return []string{workflows.ReportSyncID(connectionID), workflows.ReconcileScheduleID(connectionID), workflows.TrackRoundID(connectionID)}
 }
 
-// spread gives every connection its own moment of the interval, so that many
-// of them do not all ask at the full minute.
+// spread returns a connection's own offset within the interval, so that they do not
+// all start at the full minute.
 func spread(key string, interval time.Duration) time.Duration {
 	hash := fnv.New32a()
 	hash.Write([]byte(key))
@@ -123,7 +123,7 @@ func (r recurring) options() client.ScheduleOptions {
 	}
 }
 
-// Schedules keeps Temporal's schedules as this release wants them, and as the
+// Schedules keeps the schedules in Temporal as this release defines them, and as
 // operators have paused them.
 type Schedules struct {
 	temporal client.ScheduleClient
@@ -132,13 +132,13 @@ type Schedules struct {
 	reportEvery, reconcileEvery time.Duration
 }
 
-// NewSchedules returns schedules at given intervals.
+// NewSchedules returns Schedules with the given intervals.
 func NewSchedules(temporal client.ScheduleClient, s *store.Store, reportEvery, reconcileEvery time.Duration) *Schedules {
 	return &Schedules{temporal: temporal, store: s, reportEvery: reportEvery, reconcileEvery: reconcileEvery}
 }
 
-// EnsureAll makes sure that everything runs that should, as this release wants
-// it: it repairs what was lost with a Temporal namespace.
+// EnsureAll creates or updates all schedules as this release defines them. It
+// restores those that were lost with a Temporal namespace.
 func (s *Schedules) EnsureAll(ctx context.Context) error {
 	if err := s.ensure(ctx, housekeepingSchedule(), bridge.Connection{}); err != nil {
 		return err
@@ -155,14 +155,14 @@ func (s *Schedules) EnsureAll(ctx context.Context) error {
 	return nil
 }
 
-// EnsureFor makes sure that a connection's reports and reconciles run. Whoever
-// paused them by hand, also before the connection was disconnected, finds them
-// paused.
+// EnsureFor creates or updates a connection's report and reconcile schedules. If
+// somebody paused them by hand, even before the connection was disconnected, they
+// stay paused.
 func (s *Schedules) EnsureFor(ctx context.Context, c bridge.Connection) error {
 	return errors.Join(s.ensure(ctx, reportSchedule(c.ID, s.reportEvery), c), s.ensure(ctx, reconcileSchedule(c.ID, s.reconcileEvery), c))
 }
 
-// pause has nothing of a connection start by itself.
+// pause pauses the schedules of a connection.
 func (s *Schedules) pause(ctx context.Context, connectionID string) error {
 	var failed error
 	for _, id := range connectionSchedules(connectionID) {
@@ -174,7 +174,7 @@ func (s *Schedules) pause(ctx context.Context, connectionID string) error {
 	return failed
 }
 
-// resume takes pause back, and has a report start at once.
+// resume undoes pause, and starts a report at once.
 func (s *Schedules) resume(ctx context.Context, c bridge.Connection) error {
 	if err := s.EnsureFor(ctx, c); err != nil {
 		return err
@@ -192,12 +192,12 @@ func (s *Schedules) resume(ctx context.Context, c bridge.Connection) error {
 	return s.temporal.GetHandle(ctx, workflows.ReportSyncID(c.ID)).Trigger(ctx, client.ScheduleTriggerOptions{})
 }
 
-// pausedNote is why a paused connection's schedule is paused.
+// pausedNote is the note on the schedules of a paused connection.
 const pausedNote = "the connection is paused"
 
-// ensure creates a schedule, paused as it was left and as its connection is, or
-// updates the one that is there if any part of it differs. Pause and note of that
-// one are the operator's, and stay.
+// ensure creates a schedule, paused if it was paused when it was deleted or if its
+// connection is paused. An existing schedule is updated if its definition differs;
+// its pause and note belong to the operator and stay.
 func (s *Schedules) ensure(ctx context.Context, r recurring, c bridge.Connection) error {
 	want := r.options()
 	pause, err := s.store.SchedulePause(ctx, r.id)
@@ -239,8 +239,8 @@ func (s *Schedules) update(ctx context.Context, want client.ScheduleOptions) err
 	})
 }
 
-// remove deletes a schedule, if there is one. The pause of an operator is kept
-// for the day when the schedule is created again.
+// remove deletes a schedule, if there is one. An operator's pause is stored for
+// when the schedule is created again.
 func (s *Schedules) remove(ctx context.Context, connectionID, id string) error {
 	schedule := s.temporal.GetHandle(ctx, id)
 	found, err := schedule.Describe(ctx)
@@ -269,11 +269,11 @@ func (s *Schedules) removeAll(ctx context.Context, connectionID string) error {
 	return nil
 }
 
-// definition is what we decide about a schedule, in a form that compares: as we
-// write it, and as Temporal returns it.
+// definition is the part of a schedule that we define, in a form that can be
+// compared: as we write it, and as Temporal returns it.
 type definition struct {
 	Intervals []client.ScheduleIntervalSpec
-	Others    int // calendars and exceptions, of which we have none
+	Others    int // calendars and exceptions; ours have none
 	Jitter    time.Duration
 	StartAt   time.Time
 	EndAt     time.Time
@@ -299,7 +299,7 @@ func sameDefinition(a, b client.Schedule) (bool, error) {
 func definitionOf(s client.Schedule) (definition, error) {
 	action, ok := s.Action.(*client.ScheduleWorkflowAction)
 	if !ok || s.Spec == nil || s.Policy == nil {
-		return definition{}, nil // nothing of ours, and equal to nothing of ours
+		return definition{}, nil // not ours, so it equals no definition of ours
 	}
 	arguments, err := encoded(action.Args)
 	return definition{
@@ -313,8 +313,8 @@ func definitionOf(s client.Schedule) (definition, error) {
 	}, err
 }
 
-// encoded returns arguments as Temporal keeps them. Those that it returned are
-// encoded already.
+// encoded returns arguments as Temporal stores them. Those that Temporal returned
+// are encoded already.
 func encoded(arguments []any) ([]string, error) {
 	var texts []string
 	for _, argument := range arguments {

@@ -112,7 +112,7 @@ func TestSchedules_keepAnOperatorsPauseOverDisconnectAndConnect(t *testing.T) {
 	t.Parallel()
 	disconnect := func(t *testing.T, s *wiringtest.System) {
 		t.Helper()
-		if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection); err != nil {
+		if _, err := s.Operator.DisconnectConnection(t.Context(), s.Connection, false); err != nil {
 			t.Fatal(err)
 		}
 		s.Reconnect(t)

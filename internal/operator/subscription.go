@@ -15,16 +15,16 @@ import (
 const (
 	// refusedAgain is how soon a refused subscription is tried again.
 	refusedAgain = 10 * time.Minute
-	// confirmedAgain is how soon one that stands is told again: somebody may
-	// have removed it at Advocate, and telling again changes nothing.
+	// confirmedAgain is how soon a subscription is confirmed: somebody may have
+	// removed it at Advocate, and subscribing again changes nothing otherwise.
 	confirmedAgain = 24 * time.Hour
 )
 
-// SubscribeAll makes sure that Advocate sends every connection's webhooks to
-// the endpoint. It asks Advocate only where something is new, was refused a while
-// ago, or stood for a day. A refusal is kept for the operator and is no error:
-// reports do without webhooks. If Advocate cannot reach the endpoint it does
-// nothing.
+// SubscribeAll makes sure that Advocate sends every connection's webhooks to the
+// endpoint. It calls Advocate only for subscriptions that are new, were refused a
+// while ago, or were confirmed a day ago. A refusal is stored for the operator and
+// is no error, because reports work without webhooks. If Advocate cannot reach the
+// endpoint, SubscribeAll does nothing.
 func (o *Operator) SubscribeAll(ctx context.Context, endpoint *url.URL) error {
 	if !reachable(o.vendors.Advocate, endpoint) {
 		return nil
@@ -35,7 +35,7 @@ func (o *Operator) SubscribeAll(ctx context.Context, endpoint *url.URL) error {
 	}
 	var failed error
 	for _, c := range all {
-		if c.Status != bridge.StatusUnauthorized {
+		if !c.Status.Stopped() {
 			failed = errors.Join(failed, o.subscribe(ctx, c, endpoint.String()))
 		}
 	}
@@ -66,8 +66,8 @@ func (o *Operator) subscribe(ctx context.Context, c bridge.Connection, endpoint 
 }
 
 // unsubscribe ends the webhooks of a connection that ends, unless another one of
-// its tenant wants them. It is only tidy: a webhook of a tenant that nobody is
-// connected to is dropped, so what goes wrong here keeps nobody from ending.
+// its tenant needs them. Failures are ignored, because webhooks of a tenant without
+// a connection are dropped anyway.
 func (o *Operator) unsubscribe(ctx context.Context, c bridge.Connection) {
 	all, err := o.store.Connections(ctx)
 	shared := slices.ContainsFunc(all, func(other bridge.Connection) bool { return other.Tenant == c.Tenant && other.ID != c.ID })
@@ -79,9 +79,9 @@ func (o *Operator) unsubscribe(ctx context.Context, c bridge.Connection) {
 	_ = o.clients(c, secrets).Advocate.Unsubscribe(ctx, have.EndpointURL)
 }
 
-// reachable tells whether Advocate can reach an endpoint: the vendor calls
-// public addresses by https only. An Advocate without TLS is a stand-in, and a
-// neighbour.
+// reachable reports whether Advocate can reach an endpoint: the vendor calls only
+// public addresses, by https. An Advocate without TLS is a stand-in on this
+// machine.
 func reachable(advocate, endpoint *url.URL) bool {
 	if advocate.Scheme == "http" {
 		return true

@@ -13,9 +13,9 @@ import (
 	"advocatesync/internal/store"
 )
 
-// TriggerPolling keeps one schedule for each connection whose triggers have something
-// to look after, and none for the others. It goes by what the database says, so
-// it follows whoever enables or disables a trigger; any number may run.
+// TriggerPolling keeps a polling schedule for each connection whose triggers need
+// one, and none for the others. It follows the database, so any process may enable or
+// disable a trigger, and any number of pollings may run.
 type TriggerPolling struct {
 	store     *store.Store
 	schedules *Schedules
@@ -24,16 +24,16 @@ type TriggerPolling struct {
 	running   map[string]bool // as far as known, by connection id
 }
 
-// NewTriggerPolling returns a polling that runs every interval.
+// NewTriggerPolling returns a TriggerPolling whose schedules run every interval.
 func NewTriggerPolling(s *store.Store, schedules *Schedules, interval time.Duration, log *slog.Logger) *TriggerPolling {
 	return &TriggerPolling{store: s, schedules: schedules, interval: interval, log: log, running: map[string]bool{}}
 }
 
-// keepPollingEvery is how soon a trigger that was enabled is looked after. What
-// HubSpot tells of by itself does not wait for it.
+// keepPollingEvery is how soon polling begins for a trigger that was enabled.
+// Webhooks do not wait for it.
 const keepPollingEvery = 5 * time.Second
 
-// Run keeps the schedules until ctx ends. Failures are logged and tried again.
+// Run keeps the schedules until ctx ends. Failures are logged and retried.
 func (r *TriggerPolling) Run(ctx context.Context) {
 	tick := time.NewTicker(keepPollingEvery)
 	defer tick.Stop()
@@ -49,7 +49,7 @@ func (r *TriggerPolling) Run(ctx context.Context) {
 	}
 }
 
-// Keep makes the schedules what they should be now.
+// Keep creates and deletes schedules as needed.
 func (r *TriggerPolling) Keep(ctx context.Context) error {
 	connections, err := r.store.Connections(ctx)
 	if err != nil {
@@ -87,8 +87,8 @@ func (r *TriggerPolling) keep(ctx context.Context, c bridge.Connection) error {
 	return err
 }
 
-// needed tells whether a trigger is enabled, or something is left to come of
-// one that was.
+// needed reports whether a trigger is enabled, or an event of a disabled one is
+// still open.
 func (r *TriggerPolling) needed(ctx context.Context, connectionID string) (bool, error) {
 	triggers, err := r.store.Triggers(ctx, connectionID)
 	if err != nil {

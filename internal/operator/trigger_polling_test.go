@@ -41,7 +41,7 @@ func TestRounds_runWhileSomethingIsToBeLookedAfter(t *testing.T) {
 	enable(true)
 	want(true, "with a trigger that is on again")
 
-	id, err := s.Store.Track(t.Context(), store.Tracking{TrackedEvent: store.TrackedEvent{
+	id, _, err := s.Store.Track(t.Context(), store.Tracking{TrackedEvent: store.TrackedEvent{
 		ConnectionID: s.Connection.ID, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: "9", OrderID: "o1",
 		ContactID: "101", OccurredAt: time.Now(), State: store.TrackedPending,
 	}, Request: []byte("{}")})

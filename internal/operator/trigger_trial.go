@@ -14,9 +14,8 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// TriggerTrial is what a trigger makes of a record as it is now. The decision's
-// request is personal: it is for the eyes of whoever asked, and is never stored
-// or logged.
+// TriggerTrial is what a trigger decides about a record as it is now. The request
+// is personal: it goes only to whoever asked, and is never stored or logged.
 type TriggerTrial struct {
 	TriggerID string
 	Version   int
@@ -24,24 +23,24 @@ type TriggerTrial struct {
 	ObjectID  string
 
 	Decision   trigger.Decision
-	CustomerID string             // the contact who is credited; empty if there is none
-	Tracked    store.TrackedState // of what has the same order id; empty: nothing has
+	CustomerID string             // the credited contact; empty if there is none
+	Tracked    store.TrackedState // of the event with the same order id; empty: there is none
 	Request    *Request           // what would be sent; nil if nothing would
-	Assumed    []string           // what stands in for facts that a trial does not have
+	Assumed    []string           // assumptions in place of facts that a trial lacks
 }
 
 // Request is a call to a vendor.
 type Request struct {
 	Method string
 	Path   string
-	Form   map[string]string // form fields; in the address for DELETE
-	Body   any               // JSON, where there is no form
+	Form   map[string]string // form fields; in the query for DELETE
+	Body   any               // JSON, if there is no form
 }
 
-// TestTrigger reads a record live and shows what a trigger makes of it, whether
-// it is switched on or not. Nothing is sent.
+// TestTrigger reads a record live and returns what a trigger, enabled or not,
+// decides about it. Nothing is sent.
 func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, objectID string) (TriggerTrial, error) {
-	if err := CheckContactID(objectID); err != nil { // records of all types have ids alike
+	if err := CheckContactID(objectID); err != nil { // ids of all record types have the same form
 		return TriggerTrial{}, refuse(bridge.Invalid, "object_id", "%q is not a record id: ids are numbers, as in the address of the record's HubSpot page", objectID)
 	}
 	kept, err := o.trigger(ctx, c.ID, id)
@@ -60,7 +59,7 @@ func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, obj
 	trial := &trial{
 		operator: o, connection: c, credentials: credentials, trigger: t,
 		source: facts.Source{
-			Connection: c, HubSpot: directly{clients.HubSpot}, Advocate: clients.Advocate, Mappings: o.store,
+			Connection: c, HubSpot: o.portal(c, clients), Advocate: clients.Advocate, Mappings: o.store,
 		},
 		result: TriggerTrial{TriggerID: id, Version: kept.Version, Object: t.Definition().Object, ObjectID: objectID},
 	}
@@ -68,7 +67,7 @@ func (o *Operator) TestTrigger(ctx context.Context, c bridge.Connection, id, obj
 	return trial.result, err
 }
 
-// trial decides one trigger about one record, by the facts that the live path
+// trial evaluates one trigger on one record, with the facts that the live path
 // would gather.
 type trial struct {
 	operator    *Operator
@@ -81,7 +80,7 @@ type trial struct {
 
 func (t *trial) run(ctx context.Context) error {
 	reads := t.trigger.Reads()
-	record, err := t.source.HubSpot.Object(ctx, t.result.Object, t.result.ObjectID, append(reads[t.result.Object], facts.PropMerged))
+	record, err := t.source.HubSpot.Object(ctx, t.result.Object, t.result.ObjectID, append(reads[t.result.Object], bridge.PropMerged))
 	if bridge.KindOf(err) == bridge.NotFound {
 		return refuse(bridge.NotFound, "unknown_object", "the portal has no live %s %s", t.result.Object, t.result.ObjectID)
 	}
@@ -116,11 +115,11 @@ func (t *trial) run(ctx context.Context) error {
 	return err
 }
 
-// recorded is what was recorded of the change that the trial pretends, for the
-// record or for one that was merged into it.
+// recorded returns the recorded event of the assumed change, of the record or of
+// one that was merged into it.
 func (t *trial) recorded(ctx context.Context, record bridge.Object, change trigger.Change) (store.TrackedEvent, error) {
 	var mine []store.TrackedEvent
-	for _, id := range append(facts.Merged(record), record.ID) {
+	for _, id := range append(record.Properties.MergedIDs(), record.ID) {
 		tracked, err := t.operator.store.TrackedOf(ctx, t.connection.ID, record.Type, id)
 		if err != nil {
 			return store.TrackedEvent{}, err
@@ -132,7 +131,7 @@ func (t *trial) recorded(ctx context.Context, record bridge.Object, change trigg
 	return facts.Recorded(d, d.OrderID(t.connection.PortalID, record.ID, change), mine), nil
 }
 
-// change is the event that the trial pretends.
+// change returns the change that the trial assumes.
 func (t *trial) change(ctx context.Context, record bridge.Object) (trigger.Change, error) {
 	now := t.operator.now()
 	switch e := t.trigger.Definition().Event; e.Type {
@@ -161,7 +160,7 @@ func (t *trial) submission(ctx context.Context, forms []string, email string) (t
 			return trigger.Change{}, fmt.Errorf("read the submissions of form %s from HubSpot: %w", form, err)
 		}
 		for _, s := range submissions {
-			if s.Email == "" || bridge.NormalEmail(s.Email) != bridge.NormalEmail(email) || !s.SubmittedAt.After(latest.OccurredAt) {
+			if s.Fault != "" || s.Email == "" || bridge.NormalEmail(s.Email) != bridge.NormalEmail(email) || !s.SubmittedAt.After(latest.OccurredAt) {
 				continue
 			}
 			latest = trigger.Change{Form: form, Submission: s.ConversionID, OccurredAt: s.SubmittedAt, Entered: s.Values}
@@ -173,7 +172,7 @@ func (t *trial) submission(ctx context.Context, forms []string, email string) (t
 	return latest, nil
 }
 
-// request writes the decision out as the call that would be made.
+// request returns the call that the decision would cause.
 func (t *trial) request(customer bridge.Identity) (*Request, error) {
 	switch d := t.result.Decision; {
 	case d.Conversion != nil:

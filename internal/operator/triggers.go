@@ -13,33 +13,32 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// TriggerStatus is a trigger as it stands.
+// TriggerStatus is a trigger and its current definition.
 type TriggerStatus struct {
 	store.Trigger
 
 	Definition trigger.Definition
-	Watches    []trigger.Watch // the webhooks it needs
-	Problem    string          // why it decides nothing, though it was right once
+	Watches    []trigger.Watch // the webhooks that it needs
+	Problem    string          // why it no longer works, though it was valid once
 }
 
-// AppliedTrigger is what came of applying a definition.
+// AppliedTrigger is the outcome of applying a definition.
 type AppliedTrigger struct {
 	TriggerStatus
 
-	Changed  bool              // it is a new version; else the same was there before
-	Warnings []trigger.Mistake // what it may say but hardly means
+	Changed  bool              // it is a new version; false: the definition was the same
+	Warnings []trigger.Mistake // what is allowed but hardly meant
 }
 
-// checkTrigger reads a definition and checks it against what the portal has.
-// What is wrong with it is a Refusal that holds a trigger.MistakesError with all
-// mistakes.
+// checkTrigger reads a definition and checks it against the portal's properties and
+// forms. It returns a Refusal that wraps a trigger.MistakesError with all mistakes.
 func (o *Operator) checkTrigger(ctx context.Context, c bridge.Connection, source []byte) (*trigger.Trigger, trigger.Schema, error) {
 	credentials, _, err := o.store.Credentials(ctx, c.ID)
 	if err != nil {
 		return nil, nil, err
 	}
-	hub := o.clients(c, credentials).HubSpot
-	d, _ := trigger.Parse(source) // Load tells what is wrong, together with the rest
+	hub := o.portal(c, o.clients(c, credentials))
+	d, _ := trigger.Parse(source) // Load reports these mistakes together with the others
 	schema, err := readSchema(ctx, hub, d)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the portal's properties: %w", err)
@@ -64,8 +63,8 @@ func (o *Operator) checkTrigger(ctx context.Context, c bridge.Connection, source
 	return t, used, nil
 }
 
-// ApplyTrigger checks a definition, in YAML or JSON, and makes it count. The
-// same again changes nothing.
+// ApplyTrigger checks a definition, in YAML or JSON, and makes it the current
+// version. The same definition again changes nothing.
 func (o *Operator) ApplyTrigger(ctx context.Context, c bridge.Connection, source []byte) (AppliedTrigger, error) {
 	t, schema, err := o.checkTrigger(ctx, c, source)
 	if err != nil {
@@ -83,8 +82,8 @@ func (o *Operator) ApplyTrigger(ctx context.Context, c bridge.Connection, source
 	return AppliedTrigger{TriggerStatus{Trigger: applied, Definition: d, Watches: t.Watches()}, changed, t.Warnings()}, nil
 }
 
-// readSchema reads the types of the properties that a definition can use.
-func readSchema(ctx context.Context, hub *hubspot.Client, d trigger.Definition) (trigger.Schema, error) {
+// readSchema reads the types of the properties that a definition may use.
+func readSchema(ctx context.Context, hub *portal.Portal, d trigger.Definition) (trigger.Schema, error) {
 	schema := trigger.Schema{}
 	for _, objectType := range slices.Compact([]bridge.ObjectType{bridge.ObjectContact, d.Object}) {
 		if objectType == "" {
@@ -102,8 +101,9 @@ func readSchema(ctx context.Context, hub *hubspot.Client, d trigger.Definition) 
 	return schema, nil
 }
 
-// options are the values of which a property takes one. Where it takes several,
-// as checkboxes do, they are joined in one text.
+// options returns the values of a property that takes one of several; none for a
+// property that takes several at once, as checkboxes do, because they are joined in
+// one text.
 func options(p hubspot.Property) []string {
 	var values []string
 	for _, o := range p.Options {
@@ -114,19 +114,19 @@ func options(p hubspot.Property) []string {
 	return values
 }
 
-// unknownForms tells which of a definition's forms the portal does not have. One
-// that HubSpot does not list is there all the same if its submissions can be read.
-func unknownForms(ctx context.Context, hub *hubspot.Client, d trigger.Definition) ([]string, error) {
+// unknownForms returns the forms of a definition that the portal does not have. A
+// form that HubSpot does not list exists if its submissions can be read.
+func unknownForms(ctx context.Context, hub *portal.Portal, d trigger.Definition) ([]string, error) {
 	if len(d.Event.Forms) == 0 {
 		return nil, nil
 	}
-	listed, err := forms(ctx, hub)
+	listed, err := hub.Forms(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the portal's forms, for which the app needs the scope \"forms\": %w", err)
 	}
 	var unknown []string
 	for _, id := range d.Event.Forms {
-		if listed[id] {
+		if slices.ContainsFunc(listed, func(f hubspot.Form) bool { return f.ID == id }) {
 			continue
 		}
 		_, _, err := hub.Submissions(ctx, id, "")
@@ -142,24 +142,6 @@ func unknownForms(ctx context.Context, hub *hubspot.Client, d trigger.Definition
 	return unknown, nil
 }
 
-// forms lists the portal's forms of all types.
-func forms(ctx context.Context, hub *hubspot.Client) (map[string]bool, error) {
-	all := map[string]bool{}
-	for pages, more := (portal.Cursor{}), true; more; {
-		page, next, err := hub.Forms(ctx, pages.After)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range page {
-			all[f.ID] = true
-		}
-		if more, err = pages.Next("hubspot.forms", next); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
 // Triggers lists a connection's triggers by id.
 func (o *Operator) Triggers(ctx context.Context, connectionID string) ([]TriggerStatus, error) {
 	kept, err := o.store.Triggers(ctx, connectionID)
@@ -173,8 +155,7 @@ func (o *Operator) Triggers(ctx context.Context, connectionID string) ([]Trigger
 	return all, nil
 }
 
-// Trigger returns one trigger, and everything that it has been, the latest
-// first.
+// Trigger returns one trigger, and all its versions, the latest first.
 func (o *Operator) Trigger(ctx context.Context, connectionID, id string) (TriggerStatus, []store.Trigger, error) {
 	kept, err := o.trigger(ctx, connectionID, id)
 	if err != nil {
@@ -184,8 +165,8 @@ func (o *Operator) Trigger(ctx context.Context, connectionID, id string) (Trigge
 	return triggerStatus(kept), versions, err
 }
 
-// EnableTrigger switches a trigger on or off and returns it. A change that
-// happens while it is off is not made up for.
+// EnableTrigger enables or disables a trigger and returns it. Changes that happen
+// while it is disabled are never evaluated.
 func (o *Operator) EnableTrigger(ctx context.Context, connectionID, id string, enabled bool) (TriggerStatus, error) {
 	if _, err := o.trigger(ctx, connectionID, id); err != nil {
 		return TriggerStatus{}, err
@@ -197,7 +178,7 @@ func (o *Operator) EnableTrigger(ctx context.Context, connectionID, id string, e
 	return triggerStatus(kept), err
 }
 
-// trigger reads a trigger, or refuses one that there is not.
+// trigger returns a trigger, or a refusal if there is none.
 func (o *Operator) trigger(ctx context.Context, connectionID, id string) (store.Trigger, error) {
 	t, err := o.store.Trigger(ctx, connectionID, id)
 	if bridge.KindOf(err) == bridge.NotFound {
@@ -206,8 +187,8 @@ func (o *Operator) trigger(ctx context.Context, connectionID, id string) (store.
 	return t, err
 }
 
-// triggerStatus tells what a trigger is. A definition that no longer compiles
-// must not hide the others.
+// triggerStatus returns a trigger's status. A definition that no longer compiles
+// becomes a Problem, so that it does not hide the others.
 func triggerStatus(kept store.Trigger) TriggerStatus {
 	t, err := compiled(kept)
 	if err != nil {
@@ -217,7 +198,7 @@ func triggerStatus(kept store.Trigger) TriggerStatus {
 	return TriggerStatus{Trigger: kept, Definition: t.Definition(), Watches: t.Watches()}
 }
 
-// compiled makes a trigger of what was kept of it when it was applied.
+// compiled compiles a trigger from what was stored when it was applied.
 func compiled(kept store.Trigger) (*trigger.Trigger, error) {
 	t, err := trigger.Restore(kept.Source, kept.Schema)
 	if err != nil {

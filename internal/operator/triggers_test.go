@@ -173,7 +173,7 @@ func TestTestTrigger_knowsWhatWasSent(t *testing.T) {
 	contact := mapped(t, s, ann)
 	deal := create(t, s, "deals", map[string]string{"dealstage": "closedwon", "amount": "100"}, contact)
 	order := try(t, s, "deal-won", deal).Decision.OrderID
-	id, err := s.Store.Track(t.Context(), store.Tracking{
+	id, _, err := s.Store.Track(t.Context(), store.Tracking{
 		TrackedEvent: store.TrackedEvent{
 			ConnectionID: s.Connection.ID, TriggerID: "deal-won", TriggerVersion: 1, ObjectType: bridge.ObjectDeal, ObjectID: deal,
 			OccurredAt: time.Now(), OrderID: order, ContactID: contact, State: store.TrackedPending,
@@ -289,6 +289,28 @@ conversion:
 	}
 	if all, err := s.Operator.Triggers(t.Context(), s.Connection.ID); err != nil || len(all) != 0 {
 		t.Errorf("a refused trigger is kept: %v, %v", all, err)
+	}
+}
+
+// What a person asks of HubSpot comes out of the limit that the workers share: while
+// HubSpot asks for silence, nobody calls.
+func TestTriggers_readThePortalWithinItsBudget(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	deal := create(t, s, "deals", map[string]string{"dealname": "Big", "dealstage": "closedwon", "amount": "10"})
+	apply(t, s, dealWon)
+	if err := store.NewBudget(s.Store, store.BudgetOptions{}).Pause(t.Context(), s.Connection.PortalID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	s.HubSpot.ResetCounts()
+	if _, err := s.Operator.ApplyTrigger(t.Context(), s.Connection, example(t, companyCustomer)); bridge.KindOf(err) != bridge.Throttled {
+		t.Errorf("a trigger is applied: %v", err)
+	}
+	if _, err := s.Operator.TestTrigger(t.Context(), s.Connection, dealWon, deal); bridge.KindOf(err) != bridge.Throttled {
+		t.Errorf("a trigger is tried: %v", err)
+	}
+	if n := s.HubSpot.Counts().Total; n != 0 {
+		t.Errorf("%d calls", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -27,21 +28,38 @@ type Answer struct {
 // errTooLong is why the rest of an answer was not read.
 var errTooLong = errors.New("the answer is longer than it may be")
 
-// Read reads an answer's body, up to a number of bytes. It does not close it.
+// mark is the byte order mark that some programs put before UTF-8 text.
+var mark = []byte("\ufeff")
+
+// Read reads an answer's body, up to a number of bytes, without a byte order mark. It
+// does not close it.
 func Read(res *http.Response, most int64) Answer {
 	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	if err == nil && int64(len(body)) > most {
 		body, err = body[:most], errTooLong
 	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: body, Cut: err}
+	return Answer{Status: res.StatusCode, Header: res.Header, Body: bytes.TrimPrefix(body, mark), Cut: err}
 }
 
-// OK tells whether the vendor did what it was asked to.
+// OK reports whether the vendor did what it was asked to.
 func (a Answer) OK() bool { return a.Status/100 == 2 }
 
 // Redirect tells an answer that sends us elsewhere: the client has followed what it
 // may, and nothing but Foreign has a meaning for the rest.
 func (a Answer) Redirect() bool { return a.Status/100 == 3 }
+
+// Acknowledged checks a success of which nothing is read: it is the vendor's only if
+// it is JSON, or nothing. The page of a gateway, or of a login, says with 200 that the
+// page was shown, and not that anything was done. The error is bridge.Unavailable.
+func (a Answer) Acknowledged(op string) error {
+	switch {
+	case a.Cut != nil:
+		return Unreachable(op, a.Cut)
+	case len(bytes.TrimSpace(a.Body)) > 0 && !json.Valid(a.Body):
+		return Unreadable(op, a.Status)
+	}
+	return nil
+}
 
 // CodeGateway marks an answer of something between us and the vendor.
 const CodeGateway = "GATEWAY"
@@ -74,6 +92,52 @@ func (a Answer) Foreign(op string, now time.Time) *bridge.Error {
 	}
 	return e
 }
+
+// OfOneCall says what a failed call is to be blamed on. A refusal with a 4xx that
+// accuses the account (bridge.Misdirected) may be a firewall's, which dislikes one
+// record. So probe makes a call like it that carries no record: only if that is
+// refused as well, our calls do not reach the vendor. If the vendor answers it, the
+// failure is about this call alone, and passes or not: unavailable. It is unavailable,
+// too, as long as nobody knows.
+func OfOneCall(failed error, probe func() error) error {
+	e, ok := errors.AsType[*bridge.Error](failed)
+	if !ok || e.Kind != bridge.Misdirected || e.Status/100 != 4 {
+		return failed
+	}
+	alone := *e
+	switch witness := probe(); {
+	case bridge.KindOf(witness) == bridge.Misdirected, bridge.KindOf(witness) == bridge.Unauthorized:
+		return failed
+	case bridge.KindOf(witness) == bridge.Throttled, bridge.KindOf(witness) == bridge.Pending:
+		return witness // it says how long to stay away
+	case Answered(witness):
+		alone.Kind, alone.Err = bridge.Unavailable, errOneCall
+	default:
+		alone.Kind, alone.Err = bridge.Unavailable, errUnconfirmed
+	}
+	if alone.Code == "" {
+		alone.Code = CodeGateway
+	}
+	return &alone
+}
+
+// Answered reports whether a vendor took a call for what it is: it did what was asked,
+// or said what is wrong with it.
+func Answered(err error) bool {
+	switch bridge.KindOf(err) {
+	case bridge.Unavailable, bridge.Throttled, bridge.Pending, bridge.Misdirected, bridge.Unauthorized:
+		return false
+	case bridge.Unknown:
+		return err == nil
+	default:
+		return true
+	}
+}
+
+var (
+	errOneCall     = errors.New("refused for what it carries: a call without it gets through")
+	errUnconfirmed = errors.New("refused, and a call that would tell whether for what it carries did not get through")
+)
 
 var errForeign = errors.New("the answer is not in the vendor's own form")
 

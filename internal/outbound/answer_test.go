@@ -95,8 +95,40 @@ func TestRead_bounds(t *testing.T) {
 	if a := read(strings.NewReader("0123456789a")); a.Cut == nil || len(a.Body) != 10 {
 		t.Errorf("eleven bytes of ten: %d, %v", len(a.Body), a.Cut)
 	}
+	if a := read(strings.NewReader("\ufeff{}")); a.Cut != nil || string(a.Body) != "{}" {
+		t.Errorf("behind a byte order mark: %q, %v", a.Body, a.Cut)
+	}
 	if a := read(io.MultiReader(strings.NewReader("012"), broken{})); !errors.Is(a.Cut, io.ErrUnexpectedEOF) || string(a.Body) != "012" {
 		t.Errorf("a body that breaks off: %q, %v", a.Body, a.Cut)
+	}
+}
+
+// What a gateway shows with 200 is not what the vendor has done.
+func TestAcknowledged_takesTheVendorsWordAlone(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		body string
+		cut  error
+		want bridge.Kind
+	}{
+		"nothing":                       {"", nil, ""},
+		"a line break":                  {"\r\n", nil, ""},
+		"an object":                     {`{"id":"7"}`, nil, ""},
+		"a list":                        {`[]`, nil, ""},
+		"a page for a login":            {html, nil, bridge.Unavailable},
+		"a page of another kind":        {`<?xml version="1.0"?><Error/>`, nil, bridge.Unavailable},
+		"a line of text":                {"OK", nil, bridge.Unavailable},
+		"half an object":                {`{"id":`, nil, bridge.Unavailable},
+		"an object, and something else": {`{} {}`, nil, bridge.Unavailable},
+		"an answer that breaks off":     {"", io.ErrUnexpectedEOF, bridge.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := outbound.Answer{Status: 200, Body: []byte(tt.body), Cut: tt.cut}.Acknowledged("vendor.delete")
+			if bridge.KindOf(err) != tt.want || err != nil && tt.want == "" {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
 	}
 }
 
@@ -156,30 +188,40 @@ func watched(t *testing.T, then http.HandlerFunc) (*httptest.Server, *seen) {
 
 func TestHTTP_redirects(t *testing.T) {
 	t.Parallel()
+	elsewhere := func(_, other *url.URL) string { return other.String() }
+	moved := func(*url.URL, *url.URL) string { return "/moved" }
 	tests := map[string]struct {
 		method string
 		status int
-		within bool // within the origin
-		want   int  // the status that the caller sees
+		to     func(asked, other *url.URL) string
+		want   int // the status that the caller sees
 	}{
-		"another host, keeping the method": {http.MethodPost, 307, false, 307},
-		"another host for good":            {http.MethodPost, 308, false, 308},
-		"another host, for a read":         {http.MethodGet, 302, false, 302},
-		"within the host":                  {http.MethodPost, 307, true, 200},
-		"within the host, for a read":      {http.MethodGet, 301, true, 200},
-		"within the host, losing the body": {http.MethodPost, 303, true, 303},
+		"another host, keeping the method":      {http.MethodPost, 307, elsewhere, 307},
+		"another host for good":                 {http.MethodPost, 308, elsewhere, 308},
+		"another host, for a read":              {http.MethodGet, 302, elsewhere, 302},
+		"another host, for a deletion":          {http.MethodDelete, 307, elsewhere, 307},
+		"another host, without a scheme":        {http.MethodPost, 307, func(_, other *url.URL) string { return "//" + other.Host + "/x" }, 307},
+		"another host, behind the asked one's":  {http.MethodPost, 307, func(asked, other *url.URL) string { return "http://" + asked.Hostname() + "@" + other.Host + "/x" }, 307},
+		"another host, by way of the asked one": {http.MethodPost, 307, func(*url.URL, *url.URL) string { return "/away" }, 307},
+		"the same host, in the clear or not":    {http.MethodPost, 307, func(asked, _ *url.URL) string { return "https://" + asked.Host + "/moved" }, 307},
+		"within the host":                       {http.MethodPost, 307, moved, 200},
+		"within the host, for a read":           {http.MethodGet, 301, moved, 200},
+		"within the host, losing the body":      {http.MethodPost, 303, moved, 303},
+		"within the host, in whole":             {http.MethodPost, 308, func(asked, _ *url.URL) string { return "HTTP://" + asked.Host + "/moved" }, 200},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			other, otherSaw := watched(t, func(http.ResponseWriter, *http.Request) {})
 			asked, askedSaw := watched(t, func(w http.ResponseWriter, r *http.Request) {
-				to := other.URL
-				if tt.within {
-					to = "/moved"
-				}
-				if r.URL.Path != "/moved" {
-					http.Redirect(w, r, to, tt.status)
+				own, theirs := &url.URL{Scheme: "http", Host: r.Host}, &url.URL{Scheme: "http", Host: strings.TrimPrefix(other.URL, "http://")}
+				switch r.URL.Path {
+				case "/moved":
+				case "/away":
+					http.Redirect(w, r, other.URL, tt.status)
+				default:
+					w.Header().Set("Location", tt.to(own, theirs))
+					w.WriteHeader(tt.status)
 				}
 			})
 			req, err := http.NewRequestWithContext(t.Context(), tt.method, asked.URL+"/x", strings.NewReader("secret"))
@@ -235,6 +277,7 @@ func TestHTTP_refusesWhatAProxyCouldTurnIntoAnotherAddress(t *testing.T) {
 		"above at the end": "a/..", "above, by backslash": `..\b`, "above behind an encoded slash": "a%2f..%2fb",
 		"a slash in front": "/a", "a slash at the end": "a/", "a NUL": "a\x00b", "a line break": "a\nb",
 		"an encoded NUL": "a%00", "no text": "a\xffb",
+		"another, with a parameter": "a;b", "above, with a parameter": "..;", "a parameter, encoded": "a%3Bb", "a parameter alone": ";a",
 	}
 	server, saw := watched(t, func(http.ResponseWriter, *http.Request) {})
 	remove := func(id string) error {

@@ -48,9 +48,7 @@ type transport struct{ next http.RoundTripper }
 // RoundTrip sends a copy of the request: a transport may not change its own.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := checkPath(req.URL); err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close() // a transport closes the body whatever happens
-		}
+		closeBody(req)
 		return nil, err
 	}
 	named := req.Clone(req.Context())

@@ -76,9 +76,7 @@ func (l *Limiter) Limit() int {
 func (l *Limiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	cuts, err := l.acquire(req.Context())
 	if err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close() // a transport closes the body whatever happens
-		}
+		closeBody(req)
 		return nil, err
 	}
 	resp, err := l.next.RoundTrip(req)

@@ -19,10 +19,25 @@ func InTurn(ctx context.Context) context.Context {
 	return context.WithValue(ctx, placeKey{}, places.Add(1))
 }
 
+type yieldKey struct{}
+
+// Yielding returns a context whose calls go behind those of every other context, because
+// nobody waits for them.
+func Yielding(ctx context.Context) context.Context {
+	return context.WithValue(ctx, yieldKey{}, true)
+}
+
+// behindAll is added to the places of calls that yield.
+const behindAll = 1 << 63
+
 // placeOf is the place of a call: that of its context, or the last one.
 func placeOf(ctx context.Context) uint64 {
-	if place, ok := ctx.Value(placeKey{}).(uint64); ok {
-		return place
+	place, kept := ctx.Value(placeKey{}).(uint64)
+	if !kept {
+		place = places.Add(1)
 	}
-	return places.Add(1)
+	if yields, _ := ctx.Value(yieldKey{}).(bool); yields {
+		place |= behindAll
+	}
+	return place
 }

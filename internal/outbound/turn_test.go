@@ -3,6 +3,7 @@ package outbound_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,4 +77,43 @@ func race(t *testing.T, l *outbound.Limiter, contacts int, place func(context.Co
 	}
 	all.Wait()
 	return through
+}
+
+func TestYielding_callsGoBehindThoseThatComeLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := outbound.NewLimiter(slow{time.Second}, outbound.AtMost(1))
+		var (
+			all  sync.WaitGroup
+			mu   sync.Mutex
+			went []string
+		)
+		call := func(ctx context.Context, who string) {
+			all.Go(func() {
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://vendor.example", http.NoBody)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp, err := l.RoundTrip(req)
+				if err != nil || resp.Body.Close() != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				went = append(went, who)
+			})
+			synctest.Wait()
+		}
+		call(t.Context(), "under way")
+		call(outbound.Yielding(t.Context()), "a page")
+		call(outbound.InTurn(outbound.Yielding(t.Context())), "a page in turn")
+		call(t.Context(), "a contact")
+		call(outbound.InTurn(t.Context()), "a contact in turn")
+		all.Wait()
+		want := []string{"under way", "a contact", "a contact in turn", "a page", "a page in turn"}
+		if !slices.Equal(want, went) {
+			t.Errorf("calls went in the order %v, want %v", went, want)
+		}
+	})
 }

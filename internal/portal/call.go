@@ -11,6 +11,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 const (
@@ -38,8 +39,9 @@ const (
 // turn is one caller's place at the budget. HubSpot calls made under it come
 // one after the other, each for a token of its own.
 type turn struct {
-	lane bridge.Lane
-	held bool // a token is in hand already
+	lane   bridge.Lane
+	held   bool // a token is in hand already
+	single bool // its callers each wait for one record
 }
 
 // call makes one HubSpot call under the portal's budget. This is the one place
@@ -50,15 +52,17 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 	backoff := retry.WithMaxRetries(repeats, retry.WithJitterPercent(jitter, retry.NewExponential(repeatBase)))
 	return retry.DoValue(ctx, backoff, func(ctx context.Context) (R, error) {
 		var none R
-		if err := p.take(ctx, t); err != nil {
+		m := meter{portal: p, turn: t}
+		if err := m.pay(ctx); err != nil {
 			return none, err
 		}
-		tally(ctx, 1)
-		result, err := do(ctx)
+		result, err := do(outbound.WithLeave(ctx, m.leave))
 		p.metrics.called(t.lane, op, err)
 		switch {
 		case err == nil:
 			return result, nil
+		case m.refused != nil: // nobody knows what the failure means
+			return none, m.refused
 		case bridge.KindOf(err) == bridge.Throttled:
 			return none, p.pause(ctx, err)
 		case repeatable && transient(err):
@@ -67,6 +71,34 @@ func call[R any](ctx context.Context, p *Portal, t *turn, op string, repeatable 
 			return none, err
 		}
 	})
+}
+
+// meter has every request of one call paid for: the first beforehand, because a caller
+// who gets no token makes no call at all, and those that follow from it, one by one.
+type meter struct {
+	portal  *Portal
+	turn    *turn
+	begun   bool
+	refused error // why a further request was not made
+}
+
+// pay takes a token for one request.
+func (m *meter) pay(ctx context.Context) error {
+	if err := m.portal.take(ctx, m.turn); err != nil {
+		return err
+	}
+	tally(ctx, 1)
+	return nil
+}
+
+// leave is an outbound.Leave.
+func (m *meter) leave(ctx context.Context) error {
+	if !m.begun {
+		m.begun = true
+		return nil
+	}
+	m.refused = m.pay(ctx)
+	return m.refused
 }
 
 // transient tells a fault that is likely gone a moment later: a connection that
@@ -112,6 +144,22 @@ func halted(ctx context.Context) <-chan struct{} {
 // made for it.
 var ErrHalted error = &bridge.Error{Kind: bridge.Pending, Op: "portal.acquire", Err: errors.New("the work was halted")}
 
+type fenceKey struct{}
+
+// WithFence has work under ctx ask, whenever it has waited for a token, whether it may
+// still make the call: somebody else may have taken the work over meanwhile. An error
+// is the call's, which is not made.
+func WithFence(ctx context.Context, fence func(context.Context) error) context.Context {
+	return context.WithValue(ctx, fenceKey{}, fence)
+}
+
+func fenced(ctx context.Context) error {
+	if fence, set := ctx.Value(fenceKey{}).(func(context.Context) error); set {
+		return fence(ctx)
+	}
+	return nil
+}
+
 // acquire waits for the right to make one call. It returns a throttled error
 // with the delay to keep where waiting here would be too long or in vain.
 func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, error) {
@@ -139,7 +187,7 @@ func (p *Portal) acquire(ctx context.Context, lane bridge.Lane) (bridge.Grant, e
 		}
 		if grant.OK {
 			p.metrics.waited(lane, time.Since(began))
-			return grant, nil
+			return grant, fenced(ctx)
 		}
 		wait := max(grant.Wait, minWait)
 		deadline, bounded := ctx.Deadline()

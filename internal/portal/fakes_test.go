@@ -63,7 +63,7 @@ func (c *crm) BatchReadArchivedContacts(_ context.Context, ids, _ []string) (map
 	return c.read(opReadArchived, ids)
 }
 
-func (c *crm) ListContacts(context.Context, bool, string, []string) (hubspot.ContactPage, error) {
+func (c *crm) ListContacts(context.Context, bool, string, int, []string) (hubspot.ContactPage, error) {
 	return hubspot.ContactPage{}, c.begin(opList, nil)
 }
 
@@ -130,6 +130,8 @@ type window struct {
 	limit int // 0: unlimited
 	err   error
 
+	spendAfter int // tokens, after which there are none for an hour; 0: never
+
 	mu          sync.Mutex
 	at          []time.Time
 	pausedUntil time.Time
@@ -144,6 +146,9 @@ func (w *window) Acquire(_ context.Context, _ int64, _ bridge.Lane) (bridge.Gran
 		return bridge.Grant{}, w.err
 	}
 	now := time.Now()
+	if w.spendAfter > 0 && w.tokens >= w.spendAfter {
+		return bridge.Grant{Wait: time.Hour, Limit: w.limit}, nil
+	}
 	if now.Before(w.pausedUntil) {
 		return bridge.Grant{Wait: w.pausedUntil.Sub(now), Limit: w.limit}, nil
 	}
@@ -163,3 +168,5 @@ func (w *window) Pause(_ context.Context, _ int64, d time.Duration) error {
 	w.pausedUntil = time.Now().Add(d)
 	return nil
 }
+
+func key(i int) string { return fmt.Sprint("k", i) }

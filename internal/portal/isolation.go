@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/outbound"
 )
 
 const (
@@ -17,8 +18,9 @@ const (
 	convictFrom = 75
 	// triesAlone is how often a suspect is tried alone.
 	triesAlone = 3
-	// faultsInRow is how many failures in a row mean that HubSpot itself is down:
-	// finding three records side by side in a batch of a hundred takes sixteen.
+	// faultsInRow is how many failures in a row mean that HubSpot itself is down, if no
+	// witness says otherwise: finding three records side by side in a batch of a
+	// hundred takes sixteen.
 	faultsInRow = 20
 )
 
@@ -43,15 +45,20 @@ func tries(ctx context.Context) int {
 // record is alone. So is, if suspect, a batch that HubSpot fails on: some records
 // make it answer 500 whatever else is in the batch. Failing alone proves nothing
 // while HubSpot is down, so such a record is refused only if HubSpot has
-// answered for another part of the batch. Any other failure ends it at once:
-// what was not sent by then stays unsent.
+// answered for another part of the batch, or a witness. Any other failure ends it at
+// once: what was not sent by then stays unsent.
 type isolation[T any] struct {
 	send    func([]T) error
 	refuse  func(T, error) // learns of each record that cannot be sent
 	suspect bool
 	convict bool // a record that fails alone is refused in any case
 
-	answered bool // HubSpot has taken, or refused, some part of the batch
+	// witness makes a call like it that carries no record; nil: there is none. Whether
+	// HubSpot answers that tells an outage from records that it fails on while none that
+	// it takes travels with them.
+	witness func() error
+
+	answered bool // HubSpot has taken, or refused, some part of the batch, or answered the witness
 	inRow    int  // failures since then
 	alone    []suspected[T]
 }
@@ -65,8 +72,8 @@ type suspected[T any] struct {
 // isolate is an isolation of work that has been tried as often as ctx says. One
 // caller at a time may suspect records, whoever holds turn: a HubSpot that is down
 // is not to be asked twenty times for every batch.
-func isolate[T any](ctx context.Context, turn chan struct{}, batch []T, send func([]T) error, refuse func(T, error)) error {
-	i := isolation[T]{send: send, refuse: refuse}
+func isolate[T any](ctx context.Context, turn chan struct{}, batch []T, send func([]T) error, refuse func(T, error), witness func() error) error {
+	i := isolation[T]{send: send, refuse: refuse, witness: witness}
 	if tries(ctx) >= suspectFrom {
 		select {
 		case turn <- struct{}{}:
@@ -81,7 +88,7 @@ func isolate[T any](ctx context.Context, turn chan struct{}, batch []T, send fun
 func (i *isolation[T]) run(batch []T) error {
 	err := i.split(batch)
 	switch {
-	case i.answered, i.convict && err == nil:
+	case i.answered, err == nil && len(i.alone) > 0 && (i.attested() || i.convict):
 		for _, s := range i.alone {
 			i.refuse(s.record, unacceptable(s.err))
 		}
@@ -89,6 +96,15 @@ func (i *isolation[T]) run(batch []T) error {
 		return i.alone[0].err
 	}
 	return err
+}
+
+// attested reports whether the witness says that HubSpot is up.
+func (i *isolation[T]) attested() bool {
+	if i.witness == nil || !outbound.Answered(i.witness()) {
+		return false
+	}
+	i.answered, i.inRow = true, 0
+	return true
 }
 
 func (i *isolation[T]) split(batch []T) error {
@@ -108,7 +124,7 @@ func (i *isolation[T]) split(batch []T) error {
 			return nil
 		}
 	case i.suspect && fault(err):
-		if i.inRow++; i.inRow >= faultsInRow {
+		if i.inRow++; i.inRow >= faultsInRow && !i.attested() {
 			return err
 		}
 		if len(batch) == 1 {
@@ -146,12 +162,30 @@ func fault(err error) bool {
 
 // judged is what HubSpot said of one record of a batch that it took. What we do
 // not understand may pass; after a few tries it counts as a refusal.
+// A record that lacks a scope, or is throttled, while HubSpot takes the others of its
+// batch, is refused in the same way, the latter after the longest time: it waits its
+// turn before that.
 func judged(ctx context.Context, err error) error {
-	if tries(ctx) >= suspectFrom && fault(err) {
+	kind := bridge.KindOf(err)
+	switch n := tries(ctx); {
+	case n >= suspectFrom && (fault(err) || kind == bridge.Unauthorized), n >= convictFrom && kind == bridge.Throttled:
 		return unacceptable(err)
+	default:
+		return err
 	}
-	return err
 }
+
+// MayGiveUp reports whether a single record on which a vendor fails again and again
+// may be given up by work that was tried as often as ctx says (WithTries). answered
+// says that the vendor has answered for another one meanwhile: it is not down.
+func MayGiveUp(ctx context.Context, answered bool) bool {
+	n := tries(ctx)
+	return n >= convictFrom || answered && n >= suspectFrom
+}
+
+// Fails reports an answer that blames nobody, and that one record may be the cause of
+// all the same.
+func Fails(err error) bool { return fault(err) }
 
 // errUnacceptable marks a record that HubSpot fails on, again and again, while it
 // takes others.

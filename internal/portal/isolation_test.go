@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"advocatesync/internal/batching"
 	"advocatesync/internal/bridge"
 )
 
@@ -48,7 +49,7 @@ func numbers(n int) []int {
 func TestIsolation_everyBadRecordEndsAloneAndEveryOtherIsSentOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.IntRange(1, maxBatch).Draw(t, "size")
+		size := rapid.IntRange(1, batching.Size).Draw(t, "size")
 		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, size-1), 0, min(size, 5), rapid.ID).Draw(t, "bad")
 		kind := rapid.SampledFrom([]bridge.Kind{bridge.Invalid, bridge.Conflict, bridge.NotFound}).Draw(t, "kind")
 		batch := make([]int, size)
@@ -70,7 +71,7 @@ func TestIsolation_everyBadRecordEndsAloneAndEveryOtherIsSentOnce(t *testing.T) 
 				t.Fatalf("record %d refused with %v, want %s", n, err, kind)
 			}
 			refused = append(refused, n)
-		})
+		}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +94,7 @@ func TestIsolation_otherFailuresEndTheBatchUnsplit(t *testing.T) {
 			t.Parallel()
 			sends, failure := 0, &bridge.Error{Kind: kind, Op: "test"}
 			err := isolate(t.Context(), make(chan struct{}, 1), []int{1, 2, 3, 4}, func([]int) error { sends++; return failure },
-				func(n int, _ error) { t.Errorf("record %d refused", n) })
+				func(n int, _ error) { t.Errorf("record %d refused", n) }, nil)
 			if !errors.Is(err, failure) || sends != 1 {
 				t.Errorf("got %v after %d calls, want the failure after one", err, sends)
 			}
@@ -104,10 +105,10 @@ func TestIsolation_otherFailuresEndTheBatchUnsplit(t *testing.T) {
 func TestIsolation_recordsThatBreakHubSpotEndAloneAndTheOthersPass(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.IntRange(4, maxBatch).Draw(t, "size")
+		size := rapid.IntRange(4, batching.Size).Draw(t, "size")
 		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, size-1), 1, 3, rapid.ID).Draw(t, "bad")
 		c := &brittle{poison: bad}
-		if err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(size), c.send, c.refuse); err != nil {
+		if err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(size), c.send, c.refuse, nil); err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(bad)
@@ -134,7 +135,7 @@ func TestIsolation_blamesNoRecordForAnOutage(t *testing.T) {
 		t.Run(fmt.Sprintf("%d records", size), func(t *testing.T) {
 			t.Parallel()
 			c := &brittle{down: true}
-			err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(size), c.send, c.refuse)
+			err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(size), c.send, c.refuse, nil)
 			if bridge.KindOf(err) != bridge.Unavailable || len(c.refused) != 0 {
 				t.Errorf("refused %v with error %v", c.refused, err)
 			}
@@ -148,7 +149,7 @@ func TestIsolation_blamesNoRecordForAnOutage(t *testing.T) {
 func TestIsolation_recordsThatFailForAnHourAreGivenUpWithoutAWitness(t *testing.T) {
 	t.Parallel()
 	c := &brittle{down: true}
-	if err := isolate(WithTries(t.Context(), convictFrom), make(chan struct{}, 1), numbers(2), c.send, c.refuse); err != nil || len(c.refused) != 2 {
+	if err := isolate(WithTries(t.Context(), convictFrom), make(chan struct{}, 1), numbers(2), c.send, c.refuse, nil); err != nil || len(c.refused) != 2 {
 		t.Errorf("refused %v, error %v", c.refused, err)
 	}
 }
@@ -156,8 +157,57 @@ func TestIsolation_recordsThatFailForAnHourAreGivenUpWithoutAWitness(t *testing.
 func TestIsolation_firstTriesAreNotSplit(t *testing.T) {
 	t.Parallel()
 	c := &brittle{poison: []int{3}}
-	err := isolate(WithTries(t.Context(), suspectFrom-1), make(chan struct{}, 1), numbers(10), c.send, c.refuse)
+	err := isolate(WithTries(t.Context(), suspectFrom-1), make(chan struct{}, 1), numbers(10), c.send, c.refuse, nil)
 	if bridge.KindOf(err) != bridge.Unavailable || c.sends != 1 {
 		t.Errorf("%d calls, error %v", c.sends, err)
+	}
+}
+
+// A record that travels alone has no other one to show that HubSpot is up.
+func TestIsolation_aWitnessTellsAnOutageFromARecord(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		says    error
+		refused int
+	}{
+		"HubSpot answers":              {nil, 1},
+		"it says that nobody is there": {&bridge.Error{Kind: bridge.NotFound}, 1},
+		"it dislikes the question":     {&bridge.Error{Kind: bridge.Invalid}, 1},
+		"it is down":                   {serverError(), 0},
+		"it throttles":                 {&bridge.Error{Kind: bridge.Throttled}, 0},
+		"nobody reaches it":            {errors.New("odd"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &brittle{down: true}
+			err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(1), c.send, c.refuse, func() error { return tt.says })
+			if len(c.refused) != tt.refused || (err == nil) != (tt.refused == 1) {
+				t.Errorf("refused %v, error %v", c.refused, err)
+			}
+		})
+	}
+}
+
+// More records than count as an outage may break HubSpot side by side.
+func TestIsolation_aWitnessTellsAnOutageFromABatchOfBadRecords(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		says    error
+		refused int
+	}{
+		"HubSpot answers": {nil, 100},
+		"it is down":      {serverError(), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, asked := &brittle{poison: numbers(100)}, 0
+			err := isolate(WithTries(t.Context(), suspectFrom), make(chan struct{}, 1), numbers(100), c.send, c.refuse, func() error { asked++; return tt.says })
+			if len(c.refused) != tt.refused || (err == nil) != (tt.refused > 0) {
+				t.Errorf("%d refused, error %v", len(c.refused), err)
+			}
+			if most := 1 + c.sends/faultsInRow; asked > most {
+				t.Errorf("the witness is asked %d times in %d calls, want at most %d", asked, c.sends, most)
+			}
+		})
 	}
 }

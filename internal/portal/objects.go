@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"advocatesync/internal/batching"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 )
@@ -38,17 +39,17 @@ type objectKey struct {
 }
 
 func (p *Portal) gatherObjects() {
-	p.objects = map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]{}
-	p.links = map[bridge.ObjectType]*batcher[string, struct{}, []string]{}
+	p.objects = map[bridge.ObjectType]*batching.Batcher[objectKey, struct{}, bridge.Object]{}
+	p.links = map[bridge.ObjectType]*batching.Batcher[string, struct{}, []string]{}
 	for _, t := range bridge.ObjectTypes() {
-		p.objects[t] = newBatcher(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[objectKey, struct{}]) map[objectKey]outcome[bridge.Object] {
+		p.objects[t] = newBatcher(p, bridge.LaneLive, true, p.gaps, func(ctx context.Context, batch []batching.Item[objectKey, struct{}]) map[objectKey]batching.Outcome[bridge.Object] {
 			return p.readObjects(ctx, t, keysOf(batch))
 		})
-		p.links[t] = newBatcher(true, p.gaps, p.liveToken, func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[[]string] {
+		p.links[t] = newBatcher(p, bridge.LaneLive, true, p.gaps, func(ctx context.Context, batch []batching.Item[string, struct{}]) map[string]batching.Outcome[[]string] {
 			return p.readLinks(ctx, t, keysOf(batch))
 		})
 	}
-	p.pages = newBatcher(true, p.gaps, p.liveToken, p.readPages)
+	p.pages = newBatcher(p, bridge.LaneLive, true, p.gaps, p.readPages)
 }
 
 // Object reads a record as it is at some moment after the call, with the given
@@ -57,7 +58,7 @@ func (p *Portal) gatherObjects() {
 // record: not yet, deleted, or merged away.
 func (p *Portal) Object(ctx context.Context, t bridge.ObjectType, id string, props []string) (bridge.Object, error) {
 	names := slices.Compact(slices.Sorted(slices.Values(props)))
-	o, err := p.objects[t].do(ctx, objectKey{id: id, props: strings.Join(names, ",")}, struct{}{})
+	o, err := p.objects[t].Do(ctx, objectKey{id: id, props: strings.Join(names, ",")}, struct{}{})
 	if err != nil {
 		return bridge.Object{}, fmt.Errorf("portal %d: read %s %s: %w", p.id, t, id, err)
 	}
@@ -69,7 +70,7 @@ func (p *Portal) Object(ctx context.Context, t bridge.ObjectType, id string, pro
 // associated with, in the live lane and in one batch with whoever else asks
 // now. A record without any, also because it does not exist, has none.
 func (p *Portal) ContactsOf(ctx context.Context, t bridge.ObjectType, id string) ([]string, error) {
-	ids, err := p.links[t].do(ctx, id, struct{}{})
+	ids, err := p.links[t].Do(ctx, id, struct{}{})
 	if err != nil {
 		return nil, fmt.Errorf("portal %d: read the contacts of %s %s: %w", p.id, t, id, err)
 	}
@@ -78,41 +79,41 @@ func (p *Portal) ContactsOf(ctx context.Context, t bridge.ObjectType, id string)
 
 // readObjects is the work of one batch of live reads. All get the properties
 // that any of them asked for.
-func (p *Portal) readObjects(ctx context.Context, t bridge.ObjectType, keys []objectKey) map[objectKey]outcome[bridge.Object] {
-	outcomes := make(map[objectKey]outcome[bridge.Object], len(keys))
+func (p *Portal) readObjects(ctx context.Context, t bridge.ObjectType, keys []objectKey) map[objectKey]batching.Outcome[bridge.Object] {
+	outcomes := make(map[objectKey]batching.Outcome[bridge.Object], len(keys))
 	err := readSome(ctx, p, &turn{lane: bridge.LaneLive, held: true}, opReadObjects, keys, outcomes,
-		func(ctx context.Context, keys []objectKey) (map[objectKey]outcome[bridge.Object], error) {
+		func(ctx context.Context, keys []objectKey) (map[objectKey]batching.Outcome[bridge.Object], error) {
 			var ids, props []string
 			for _, key := range keys {
 				ids, props = append(ids, key.id), append(props, strings.Split(key.props, ",")...)
 			}
 			found, _, err := p.client.BatchReadObjects(ctx, t, ids, slices.Compact(slices.Sorted(slices.Values(props))))
-			objects := make(map[objectKey]outcome[bridge.Object], len(found))
+			objects := make(map[objectKey]batching.Outcome[bridge.Object], len(found))
 			for _, key := range keys {
 				if o, shown := found[key.id]; shown {
 					object := bridge.Object{Type: t, ID: o.ID, Properties: o.Properties, CreatedAt: o.CreatedAt}
-					objects[key] = outcome[bridge.Object]{value: object, err: o.Err}
+					objects[key] = batching.Outcome[bridge.Object]{Value: object, Err: o.Err}
 				}
 			}
 			return objects, err
-		})
+		}, nil)
 	return failRest(outcomes, keys, err)
 }
 
 // readLinks is the work of one batch of live reads. Records with more contacts
 // than an answer holds are asked for again until all are known.
-func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []string) map[string]outcome[[]string] {
-	outcomes := make(map[string]outcome[[]string], len(ids))
+func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []string) map[string]batching.Outcome[[]string] {
+	outcomes := make(map[string]batching.Outcome[[]string], len(ids))
 	t := &turn{lane: bridge.LaneLive, held: true}
 	known := make(map[string][]string, len(ids))
-	pages := make(map[string]*Cursor, len(ids))
+	pages := make(map[string]*hubspot.Cursor, len(ids))
 	next := make(map[string]string, len(ids))
 	for _, id := range ids {
-		pages[id] = &Cursor{}
+		pages[id] = &hubspot.Cursor{}
 	}
 	rest := ids
 	for len(rest) > 0 {
-		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string]outcome[[]string], error) {
+		err := readSome(ctx, p, t, opReadLinks, rest, outcomes, func(ctx context.Context, ids []string) (map[string]batching.Outcome[[]string], error) {
 			in := make([]hubspot.AssociationInput, len(ids))
 			for i, id := range ids {
 				in[i] = hubspot.AssociationInput{ID: id, After: pages[id].After}
@@ -121,25 +122,25 @@ func (p *Portal) readLinks(ctx context.Context, from bridge.ObjectType, ids []st
 			if err != nil {
 				return nil, err
 			}
-			page := make(map[string]outcome[[]string], len(ids))
+			page := make(map[string]batching.Outcome[[]string], len(ids))
 			for _, id := range ids {
-				page[id] = outcome[[]string]{value: found[id].IDs, err: found[id].Err}
+				page[id] = batching.Outcome[[]string]{Value: found[id].IDs, Err: found[id].Err}
 				next[id] = found[id].After
 			}
 			return page, nil
-		})
+		}, nil)
 		if err != nil {
-			return failRest(map[string]outcome[[]string]{}, ids, err)
+			return failRest(map[string]batching.Outcome[[]string]{}, ids, err)
 		}
 		var more []string
 		for _, id := range rest {
-			known[id] = append(known[id], outcomes[id].value...)
-			err := outcomes[id].err
+			known[id] = append(known[id], outcomes[id].Value...)
+			err := outcomes[id].Err
 			another := false
 			if err == nil {
 				another, err = pages[id].Next(opReadLinks, next[id])
 			}
-			outcomes[id] = outcome[[]string]{value: known[id], err: err}
+			outcomes[id] = batching.Outcome[[]string]{Value: known[id], Err: err}
 			if another {
 				more = append(more, id)
 			}
@@ -161,7 +162,7 @@ func (p *Portal) ObjectProperties(ctx context.Context, t bridge.ObjectType) ([]h
 func (p *Portal) Forms(ctx context.Context) ([]hubspot.Form, error) {
 	t := &turn{lane: bridge.LaneLive}
 	var all []hubspot.Form
-	for pages, more := (Cursor{}), true; more; {
+	for pages, more := (hubspot.Cursor{}), true; more; {
 		var next string
 		page, err := call(ctx, p, t, opForms, true, func(ctx context.Context) (page []hubspot.Form, err error) {
 			page, next, err = p.client.Forms(ctx, pages.After)
@@ -191,7 +192,7 @@ type submissionPage struct {
 // shares the answer, which is not to be changed. after is empty for the first
 // page, next is empty on the last.
 func (p *Portal) Submissions(ctx context.Context, formID, after string) (submissions []hubspot.Submission, next string, err error) {
-	page, err := p.pages.do(ctx, pageKey{formID, after}, struct{}{})
+	page, err := p.pages.Do(ctx, pageKey{formID, after}, struct{}{})
 	if err != nil {
 		return nil, "", fmt.Errorf("portal %d: read submissions: %w", p.id, err)
 	}
@@ -199,15 +200,15 @@ func (p *Portal) Submissions(ctx context.Context, formID, after string) (submiss
 }
 
 // readPages makes a call for each page: HubSpot has no batch of them.
-func (p *Portal) readPages(ctx context.Context, batch []item[pageKey, struct{}]) map[pageKey]outcome[submissionPage] {
-	outcomes := make(map[pageKey]outcome[submissionPage], len(batch))
+func (p *Portal) readPages(ctx context.Context, batch []batching.Item[pageKey, struct{}]) map[pageKey]batching.Outcome[submissionPage] {
+	outcomes := make(map[pageKey]batching.Outcome[submissionPage], len(batch))
 	t := &turn{lane: bridge.LaneLive, held: true}
 	for _, key := range keysOf(batch) {
 		page, err := call(ctx, p, t, opSubmissions, true, func(ctx context.Context) (page submissionPage, err error) {
 			page.submissions, page.next, err = p.client.Submissions(ctx, key.form, key.after)
 			return page, err
 		})
-		outcomes[key] = outcome[submissionPage]{value: page, err: err}
+		outcomes[key] = batching.Outcome[submissionPage]{Value: page, Err: err}
 	}
 	return outcomes
 }

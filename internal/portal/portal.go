@@ -3,17 +3,17 @@
 // gathered into batches, and batches that HubSpot refuses as a whole taken
 // apart until the bad record is alone.
 //
-// Every HTTP call costs exactly one token of the budget, quick repeats and
-// halves of a split included. What lasts longer than a transient is returned with
+// Every HTTP request costs exactly one token of the budget: quick repeats, halves of a
+// split, and what the client adds to a call, such as the one that confirms a refusal.
+// What lasts longer than a transient is returned with
 // its kind: retrying is Temporal's.
 package portal
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"time"
 
+	"advocatesync/internal/batching"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 )
@@ -26,7 +26,7 @@ type client interface {
 	Contact(ctx context.Context, id string, props []string) (hubspot.Contact, error)
 	BatchReadContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchReadArchivedContacts(ctx context.Context, ids, props []string) (found map[string]hubspot.Contact, missing []string, err error)
-	ListContacts(ctx context.Context, archived bool, after string, props []string) (hubspot.ContactPage, error)
+	ListContacts(ctx context.Context, archived bool, after string, limit int, props []string) (hubspot.ContactPage, error)
 	BatchReadContactsByEmail(ctx context.Context, emails, props []string) (found map[string]hubspot.Contact, missing []string, err error)
 	BatchCreateContacts(ctx context.Context, in []hubspot.ContactInput) ([]hubspot.ContactResult, error)
 	BatchUpdateContacts(ctx context.Context, in []hubspot.ContactInput) ([]hubspot.ContactResult, error)
@@ -47,18 +47,16 @@ type Portal struct {
 	client  client
 	budget  budget
 	metrics *Metrics
-	gaps    gaps
+	gaps    batching.Gaps
 
 	bulkTurn   chan struct{} // holds one: the bulk caller who asks the budget
 	suspecting chan struct{} // holds one: whoever splits a batch that HubSpot fails on
 
-	reads    *batcher[string, struct{}, bridge.Contact]
-	archived *batcher[string, struct{}, bridge.Contact]
-	writes   *batcher[string, bridge.Properties, struct{}]
-	objects  map[bridge.ObjectType]*batcher[objectKey, struct{}, bridge.Object]
-	links    map[bridge.ObjectType]*batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
-	currency remembered
-	pages    *batcher[pageKey, struct{}, submissionPage]
+	live, bulk *singles // calls about single contacts, by lane
+	objects    map[bridge.ObjectType]*batching.Batcher[objectKey, struct{}, bridge.Object]
+	links      map[bridge.ObjectType]*batching.Batcher[string, struct{}, []string] // to contacts, by the type of what they are linked to
+	currency   remembered
+	pages      *batching.Batcher[pageKey, struct{}, submissionPage]
 }
 
 // Option adjusts a Portal when it is made.
@@ -69,111 +67,54 @@ func WithMetrics(m *Metrics) Option { return func(p *Portal) { p.metrics = m } }
 
 // WithoutGaps sends live batches as soon as there is a token. It is for tests
 // that run thousands of calls one after the other and have no limit to save.
-func WithoutGaps() Option { return func(p *Portal) { p.gaps = gaps{} } }
+func WithoutGaps() Option { return func(p *Portal) { p.gaps = batching.Gaps{} } }
 
 // New makes the Portal of the HubSpot account portalID. It starts nothing:
 // an idle Portal has no goroutine.
 func New(portalID int64, c client, b budget, opts ...Option) *Portal {
-	p := &Portal{id: portalID, client: c, budget: b, gaps: usualGaps, bulkTurn: make(chan struct{}, 1), suspecting: make(chan struct{}, 1)}
+	p := &Portal{id: portalID, client: c, budget: b, gaps: batching.UsualGaps, bulkTurn: make(chan struct{}, 1), suspecting: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(p)
 	}
 	if p.metrics == nil {
 		p.metrics = NewMetrics(nil)
 	}
-	p.reads = newBatcher(true, p.gaps, p.liveToken, p.readLive(opRead, c.BatchReadContacts))
-	p.archived = newBatcher(true, p.gaps, p.liveToken, p.readLive(opReadArchived, c.BatchReadArchivedContacts))
-	p.writes = newBatcher(false, p.gaps, p.liveToken, p.writeLive)
+	p.live = p.gatherContacts(bridge.LaneLive, p.gaps, p.endGaps())
+	p.bulk = p.gatherContacts(bridge.LaneBulk, batching.Gaps{}, batching.Gaps{})
 	p.gatherObjects()
 	return p
 }
 
-// Close refuses new live calls and returns when those that wait have been
+// Close refuses new calls about single records and returns when those that wait have been
 // answered. Calls about sets of contacts are their callers' to end.
 func (p *Portal) Close() {
-	p.reads.close()
-	p.archived.close()
-	p.writes.close()
+	p.live.close()
+	p.bulk.close()
 	for _, reads := range p.objects {
-		reads.close()
+		reads.Close()
 	}
 	for _, reads := range p.links {
-		reads.close()
+		reads.Close()
 	}
-	p.pages.close()
+	p.pages.Close()
 }
 
-// Contact reads a contact as it is at some moment after the call, with
-// bridge.ReadProperties, in the live lane and in one batch with whoever else
-// reads now. The error is bridge.NotFound where HubSpot shows no such contact:
-// not yet, deleted, or merged away.
-func (p *Portal) Contact(ctx context.Context, id string) (bridge.Contact, error) {
-	c, err := p.reads.do(ctx, id, struct{}{})
-	if err != nil {
-		return bridge.Contact{}, fmt.Errorf("portal %d: read contact %s: %w", p.id, id, err)
-	}
-	c.Properties = maps.Clone(c.Properties) // callers of one contact share the answer
-	return c, nil
-}
-
-// UpdateContact sets properties of a contact and leaves all others alone, in
-// the live lane and in one batch with whoever else writes now. Writes of one
-// contact happen in the order of their calls. The error is bridge.NotFound
-// for a contact that was deleted or merged away.
-func (p *Portal) UpdateContact(ctx context.Context, id string, props bridge.Properties) error {
-	if _, err := p.writes.do(ctx, id, maps.Clone(props)); err != nil {
-		return fmt.Errorf("portal %d: update contact %s: %w", p.id, id, err)
-	}
-	return nil
-}
-
-func (p *Portal) liveToken(ctx context.Context) (bridge.Grant, error) {
-	return p.acquire(ctx, bridge.LaneLive)
-}
-
-// readLive makes the work of one batch of live reads.
-func (p *Portal) readLive(op string, do read) func(context.Context, []item[string, struct{}]) map[string]outcome[bridge.Contact] {
-	return func(ctx context.Context, batch []item[string, struct{}]) map[string]outcome[bridge.Contact] {
-		ids := keysOf(batch)
-		outcomes := make(map[string]outcome[bridge.Contact], len(batch))
-		err := p.readBatch(ctx, &turn{lane: bridge.LaneLive, held: true}, op, do, ids, outcomes)
-		return failRest(outcomes, ids, err)
-	}
-}
-
-func keysOf[K comparable, V any](batch []item[K, V]) []K {
+func keysOf[K comparable, V any](batch []batching.Item[K, V]) []K {
 	keys := make([]K, len(batch))
 	for i, it := range batch {
-		keys[i] = it.key
+		keys[i] = it.Key
 	}
 	return keys
 }
 
-// writeLive is the work of one batch of live writes. The contact id serves as
-// trace id: a batch names no contact twice.
-func (p *Portal) writeLive(ctx context.Context, batch []item[string, bridge.Properties]) map[string]outcome[struct{}] {
-	writes, ids := make([]Write, len(batch)), make([]string, len(batch))
-	for i, it := range batch {
-		writes[i] = Write{Key: it.key, ContactID: it.key, Properties: it.value}
-		ids[i] = it.key
-	}
-	results := make(map[string]Result, len(batch))
-	err := p.update(ctx, &turn{lane: bridge.LaneLive, held: true}, writes, results)
-	outcomes := make(map[string]outcome[struct{}], len(batch))
-	for id, result := range results {
-		outcomes[id] = outcome[struct{}]{err: result.Err}
-	}
-	return failRest(outcomes, ids, err)
-}
-
 // failRest gives err, which ended a batch early, to all who have no answer yet.
-func failRest[K comparable, R any](outcomes map[K]outcome[R], keys []K, err error) map[K]outcome[R] {
+func failRest[K comparable, R any](outcomes map[K]batching.Outcome[R], keys []K, err error) map[K]batching.Outcome[R] {
 	if err == nil {
 		return outcomes
 	}
 	for _, key := range keys {
 		if _, known := outcomes[key]; !known {
-			outcomes[key] = outcome[R]{err: err}
+			outcomes[key] = batching.Outcome[R]{Err: err}
 		}
 	}
 	return outcomes

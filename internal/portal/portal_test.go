@@ -185,7 +185,7 @@ func TestCall_onlyBlipsOfRepeatableCallsAreRepeated(t *testing.T) {
 				var err error
 				switch writes := []Write{{Key: "k", ContactID: "1"}}; tt.call {
 				case "live update":
-					_, err = p.UpdateContacts(t.Context(), bridge.LaneLive, writes)
+					err = p.UpdateContact(t.Context(), "1", nil)
 				case "bulk update":
 					_, err = p.UpdateContacts(t.Context(), bridge.LaneBulk, writes)
 				case "create":

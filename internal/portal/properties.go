@@ -54,8 +54,8 @@ func (p *Portal) ArchiveProperty(ctx context.Context, name string) error {
 // CreateProperties creates up to 100 contact properties of ours, and their
 // group where it is missing. One that is there already is success; those that
 // HubSpot refuses are in the answer by name. An archived property comes back
-// with its old definition, and maybe its old values. With an error, some may
-// have been created.
+// with its old definition, and maybe its old values. One that HubSpot fails on again
+// and again (see WithTries) counts as refused. With an error, some may have been created.
 func (p *Portal) CreateProperties(ctx context.Context, defs []bridge.PropertyDefinition) (refused map[string]error, err error) {
 	group := hubspot.OwnedGroup()
 	err = p.define(ctx, opCreateGroup, true, func(ctx context.Context) error { return p.client.CreateGroup(ctx, group.Name, group.Label) })
@@ -68,7 +68,12 @@ func (p *Portal) CreateProperties(ctx context.Context, defs []bridge.PropertyDef
 			refused[def.Name] = err
 		}
 	}
-	err = isolate(ctx, p.suspecting, defs, func(defs []bridge.PropertyDefinition) error { return p.createProperties(ctx, defs, refuse) }, refuse)
+	send := func(defs []bridge.PropertyDefinition) error { return p.createProperties(ctx, defs, refuse) }
+	reads := func() error {
+		_, err := p.ActiveProperties(ctx, []string{defs[0].Name})
+		return err
+	}
+	err = isolate(ctx, p.suspecting, defs, send, refuse, reads)
 	return refused, err
 }
 

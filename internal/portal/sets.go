@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"advocatesync/internal/batching"
 	"advocatesync/internal/bridge"
-	"advocatesync/internal/hubspot"
 )
 
 // Write is one record of CreateContacts or UpdateContacts.
@@ -31,7 +31,7 @@ type Result struct {
 // read before it; an id that HubSpot refuses is such an error, because ids
 // come from HubSpot in the first place.
 func (p *Portal) ReadContacts(ctx context.Context, lane bridge.Lane, ids []string) (map[string]bridge.Contact, error) {
-	found, refused, err := p.lookUp(ctx, lane, opRead, p.client.BatchReadContacts, ids)
+	found, refused, err := p.lookUp(ctx, &turn{lane: lane}, opRead, p.client.BatchReadContacts, ids)
 	return found, errors.Join(err, refused)
 }
 
@@ -46,47 +46,55 @@ func (p *Portal) ReadContacts(ctx context.Context, lane bridge.Lane, ids []strin
 // several keys. An email that cannot be joined counts as not found; creating a
 // contact for it is then refused with a Conflict that names the holder.
 func (p *Portal) FindContacts(ctx context.Context, lane bridge.Lane, emails []string) (map[string]bridge.Contact, error) {
+	// A refused email is nobody's: there is no contact to find by it, and
+	// creating one will say what is wrong with it.
+	spelled, _, err := p.lookUp(ctx, &turn{lane: lane}, opFind, p.client.BatchReadContactsByEmail, spellings(emails))
+	return byNormalEmail(spelled), err
+}
+
+func spellings(emails []string) []string {
 	asked := make([]string, 0, len(emails))
 	for _, email := range emails {
 		asked = append(asked, bridge.EmailSpellings(email)...)
 	}
-	// A refused email is nobody's: there is no contact to find by it, and
-	// creating one will say what is wrong with it.
-	spelled, _, err := p.lookUp(ctx, lane, opFind, p.client.BatchReadContactsByEmail, asked)
+	return asked
+}
+
+func byNormalEmail(spelled map[string]bridge.Contact) map[string]bridge.Contact {
 	found := make(map[string]bridge.Contact, len(spelled))
 	for spelling, contact := range spelled {
 		found[bridge.NormalEmail(spelling)] = contact
 	}
-	return found, err
+	return found
 }
 
 // lookUp reads contacts by keys, batch by batch until one fails with err.
 // refused is why HubSpot refused single keys, if it did.
-func (p *Portal) lookUp(ctx context.Context, lane bridge.Lane, op string, do read, keys []string) (found map[string]bridge.Contact, refused, err error) {
-	outcomes := make(map[string]outcome[bridge.Contact], len(keys))
-	t := &turn{lane: lane}
-	for batch := range slices.Chunk(distinct(keys), maxBatch) {
-		if err = p.readBatch(ctx, t, op, do, batch, outcomes); err != nil {
-			break
-		}
-	}
+func (p *Portal) lookUp(ctx context.Context, t *turn, op string, do read, keys []string) (found map[string]bridge.Contact, refused, err error) {
+	outcomes, err := p.outcomes(ctx, t, op, do, keys)
 	found = make(map[string]bridge.Contact, len(outcomes))
 	for key, o := range outcomes {
 		switch {
-		case o.err == nil:
-			found[key] = o.value
-		case errors.Is(o.err, errUnacceptable): // HubSpot cannot show it
-		case bridge.KindOf(o.err) != bridge.NotFound && !unreadable(o.err):
-			refused = o.err
+		case o.Err == nil:
+			found[key] = o.Value
+		case errors.Is(o.Err, errUnacceptable): // HubSpot cannot show it
+		case bridge.KindOf(o.Err) != bridge.NotFound && !bridge.Unreadable(o.Err):
+			refused = o.Err
 		}
 	}
 	return found, refused, err
 }
 
-// unreadable tells a record that HubSpot shows in a form that cannot be read.
-func unreadable(err error) bool {
-	failure, ok := errors.AsType[*bridge.Error](err)
-	return ok && failure.Code == hubspot.CodeUnreadable
+// outcomes reads contacts by keys, batch by batch until one fails with err. The keys of
+// that one, and of those after it, may have no outcome.
+func (p *Portal) outcomes(ctx context.Context, t *turn, op string, do read, keys []string) (map[string]batching.Outcome[bridge.Contact], error) {
+	outcomes := make(map[string]batching.Outcome[bridge.Contact], len(keys))
+	for batch := range slices.Chunk(distinct(keys), batching.Size) {
+		if err := p.readBatch(ctx, t, op, do, batch, outcomes); err != nil {
+			return outcomes, err
+		}
+	}
+	return outcomes, nil
 }
 
 // CreateContacts creates any number of contacts, a hundred a call, one call

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,6 +205,50 @@ func TestUpdateContacts_missingPropertyIsNotSplitWhereAllNameIt(t *testing.T) {
 				}
 				if written := results["k3"].Err == nil; written != (tt.calls > 1) {
 					t.Errorf("the last write: %v", results["k3"].Err)
+				}
+			})
+		})
+	}
+}
+
+// A participant is deleted only if nobody holds its email, so what HubSpot cannot show
+// is not nobody.
+func TestHolder_aContactThatHubSpotCannotShowIsNotNobody(t *testing.T) {
+	const ann, ben, nobody = "ann@example.test", "ben@example.test", "nobody@example.test"
+	unreadable := &bridge.Error{Op: opFind, Status: 200}
+	failures := map[string]func(c *crm){
+		"HubSpot fails on it": func(c *crm) {
+			c.fail = func(_ string, keys []string) error {
+				if slices.Contains(keys, ann) {
+					return serverError()
+				}
+				return nil
+			}
+		},
+		"HubSpot shows it unreadably": func(c *crm) { c.contacts[ann] = hubspot.Contact{ID: "1", Err: unreadable} },
+	}
+	for name, spoil := range failures {
+		t.Run(name, func(t *testing.T) {
+			c := newCRM()
+			c.contacts[ann], c.contacts[ben] = hubspot.Contact{ID: "1"}, hubspot.Contact{ID: "2"}
+			spoil(c)
+			simulate(t, c, &window{limit: 110}, func(t *testing.T, p *Portal) {
+				for range convictFrom {
+					var asked sync.WaitGroup
+					for _, email := range []string{ann, ben, nobody} {
+						asked.Go(func() {
+							if _, err := p.Holder(t.Context(), email); email == ann && (err == nil || bridge.KindOf(err) == bridge.NotFound) {
+								t.Errorf("%v", err)
+							}
+						})
+					}
+					asked.Wait()
+				}
+				if holder, err := p.Holder(t.Context(), ben); err != nil || holder.ID != "2" {
+					t.Errorf("the other one is held by %q, %v", holder.ID, err)
+				}
+				if _, err := p.Holder(t.Context(), nobody); bridge.KindOf(err) != bridge.NotFound {
+					t.Errorf("an email of nobody: %v", err)
 				}
 			})
 		})

@@ -1,6 +1,10 @@
 package portal
 
-import "slices"
+import (
+	"slices"
+
+	"advocatesync/internal/batching"
+)
 
 // calls cuts records into the batches they travel in: at most a hundred, and
 // no key twice, because HubSpot refuses a whole batch that names a record
@@ -20,7 +24,7 @@ func calls[T any](records []T, key func(T) string) [][]T {
 			seen[k] = true
 			first = append(first, r)
 		}
-		batches = slices.AppendSeq(batches, slices.Chunk(first, maxBatch))
+		batches = slices.AppendSeq(batches, slices.Chunk(first, batching.Size))
 		records = later
 	}
 	return batches

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
+	spoil "advocatesync/internal/standin/fault"
 )
 
 // inProcess calls a handler without a network, so that a bubble's clock can
@@ -139,9 +141,58 @@ func TestStandin_mergedAndArchivedContactsAreNotFoundOthersAreServed(t *testing.
 	})
 }
 
+// A record that travels alone has no other one to show that HubSpot is up.
+func TestStandin_aRecordThatBreaksHubSpotIsRefusedAlone(t *testing.T) {
+	const id, email = "508000000001", "508000000001@example.test"
+	value := bridge.Properties{bridge.PropReferralCode: "CODE"}
+	calls := map[string]func(context.Context, *Portal) (refused bool, err error){
+		"create": func(ctx context.Context, p *Portal) (bool, error) {
+			results, err := p.CreateContacts(ctx, bridge.LaneBulk, []Write{{Key: "a", Properties: bridge.Properties{bridge.PropEmail: "new-" + email}}})
+			return bridge.KindOf(results["a"].Err) == bridge.Invalid, err
+		},
+		"update": func(ctx context.Context, p *Portal) (bool, error) {
+			results, err := p.UpdateContacts(ctx, bridge.LaneBulk, []Write{{Key: "a", ContactID: id, Properties: value}})
+			return bridge.KindOf(results["a"].Err) == bridge.Invalid, err
+		},
+		"read": func(ctx context.Context, p *Portal) (bool, error) {
+			found, err := p.ReadContacts(ctx, bridge.LaneBulk, []string{id})
+			return err == nil && len(found) == 0, err
+		},
+		"find": func(ctx context.Context, p *Portal) (bool, error) {
+			found, err := p.FindContacts(ctx, bridge.LaneBulk, []string{email})
+			return err == nil && len(found) == 0, err
+		},
+	}
+	for name, try := range calls {
+		for _, down := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, HubSpot down: %t", name, down), func(t *testing.T) {
+				withStandin(t, &window{limit: 110}, func(t *testing.T, p *Portal, crm *hubspottest.Portal) {
+					seed(t, crm, id)
+					poison := hubspottest.Fault{Contains: id, Status: 500, Times: -1}
+					if down {
+						poison.Contains = ""
+					}
+					crm.Host().Inject(poison)
+					if refused, err := try(WithTries(t.Context(), suspectFrom-1), p); refused || bridge.KindOf(err) != bridge.Unavailable {
+						t.Errorf("too early: refused %t, error %v", refused, err)
+					}
+					refused, err := try(WithTries(t.Context(), suspectFrom), p)
+					if refused == down || (err == nil) == down {
+						t.Errorf("refused %t, error %v", refused, err)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestStandin_batchRefusedAsAWholeIsTakenApart(t *testing.T) {
 	const route = "POST /crm/objects/" + hubspot.Version + "/contacts/batch/update"
-	for _, status := range []int{http.StatusBadRequest, http.StatusConflict, http.StatusNotFound} {
+	const halvings = 1 + 2*3 // the batch, and two calls for each of three halvings
+	for status, calls := range map[int]int{
+		http.StatusBadRequest: halvings, http.StatusConflict: halvings,
+		http.StatusNotFound: halvings + 4, // each that is not found is confirmed
+	} {
 		t.Run(fmt.Sprint("status ", status), func(t *testing.T) {
 			withStandin(t, &window{limit: 110}, func(t *testing.T, p *Portal, crm *hubspottest.Portal) {
 				var writes []Write
@@ -149,8 +200,7 @@ func TestStandin_batchRefusedAsAWholeIsTakenApart(t *testing.T) {
 					seed(t, crm, id)
 					writes = append(writes, Write{Key: id, ContactID: id, Properties: bridge.Properties{bridge.PropReferralCode: "C"}})
 				}
-				// The batch, its first half, quarter and record: the first is the bad one.
-				crm.Host().FailNext(status, status, status, status)
+				crm.Host().Inject(hubspottest.Fault{Route: route, Status: status, Times: -1, Contains: `"id":"` + writes[0].ContactID + `"`})
 				results, err := p.UpdateContacts(t.Context(), bridge.LaneBulk, writes)
 				if err != nil {
 					t.Fatal(err)
@@ -160,11 +210,118 @@ func TestStandin_batchRefusedAsAWholeIsTakenApart(t *testing.T) {
 						t.Errorf("write %d: %v", i, results[w.Key].Err)
 					}
 				}
-				if calls := crm.Host().Counts().Calls[route]; calls != 7 {
-					t.Errorf("%d calls, want the batch and two for each of three halvings", calls)
+				if made := crm.Host().Counts().Calls[route]; made != calls {
+					t.Errorf("%d calls, want %d", made, calls)
 				}
 			})
 		})
+	}
+}
+
+// What the client adds to a call costs tokens like any other request (withStandin
+// compares the two), and counts for whoever made the call.
+func TestStandin_everyRequestCostsAToken(t *testing.T) {
+	const (
+		objects = "/crm/objects/" + hubspot.Version + "/contacts"
+		words   = `{"reason":"blocked"}`
+	)
+	firewall := spoil.Answer{Body: words, ContentType: "application/json"}
+	read := func(ctx context.Context, p *Portal) error {
+		_, err := p.ReadContacts(ctx, bridge.LaneBulk, []string{"1", "2"})
+		return err
+	}
+	tests := map[string]struct {
+		fault hubspottest.Fault
+		call  func(context.Context, *Portal) error
+		want  bridge.Kind
+		calls int
+	}{
+		"a firewall that refuses a batch for one record": {
+			hubspottest.Fault{Route: "POST " + objects + "/batch/read", Status: 406, Contains: `"id":"1"`, Answer: firewall}, read, bridge.Unavailable, 2,
+		},
+		"a firewall that refuses every batch": {
+			hubspottest.Fault{Route: "POST " + objects + "/batch/read", Status: 451, Answer: firewall}, read, bridge.Misdirected, 2,
+		},
+		"a version that HubSpot has ended": {hubspottest.Fault{Route: "POST " + objects + "/batch/read", Status: 404}, read, bridge.Misdirected, 2},
+		"a firewall that refuses one contact": {
+			hubspottest.Fault{Status: 418, Contains: "/contacts/1?", Answer: firewall},
+			func(ctx context.Context, p *Portal) error {
+				_, err := p.Survivor(ctx, bridge.LaneBulk, "1")
+				return err
+			}, bridge.Unavailable, 2,
+		},
+		"a property that a firewall dislikes": {
+			hubspottest.Fault{Route: "POST /crm/properties/" + hubspot.Version + "/contacts/batch/read", Status: 406, Contains: "odd", Answer: firewall},
+			func(ctx context.Context, p *Portal) error {
+				_, err := p.ActiveProperties(ctx, []string{"odd"})
+				return err
+			}, bridge.Unavailable, 2,
+		},
+		"a redirect within HubSpot, again and again": {
+			hubspottest.Fault{Route: "POST " + objects + "/batch/read", Status: 307, Answer: spoil.Answer{Location: objects + "/batch/read"}}, read, bridge.Misdirected, 4,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			withStandin(t, &window{limit: 110}, func(t *testing.T, p *Portal, crm *hubspottest.Portal) {
+				seed(t, crm, "1")
+				seed(t, crm, "2")
+				tt.fault.Times = -1
+				crm.Host().Inject(tt.fault)
+				var counted Tally
+				if err := tt.call(WithTally(t.Context(), &counted), p); bridge.KindOf(err) != tt.want {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+				if made := crm.Host().Counts().Total; made != tt.calls || counted.Calls() != tt.calls {
+					t.Errorf("%d calls, %d of them counted, want %d", made, counted.Calls(), tt.calls)
+				}
+			})
+		})
+	}
+}
+
+// Where there is no token to confirm a refusal, nobody knows what it means: no record
+// and no connection is blamed, and nobody is missing.
+func TestStandin_aRefusalThatCannotBeConfirmedProvesNothing(t *testing.T) {
+	const route = "POST /crm/objects/" + hubspot.Version + "/contacts/batch/read"
+	refusals := map[string]hubspottest.Fault{
+		"not found":         {Route: route, Status: 404},
+		"a firewall's word": {Route: route, Status: 406, Answer: spoil.Answer{Body: `{"reason":"blocked"}`, ContentType: "application/json"}},
+	}
+	for name, refusal := range refusals {
+		for why, tt := range map[string]struct {
+			second hubspottest.Fault
+			spent  bool
+			want   bridge.Kind
+		}{
+			"the budget is spent":         {spent: true, want: bridge.Throttled},
+			"HubSpot throttles":           {second: hubspottest.Fault{Status: 429}, want: bridge.Throttled},
+			"HubSpot fails meanwhile":     {second: hubspottest.Fault{Status: 500}, want: bridge.Unavailable},
+			"a gateway fails meanwhile":   {second: hubspottest.Fault{Status: 504}, want: bridge.Unavailable},
+			"the connection breaks there": {second: hubspottest.Fault{Drop: true}, want: bridge.Unavailable},
+		} {
+			t.Run(name+", and "+why, func(t *testing.T) {
+				w := &window{limit: 110}
+				withStandin(t, w, func(t *testing.T, p *Portal, crm *hubspottest.Portal) {
+					seed(t, crm, "1")
+					refusal.Times = 1
+					crm.Host().Inject(refusal)
+					tt.second.Route, tt.second.Times = route, -1
+					if tt.spent {
+						w.spendAfter = 1
+					} else {
+						crm.Host().Inject(tt.second)
+					}
+					found, err := p.ReadContacts(t.Context(), bridge.LaneBulk, []string{"1"})
+					if bridge.KindOf(err) != tt.want || len(found) != 0 {
+						t.Errorf("%v, %v; want %s", found, err, tt.want)
+					}
+					if paused := len(w.pauses) > 0; paused != (tt.second.Status == 429) {
+						t.Errorf("the portal was paused: %t", paused)
+					}
+				})
+			})
+		}
 	}
 }
 
@@ -188,6 +345,57 @@ func TestStandin_creationWithoutAnAnswerIsNotRepeatedAndFoundLater(t *testing.T)
 				found, err := p.FindContacts(t.Context(), bridge.LaneBulk, []string{"ann@example.test"})
 				if err != nil || len(found) != 1 {
 					t.Errorf("looking first: %v, %v; want the contact", found, err)
+				}
+			})
+		})
+	}
+}
+
+// A batch that HubSpot took without saying so is suspected of holding a bad record, and
+// sent again in parts.
+func TestStandin_updateWithoutAnAnswerIsNotWrittenTwiceWhereTheBatchIsTakenApart(t *testing.T) {
+	const route, read = "POST /crm/objects/2026-09/contacts/batch/update", "POST /crm/objects/2026-09/contacts/batch/read"
+	for name, tt := range map[string]struct {
+		faults     []hubspottest.Fault
+		poison     string
+		unreadable string
+	}{
+		"the whole batch arrived":          {faults: []hubspottest.Fault{{Status: http.StatusGatewayTimeout, After: true}}},
+		"the whole batch and a half of it": {faults: []hubspottest.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusGatewayTimeout, After: true}}},
+		"a record is bad, and half of the others arrived": {
+			faults: []hubspottest.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusBadGateway, After: true}}, poison: "508000000007"},
+		"nothing arrived, and a record cannot be read": {faults: []hubspottest.Fault{{Status: http.StatusInternalServerError}}, unreadable: "508000000007"},
+		"a single record arrived": {faults: append(slices.Repeat([]hubspottest.Fault{{Status: http.StatusInternalServerError}}, 3),
+			hubspottest.Fault{Status: http.StatusGatewayTimeout, After: true})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withStandin(t, &window{limit: 110}, func(t *testing.T, p *Portal, crm *hubspottest.Portal) {
+				var writes []Write
+				for _, id := range ids(8) {
+					seed(t, crm, id)
+					writes = append(writes, Write{Key: id, ContactID: id, Properties: bridge.Properties{bridge.PropReferralCode: "C" + id}})
+				}
+				for _, fault := range tt.faults {
+					fault.Route = route
+					crm.Host().Inject(fault)
+				}
+				if tt.poison != "" {
+					crm.Host().Inject(hubspottest.Fault{Route: route, Status: http.StatusInternalServerError, Times: -1, Contains: `"C` + tt.poison + `"`})
+				}
+				if tt.unreadable != "" {
+					crm.Host().Inject(hubspottest.Fault{Route: read, Status: http.StatusInternalServerError, Times: -1, Contains: `"` + tt.unreadable + `"`})
+				}
+				results, err := p.UpdateContacts(WithTries(t.Context(), suspectFrom), bridge.LaneBulk, writes)
+				if err != nil || len(results) != len(writes) {
+					t.Fatalf("%d results, %v; want one for each write", len(results), err)
+				}
+				for key, result := range results {
+					if refused := bridge.KindOf(result.Err) == bridge.Invalid; refused != (key == tt.poison) {
+						t.Errorf("contact %s: %v", key, result.Err)
+					}
+				}
+				if got := crm.Writes(); got.Repeats != 0 {
+					t.Errorf("%d of %d writes repeated what the contact had", got.Repeats, got.Writes)
 				}
 			})
 		})

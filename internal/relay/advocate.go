@@ -13,35 +13,34 @@ import (
 )
 
 const (
-	// reportSpacing is how far apart reports that nobody scheduled begin, so that
-	// an import of thousands of participants asks for a few exports, not for
-	// thousands.
+	// reportSpacing is the least time between reports that are brought forward, so
+	// that an import of thousands of participants causes a few exports, not thousands.
 	reportSpacing = 10 * time.Second
-	// exportPatience is how long a ready export waits for the run that asked for
-	// it: the webhook can be faster than the answer.
+	// exportPatience is how long a ready export waits for the run that requested it:
+	// the webhook can overtake the response to the request.
 	exportPatience = time.Minute
 )
 
-// AdvocateOutbox is the part of the inbox that follows Advocate's events up.
+// AdvocateOutbox is the part of the inbox that holds Advocate's events.
 type AdvocateOutbox interface {
-	// AwaitingReport returns the connections whose next report is wanted early.
+	// AwaitingReport returns the connections whose next report should start early.
 	AwaitingReport(ctx context.Context, spacing time.Duration) ([]string, error)
-	// ReadyExports returns the runs that wait for what is ready.
+	// ReadyExports returns the runs whose export is ready.
 	ReadyExports(ctx context.Context, patience time.Duration) ([]store.ReadyExport, error)
 	SettleAdvocateEvents(ctx context.Context, ids []int64) error
 	PurgeAdvocateEvents(ctx context.Context, olderThan time.Time) (int64, error)
 }
 
-// Reports is how reports are hurried. Both are hints: a report that is under way,
-// or a workflow that has ended, is success.
+// Reports brings reports forward. Both calls are hints: a report that is running
+// already, or a workflow that has ended, is no error.
 type Reports interface {
 	// StartReport starts a report now, unless the operator paused them.
 	StartReport(ctx context.Context, connectionID string) error
-	// ExportReady tells whoever waits for the run's export that it is there.
+	// ExportReady signals the workflow that waits for the run's export.
 	ExportReady(ctx context.Context, run store.Run) error
 }
 
-// AdvocateConfig is what an Advocate is made of. Every field is required.
+// AdvocateConfig configures an Advocate. Every field is required.
 type AdvocateConfig struct {
 	Outbox  AdvocateOutbox
 	Reports Reports
@@ -50,11 +49,10 @@ type AdvocateConfig struct {
 	Now     func() time.Time
 }
 
-// Advocate follows Advocate's events up: it has a report start early whose
-// participants are awaited, and tells the waiting one that its export is ready.
-// It only ever saves time: whatever it misses, the schedule and the polls do.
-// Any number may run over one inbox; a second start is skipped and a second
-// signal changes nothing.
+// Advocate acts on Advocate's events: it starts a report early when participants
+// change, and tells a waiting report that its export is ready. It only saves time:
+// the schedule and the polls catch whatever it misses. Any number may run over one
+// inbox; a second start is skipped and a second signal changes nothing.
 type Advocate struct {
 	outbox  AdvocateOutbox
 	reports Reports
@@ -62,7 +60,7 @@ type Advocate struct {
 	log     *slog.Logger
 	now     func() time.Time
 	woken   chan struct{}
-	started map[string]time.Time // by connection: when a report was last asked for
+	started map[string]time.Time // by connection: when a report was last started
 }
 
 // NewAdvocate returns a relay and registers its metrics.
@@ -77,15 +75,15 @@ func NewAdvocate(cfg AdvocateConfig) *Advocate {
 	}
 }
 
-// Wake says that something new came in. It never blocks.
+// Wake starts a pass soon. It never blocks.
 func (r *Advocate) Wake() {
 	select {
 	case r.woken <- struct{}{}:
-	default: // a look is due already
+	default: // a pass is already due
 	}
 }
 
-// Run follows events up, and forgets old ones, until ctx ends.
+// Run acts on events, and deletes old ones, until ctx ends.
 func (r *Advocate) Run(ctx context.Context) {
 	purged := r.now()
 	backoff := newBackoff()
@@ -107,8 +105,8 @@ func (r *Advocate) Run(ctx context.Context) {
 	}
 }
 
-// pass follows up what is there to follow up. One connection's failure does not
-// keep the others waiting.
+// pass acts on what is waiting. One connection's failure does not delay the
+// others.
 func (r *Advocate) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
@@ -122,7 +120,7 @@ func (r *Advocate) startReports(ctx context.Context) error {
 	}
 	var failed error
 	for _, id := range connections {
-		// It takes a moment until a report that was asked for shows.
+		// A report that was started takes a moment to show.
 		if r.now().Sub(r.started[id]) < reportSpacing {
 			continue
 		}

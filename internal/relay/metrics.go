@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics counts what relays do. All relays of a process share one.
+// Metrics are the metrics of relays. All relays of a process share one.
 type Metrics struct {
 	signals *prometheus.CounterVec
 	lag     *prometheus.GaugeVec

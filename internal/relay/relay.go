@@ -13,31 +13,32 @@ import (
 )
 
 const (
-	// Wake-ups come from this process only; what another one took in before it
-	// died is found by looking.
+	// Wake-ups come from this process only; polling finds what another process stored
+	// before it died.
 	pollEvery = 500 * time.Millisecond
 
-	// What comes in during a pass waits for the next one, so a pass is small. It
-	// ends before the outbox gives its events to another relay.
+	// Events that arrive during a pass wait for the next one, so a pass is kept small.
+	// It ends before another relay may claim its events.
 	passEvents  = 100
+	pageEvents  = 500                              // if a page of contacts takes one call
 	passTimeout = store.RelayLease - 5*time.Second // for all signals of a pass
-	parallel    = 10                               // signals in flight; more brings the server nothing
+	parallel    = 10                               // signals in flight; more gains nothing
 
-	maxBackoff = 5 * time.Second // an outage that ends should not be noticed much later
+	maxBackoff = 5 * time.Second // notice soon that an outage has ended
 )
 
 const (
 	measureEvery = 10 * time.Second
 	purgeEvery   = time.Hour
-	keepRelayed  = 7 * 24 * time.Hour // HubSpot repeats for a day; the rest is for people who look
+	keepRelayed  = 7 * 24 * time.Hour // HubSpot repeats for a day; the rest of the time is for investigations
 )
 
-// Outbox is the part of an inbox that a relay reads. H is what it holds for
-// one workflow.
+// Outbox is the part of an inbox that a relay uses. H are the folded hints for one
+// workflow.
 type Outbox[H any] struct {
-	// Relay folds up to limit waiting events per workflow and hands them to
-	// send, which returns an error or nil for each. One with an error comes
-	// again later, after a pause of its own.
+	// Relay folds up to limit waiting events per workflow and calls send with the
+	// result, which returns an error or nil for each. Failed ones are offered again
+	// after a pause.
 	Relay func(ctx context.Context, limit int, send func(context.Context, []H) []error) (int, error)
 	// Lag is the age of the oldest waiting event, 0 if none waits.
 	Lag func(ctx context.Context) (time.Duration, error)
@@ -45,39 +46,46 @@ type Outbox[H any] struct {
 	Purge func(ctx context.Context, olderThan time.Time) (int64, error)
 }
 
-// Config is what a Relay is made of. Every field is required.
+// Config configures a Relay. Every field is required.
 type Config[H any] struct {
-	Inbox   string // its name in metrics and logs
-	Outbox  Outbox[H]
-	Signal  func(ctx context.Context, heard H) error // starts the workflow if it is not running
+	Inbox  string // its name in metrics and logs
+	Outbox Outbox[H]
+	// Send hands each element to its workflow, which is started if it is not running,
+	// and returns an error or nil for each.
+	Send    func(ctx context.Context, heard []H) []error
+	Events  int // claimed by one pass; see passEvents
 	Metrics *Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
 }
 
-// Contacts is the configuration of the relay that tells contacts' lives
-// what the store's inbox holds for them.
+// Contacts returns the configuration of the relay that hands the store's inbox to
+// the contacts' workflows.
 func Contacts(s *store.Store, to Signaler, metrics *Metrics, log *slog.Logger) Config[store.ContactHints] {
 	return Config[store.ContactHints]{
 		Inbox:   "contacts",
-		Outbox:  Outbox[store.ContactHints]{Relay: s.RelayHints, Lag: s.InboxLag, Purge: s.PurgeInbox},
-		Signal:  func(ctx context.Context, heard store.ContactHints) error { return signalContact(ctx, to, heard) },
+		Outbox:  Outbox[store.ContactHints]{Relay: s.RelayHints, Lag: s.Metrics().InboxLag, Purge: s.Bulk().PurgeInbox},
+		Send:    contactSender{to}.send,
+		Events:  pageEvents,
 		Metrics: metrics, Log: log, Now: time.Now,
 	}
 }
 
-// Objects is the same for the records that triggers watch.
+// Objects returns the same for the records that triggers watch.
 func Objects(s *store.Store, to Signaler, metrics *Metrics, log *slog.Logger) Config[store.ObjectHints] {
 	return Config[store.ObjectHints]{
-		Inbox:   "objects",
-		Outbox:  Outbox[store.ObjectHints]{Relay: s.RelayObjects, Lag: s.ObjectInboxLag, Purge: s.PurgeObjectInbox},
-		Signal:  func(ctx context.Context, heard store.ObjectHints) error { return signalObject(ctx, to, heard) },
+		Inbox:  "objects",
+		Outbox: Outbox[store.ObjectHints]{Relay: s.RelayObjects, Lag: s.Metrics().ObjectInboxLag, Purge: s.Bulk().PurgeObjectInbox},
+		Send: func(ctx context.Context, heard []store.ObjectHints) []error {
+			return each(heard, func(one store.ObjectHints) error { return signalObject(ctx, to, one) })
+		},
+		Events:  passEvents,
 		Metrics: metrics, Log: log, Now: time.Now,
 	}
 }
 
-// Relay signals to each workflow what an inbox holds for it. Any number of
-// relays may run over one inbox.
+// Relay signals the hints in an inbox to their workflows. Any number of relays may
+// run over one inbox.
 type Relay[H any] struct {
 	Config[H]
 
@@ -90,16 +98,16 @@ func New[H any](cfg Config[H]) *Relay[H] {
 	return &Relay[H]{Config: cfg, woken: make(chan struct{}, 1)}
 }
 
-// Wake says that the inbox has something new. It never blocks.
+// Wake starts a pass soon. It never blocks.
 func (r *Relay[H]) Wake() {
 	select {
 	case r.woken <- struct{}{}:
-	default: // a look is due already
+	default: // a pass is already due
 	}
 }
 
-// Run relays, and keeps the inbox tidy, until ctx ends. It never gives up:
-// failures are logged and tried again, because the events are promised.
+// Run relays, and purges the inbox, until ctx ends. It never gives up: failures
+// are logged and retried, because the events were acknowledged.
 func (r *Relay[H]) Run(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { r.maintain(ctx) })
@@ -126,8 +134,8 @@ func (r *Relay[H]) relay(ctx context.Context) {
 	}
 }
 
-// newBackoff starts at the usual pace. Relays that lost the same server should
-// not all come back at the same moment, hence the jitter.
+// newBackoff starts at the usual pace. The jitter keeps relays that lost the same
+// server from returning all at once.
 func newBackoff() retry.Backoff {
 	return retry.WithJitterPercent(50, retry.WithCappedDuration(maxBackoff, retry.NewExponential(pollEvery)))
 }
@@ -143,15 +151,15 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	}
 }
 
-// pass relays what is due and returns how many workflows were signalled. Single
-// ones that fail are logged and left to the outbox; if Temporal could not
-// be reached for any, that is nobody's own fault: the pass is undone, so that
-// none has to pause, and fails.
+// pass relays the due events and returns how many workflows were signalled. Single
+// failures are logged, and their events are retried by the outbox. If Temporal
+// could not be reached at all, no event is to blame: the pass is undone, so that no
+// event has to pause, and fails.
 func (r *Relay[H]) pass(ctx context.Context) (sent int, err error) {
 	ctx, undo := context.WithCancel(ctx)
 	defer undo()
 	var outage error
-	_, err = r.Outbox.Relay(ctx, passEvents, func(ctx context.Context, batch []H) []error {
+	_, err = r.Outbox.Relay(ctx, r.Events, func(ctx context.Context, batch []H) []error {
 		errs := r.send(ctx, batch)
 		sent, outage = r.judge(ctx, errs)
 		if outage != nil {
@@ -168,12 +176,18 @@ func (r *Relay[H]) pass(ctx context.Context) (sent int, err error) {
 func (r *Relay[H]) send(ctx context.Context, batch []H) []error {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
-	errs := make([]error, len(batch))
+	return r.Send(ctx, batch)
+}
+
+// each calls do for every element, a few at a time, and returns an error or nil for
+// each.
+func each[T any](some []T, do func(T) error) []error {
+	errs := make([]error, len(some))
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	for i, heard := range batch {
+	for i, one := range some {
 		group.Go(func() error {
-			errs[i] = r.Signal(ctx, heard)
+			errs[i] = do(one)
 			return nil // one's failure must not stop the others
 		})
 	}
@@ -182,8 +196,8 @@ func (r *Relay[H]) send(ctx context.Context, batch []H) []error {
 	return errs
 }
 
-// judge counts what came of the signals and logs the failures in one line. It
-// returns an error if there was nothing but failures to reach Temporal.
+// judge counts the outcomes of the signals and logs the failures in one line.
+// It returns an error if every signal failed to reach Temporal.
 func (r *Relay[H]) judge(ctx context.Context, errs []error) (sent int, outage error) {
 	var first error
 	failed, unreached := 0, 0
@@ -212,7 +226,7 @@ func (r *Relay[H]) judge(ctx context.Context, errs []error) (sent int, outage er
 	return sent, nil
 }
 
-// maintain measures how far the relay lags and deletes what nobody needs.
+// maintain measures the relay's lag and purges old events.
 func (r *Relay[H]) maintain(ctx context.Context) {
 	measure, purge := time.NewTicker(measureEvery), time.NewTicker(purgeEvery)
 	defer measure.Stop()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -131,9 +132,13 @@ func elapse(d time.Duration) {
 // running starts a relay that ends with the test.
 func running(t *testing.T, outbox *memoryOutbox, signaler Signaler) *Relay[store.ContactHints] {
 	t.Helper()
-	cfg := Contacts(nil, signaler, NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
-	cfg.Outbox = Outbox[store.ContactHints]{Relay: outbox.RelayHints, Lag: outbox.InboxLag, Purge: outbox.PurgeInbox}
-	r := New(cfg)
+	r := New(Config[store.ContactHints]{
+		Inbox:   "contacts",
+		Outbox:  Outbox[store.ContactHints]{Relay: outbox.RelayHints, Lag: outbox.InboxLag, Purge: outbox.PurgeInbox},
+		Send:    contactSender{signaler}.send,
+		Events:  passEvents,
+		Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
 	var done sync.WaitGroup
 	ctx, stop := context.WithCancel(context.Background())
 	done.Go(func() { r.Run(ctx) })
@@ -328,6 +333,8 @@ func TestRelay_emptiesAFullInboxWithoutAPause(t *testing.T) {
 
 // slowSignaler holds every signal for a second.
 type slowSignaler struct {
+	relaytest.Signaler
+
 	mu            sync.Mutex
 	flying, limit int
 }
@@ -372,4 +379,90 @@ func TestRelay_keepsTheInboxTidy(t *testing.T) {
 			t.Errorf("lag %v seconds, want 90", got)
 		}
 	})
+}
+
+func TestRelay_handsManyThatNobodyWaitsForOverByThePage(t *testing.T) {
+	t.Parallel()
+	bulk := func(connection string, n int) []store.ContactHints {
+		var heard []store.ContactHints
+		for i := range n {
+			heard = append(heard, store.ContactHints{ConnectionID: connection, ContactID: strconv.Itoa(i), Bulk: true, Hints: bridge.Hints{CreatedAt: time.Unix(1, 0)}})
+		}
+		return heard
+	}
+	deleted := bulk("c1", 130)
+	for i := range deleted {
+		deleted[i].Hints = bridge.Hints{DeletedAt: time.Unix(1, 0)}
+	}
+	alone := store.ContactHints{ConnectionID: "c1", ContactID: "form"}
+	for name, tt := range map[string]struct {
+		heard []store.ContactHints
+		pages []int // contacts of each page, the largest first
+		alone int   // signals
+	}{
+		"an import goes by pages of a hundred":                   {bulk("c1", 230), []int{100, 100, 30}, 0},
+		"deletions go by the page, too":                          {deleted, []int{100, 30}, 0},
+		"a few go alone, which is sooner":                        {bulk("c1", pageFrom-1), nil, pageFrom - 1},
+		"whoever somebody waits for goes alone beside an import": {append(bulk("c1", 50), alone), []int{50}, 1},
+		"a page is of one connection":                            {append(bulk("c1", 20), bulk("c2", 30)...), []int{30, 20}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			signaler := &relaytest.Signaler{}
+			for i, err := range (contactSender{signaler}).send(t.Context(), tt.heard) {
+				if err != nil {
+					t.Errorf("contact %d: %v", i, err)
+				}
+			}
+			var pages []int
+			signals, told := 0, map[string]int{}
+			for _, call := range signaler.Calls() {
+				if call.Name != "" {
+					if first := call.WorkflowID == workflows.ContactLifecycleID("c1", "form"); first != (call.Options.Priority.PriorityKey == 1) {
+						t.Errorf("%s has the priority %d", call.WorkflowID, call.Options.Priority.PriorityKey)
+					}
+					signals++
+					told[call.WorkflowID]++
+					continue
+				}
+				in, _ := call.Args[0].(workflows.ContactBatchInput)
+				pages = append(pages, len(in.Contacts))
+				for _, c := range in.Contacts {
+					told[workflows.ContactLifecycleID(in.ConnectionID, c.ContactID)]++
+				}
+			}
+			slices.SortFunc(pages, func(a, b int) int { return b - a })
+			if diff := cmp.Diff(tt.pages, pages); diff != "" {
+				t.Error(diff)
+			}
+			if signals != tt.alone || len(told) != len(tt.heard) {
+				t.Errorf("%d signals, want %d; %d contacts told of, want %d", signals, tt.alone, len(told), len(tt.heard))
+			}
+			for contact, times := range told {
+				if times != 1 {
+					t.Errorf("%s was told of %d times", contact, times)
+				}
+			}
+		})
+	}
+}
+
+func TestRelay_aPageThatCannotBeStartedComesBackWhole(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("no such workflow")
+	signaler := &relaytest.Signaler{Fail: func(id string) error {
+		if strings.HasPrefix(id, "contact-batch/") {
+			return refused
+		}
+		return nil
+	}}
+	heard := []store.ContactHints{{ConnectionID: "c1", ContactID: "form"}}
+	for i := range pageFrom {
+		heard = append(heard, store.ContactHints{ConnectionID: "c1", ContactID: strconv.Itoa(i), Bulk: true})
+	}
+	for i, err := range (contactSender{signaler}).send(t.Context(), heard) {
+		if want := i > 0; errors.Is(err, refused) != want {
+			t.Errorf("%s: %v", heard[i].ContactID, err)
+		}
+	}
 }

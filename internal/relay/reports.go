@@ -13,7 +13,7 @@ import (
 	"advocatesync/workflows"
 )
 
-// Temporal is the part of Temporal's client that reports are hurried with.
+// Temporal is the part of Temporal's client that brings reports forward.
 type Temporal interface {
 	ScheduleClient() client.ScheduleClient
 	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
@@ -52,8 +52,8 @@ func (r reports) ExportReady(ctx context.Context, run store.Run) error {
 	return nil
 }
 
-// waiting returns the ids of the workflows that may wait for the run's export.
-// That of a report has the time in its id that the schedule started it for.
+// waiting returns the ids of the workflows that may wait for the run's export. A
+// report's workflow id ends with the time for which the schedule started it.
 func (r reports) waiting(ctx context.Context, run store.Run) ([]string, error) {
 	if run.Kind != store.RunReport {
 		return []string{workflows.MassSyncID(run.ConnectionID, run.ID)}, nil

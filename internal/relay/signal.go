@@ -17,9 +17,11 @@ import (
 type Signaler interface {
 	SignalWithStartWorkflow(ctx context.Context, workflowID, signalName string, signalArg any,
 		options client.StartWorkflowOptions, workflow any, workflowArgs ...any) (client.WorkflowRun, error)
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 }
 
-// signalContact tells one contact's workflow, which is started if it is not running.
+// signalContact signals one contact's workflow, which is started if it is not
+// running.
 func signalContact(ctx context.Context, to Signaler, c store.ContactHints) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:     workflows.TaskQueue,
@@ -28,9 +30,12 @@ func signalContact(ctx context.Context, to Signaler, c store.ContactHints) error
 			workflows.SearchConnectionID.ValueSet(c.ConnectionID),
 			workflows.SearchContactID.ValueSet(c.ContactID),
 		),
-		// Somebody waits for the answer. Where work piles up, the connections take
-		// turns (as far as the server has fairness on).
+		// Somebody waits for the result. In a backlog the connections take turns, if the
+		// server supports fairness.
 		Priority: temporal.Priority{PriorityKey: 1, FairnessKey: c.ConnectionID},
+	}
+	if c.Bulk {
+		options.Priority.PriorityKey = 2 // as pages
 	}
 	_, err := to.SignalWithStartWorkflow(ctx, workflows.ContactLifecycleID(c.ConnectionID, c.ContactID),
 		workflows.SignalHints, c.Hints, options, workflows.ContactLifecycleName,
@@ -41,7 +46,7 @@ func signalContact(ctx context.Context, to Signaler, c store.ContactHints) error
 	return nil
 }
 
-// signalObject tells the workflow of one record that triggers watch.
+// signalObject signals the workflow of one record that triggers watch.
 func signalObject(ctx context.Context, to Signaler, o store.ObjectHints) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:             workflows.TaskQueue,
@@ -58,8 +63,8 @@ func signalObject(ctx context.Context, to Signaler, o store.ObjectHints) error {
 	return nil
 }
 
-// unreachable tells whether a signal failed because the server is away or
-// overloaded, not for anything about the contact.
+// unreachable reports whether a signal failed because the server is away or
+// overloaded, not because of the contact.
 func unreachable(err error) bool {
 	var (
 		unavailable *serviceerror.Unavailable

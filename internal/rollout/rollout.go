@@ -1,6 +1,6 @@
-// Package rollout brings a new version of the worker into work: Temporal keeps
-// every run on the version that started it and sends new ones where an operator
-// says.
+// Package rollout puts a new version of the worker into service: Temporal keeps
+// every run on the version that started it and routes new runs to the version
+// that an operator chose.
 package rollout
 
 import (
@@ -20,7 +20,7 @@ import (
 // Role is what Temporal does with a version of the worker.
 type Role string
 
-// Roles of a version, from the first to the last of its life.
+// Roles of a version, in the order of its life.
 const (
 	Waiting  Role = "waiting"  // its workers ask for work and get none
 	Ramping  Role = "ramping"  // it gets a share of the new runs
@@ -71,8 +71,9 @@ func (r Rollout) Versions(ctx context.Context) ([]Version, error) {
 	return versions, nil
 }
 
-// version tells a version's role. Temporal looks some minutes after a version
-// was replaced whether it has runs left, and says nothing until then: it has.
+// version returns a version's role. Temporal checks only some minutes after a
+// version was replaced whether it has runs left; until then it counts as having
+// some.
 func version(v *deploymentpb.WorkerDeploymentInfo_WorkerDeploymentVersionSummary, routing *deploymentpb.RoutingConfig) Version {
 	out := Version{BuildID: v.GetDeploymentVersion().GetBuildId(), Role: Waiting, CreatedAt: v.GetCreateTime().AsTime()}
 	switch {
@@ -88,13 +89,13 @@ func version(v *deploymentpb.WorkerDeploymentInfo_WorkerDeploymentVersionSummary
 	return out
 }
 
-// wasInUse reports that a version has got runs, as far as the server tells.
+// wasInUse reports whether a version has had runs, as far as the server says.
 func wasInUse(v *deploymentpb.WorkerDeploymentInfo_WorkerDeploymentVersionSummary) bool {
 	return v.GetFirstActivationTime() != nil || v.GetLastCurrentTime() != nil || v.GetLastDeactivationTime() != nil || v.GetRoutingUpdateTime() != nil
 }
 
-// Promote sends all new runs to a version. Its workers must be there, on every
-// queue that the version before has: otherwise work would wait for nobody.
+// Promote routes all new runs to a version. Its workers must poll every queue
+// that the previous version polls; otherwise work would wait without a worker.
 func (r Rollout) Promote(ctx context.Context, buildID string) error {
 	_, err := r.handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: buildID})
 	return explained(err)
@@ -106,7 +107,7 @@ func (r Rollout) Ramp(ctx context.Context, buildID string, percent float32) erro
 	return explained(err)
 }
 
-// explained says what to do about Temporal's refusals.
+// explained adds to Temporal's refusals what to do about them.
 func explained(err error) error {
 	var unknown *serviceerror.NotFound
 	var early *serviceerror.FailedPrecondition

@@ -10,9 +10,9 @@ import (
 	"advocatesync/internal/seal"
 )
 
-func newHasher(t *testing.T, pepper []byte) *seal.Hasher {
+func newHasher(t testing.TB, peppers ...[]byte) *seal.Hasher {
 	t.Helper()
-	h, err := seal.NewHasher(pepper)
+	h, err := seal.NewHasher(peppers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,74 @@ func TestHasher_staysTheSameAcrossReleases(t *testing.T) {
 	}
 }
 
+// Nobody can hash an erased email anew, so what is stored has to go over to another
+// pepper by itself.
+func TestHasher_carriesStoredHashesOverToAnotherPepper(t *testing.T) {
+	t.Parallel()
+	first, second, third := newHasher(t, key(7)), newHasher(t, key(7), key(8)), newHasher(t, key(7), key(8), key(9))
+	email, id := "ann@example.com", bridge.Identity{AccountID: "a", UserID: "u"}
+	tests := map[string]struct{ got, want []byte }{
+		"an email, over one version":         {second.Carry(first.Email(email), 1), second.Email(email)},
+		"an email, over two versions":        {third.Carry(first.Email(email), 1), third.Email(email)},
+		"an identity, over the last version": {third.Carry(second.Identity(id), 2), third.Identity(id)},
+		"a hash of today's version":          {third.Carry(third.Email(email), 3), third.Email(email)},
+		"no hash":                            {third.Carry(nil, 1), nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !bytes.Equal(tt.got, tt.want) {
+				t.Errorf("carried over to %x, want %x", tt.got, tt.want)
+			}
+		})
+	}
+	if bytes.Equal(first.Email(email), second.Email(email)) {
+		t.Error("the second pepper changes nothing")
+	}
+}
+
+func TestHasher_knowsItsEarlierVersions(t *testing.T) {
+	t.Parallel()
+	h := newHasher(t, key(7), key(8))
+	for name, tt := range map[string]struct {
+		check []byte
+		want  int
+	}{
+		"the first version":           {newHasher(t, key(7)).Check(), 1},
+		"today's version":             {h.Check(), 2},
+		"a version yet to come":       {newHasher(t, key(7), key(8), key(9)).Check(), 0},
+		"the second pepper alone":     {newHasher(t, key(8)).Check(), 0},
+		"another installation":        {newHasher(t, key(1)).Check(), 0},
+		"something that is no check":  {[]byte("check"), 0},
+		"the peppers in other order":  {newHasher(t, key(8), key(7)).Check(), 0},
+		"nothing":                     {nil, 0},
+		"an email, which is no check": {h.Email("check"), 0},
+	} {
+		if got := h.VersionOf(tt.check); got != tt.want {
+			t.Errorf("%s: version %d, want %d", name, got, tt.want)
+		}
+	}
+	if h.Version() != 2 {
+		t.Errorf("two peppers are version %d", h.Version())
+	}
+}
+
+// What a rotation costs for good: one more hash of 32 bytes for each hash.
+func BenchmarkHasher_byVersions(b *testing.B) {
+	for _, versions := range []int{1, 2, 4, 8} {
+		peppers := make([][]byte, versions)
+		for i := range peppers {
+			peppers[i] = key(byte(i + 1))
+		}
+		h := newHasher(b, peppers...)
+		b.Run(fmt.Sprint(versions), func(b *testing.B) {
+			for b.Loop() {
+				h.Email("ann@example.com")
+			}
+		})
+	}
+}
+
 func TestHasher_printsNoPepper(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, []byte("0123456789abcdef0123456789abcdef"))
@@ -96,9 +164,11 @@ func TestHasher_printsNoPepper(t *testing.T) {
 	}
 }
 
-func TestNewHasher_refusesAShortPepper(t *testing.T) {
+func TestNewHasher_refusesAShortPepperOrNone(t *testing.T) {
 	t.Parallel()
-	if _, err := seal.NewHasher(key(7)[:31]); err == nil {
-		t.Error("accepted 31 bytes")
+	for _, peppers := range [][][]byte{{}, {key(7)[:31]}, {key(7), key(8)[:31]}} {
+		if _, err := seal.NewHasher(peppers...); err == nil {
+			t.Errorf("accepted %d peppers", len(peppers))
+		}
 	}
 }

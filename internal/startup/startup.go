@@ -17,6 +17,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/config"
@@ -30,8 +32,8 @@ import (
 // lets its supervisor see the failure.
 const patience = time.Minute
 
-// WarnMisspelt points at variables whose names look like slips of ours: they
-// would silently count as unset.
+// WarnMisspelt warns of variables whose names look like misspellings of ours:
+// they would silently count as unset.
 func WarnMisspelt(ctx context.Context, log *slog.Logger) {
 	for _, warning := range config.Misspelt(os.Environ()) {
 		log.WarnContext(ctx, "environment", "warning", warning)
@@ -41,11 +43,7 @@ func WarnMisspelt(ctx context.Context, log *slog.Logger) {
 // Store opens the database, waits for it to accept connections, and brings its
 // schema up to date. A wrong encryption key is reported at once.
 func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Store, error) {
-	var older [][]byte
-	for _, key := range cfg.OlderKeys {
-		older = append(older, key[:])
-	}
-	sealer, err := seal.NewSealer(cfg.EncryptionKey[:], older...)
+	sealer, err := Sealer(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +57,15 @@ func Store(ctx context.Context, cfg config.Common, log *slog.Logger) (*store.Sto
 	})
 }
 
+// Sealer seals and opens with the keys of the environment.
+func Sealer(cfg config.Common) (*seal.Sealer, error) {
+	var older [][]byte
+	for _, key := range cfg.OlderKeys {
+		older = append(older, key[:])
+	}
+	return seal.NewSealer(cfg.EncryptionKey[:], older...)
+}
+
 // Temporal connects to the server that the environment names and makes sure that
 // our search attributes are known there. adjust may change the client's options
 // first. Where the namespace does not let us register them, an operator has to
@@ -68,7 +75,10 @@ func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Opti
 	if err != nil {
 		return nil, err
 	}
-	_, err = SetUpTemporal(ctx, c)
+	err = Await(ctx, log, func(ctx context.Context) error {
+		_, err := SetUpTemporal(ctx, c)
+		return err
+	})
 	var denied *serviceerror.PermissionDenied
 	var unimplemented *serviceerror.Unimplemented
 	if err != nil && !errors.As(err, &denied) && !errors.As(err, &unimplemented) {
@@ -78,14 +88,17 @@ func Temporal(ctx context.Context, log *slog.Logger, adjust ...func(*client.Opti
 	return c, nil
 }
 
-// Dial connects to the server that the environment names, in the SDK's own
-// variables, and waits for it.
+// Dial connects to the server that the SDK's own environment variables name,
+// and waits for it.
 func Dial(ctx context.Context, log *slog.Logger, adjust ...func(*client.Options)) (client.Client, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal's environment: %w", err)
 	}
-	options.Logger = sdklog.NewStructuredLogger(log)
+	options.Logger = sdklog.NewStructuredLogger(slog.New(sampled(log.Handler(), time.Now)))
+	// gRPC would ask DNS for a TXT record as well, and wait for it longer than we wait
+	// for Temporal. Docker's own DNS does not answer that where it reaches no other.
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithDisableServiceConfig())
 	for _, f := range adjust {
 		f(&options)
 	}
@@ -97,6 +110,38 @@ func Dial(ctx context.Context, log *slog.Logger, adjust ...func(*client.Options)
 		}
 		return c, nil
 	})
+}
+
+// Await does what a server needs to be whole for, and waits for that: one that has just
+// started accepts connections before all of it works.
+func Await(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
+	return retry.Do(ctx, waiting(), func(ctx context.Context) error {
+		err := do(ctx)
+		if startingUp(err) {
+			log.InfoContext(ctx, "waiting for Temporal", "error", err)
+			return retry.RetryableError(err)
+		}
+		return err
+	})
+}
+
+// startingUp reports whether an error is one that a server returns until all of it works,
+// such as a failed precondition while its own workers, which run schedules, do not poll.
+func startingUp(err error) bool {
+	switch serviceerror.ToStatus(unwrapped(err)).Code() {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.FailedPrecondition, codes.ResourceExhausted:
+		return true
+	default:
+		return false
+	}
+}
+
+// unwrapped returns the error of Temporal's that an error wraps, or nil.
+func unwrapped(err error) error {
+	if failure, ok := errors.AsType[serviceerror.ServiceError](err); ok {
+		return failure
+	}
+	return nil
 }
 
 // SearchAttributes names our search attributes, all of type Keyword.

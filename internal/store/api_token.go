@@ -21,7 +21,7 @@ type APIToken struct {
 	RevokedAt  time.Time // zero: not
 }
 
-// Live tells whether the token opens the API at a time.
+// Live reports whether the token opens the API at a time.
 func (t APIToken) Live(now time.Time) bool { return t.RevokedAt.IsZero() && now.Before(t.ExpiresAt) }
 
 const selectToken = `
@@ -81,6 +81,13 @@ func (s *Store) UseAPIToken(ctx context.Context, id string, secretHash []byte) (
 	return t, wrap(err, "use_api_token")
 }
 
+// APIToken returns a token, also one that is revoked or has expired; it is
+// not_found if there is none.
+func (s *Store) APIToken(ctx context.Context, id string) (APIToken, error) {
+	t, err := oneToken(ctx, s.pool, selectToken+" WHERE id = $1", id)
+	return t, wrap(err, "api_token")
+}
+
 // RevokeAPIToken ends a token at once and returns it. One that is revoked already
 // stays as it is; it is not_found if there is none.
 func (s *Store) RevokeAPIToken(ctx context.Context, id string) (APIToken, error) {
@@ -91,7 +98,7 @@ func (s *Store) RevokeAPIToken(ctx context.Context, id string) (APIToken, error)
 	return t, wrap(err, "revoke_api_token %s", id)
 }
 
-// AdminTokenExists tells whether some token opens everything now.
+// AdminTokenExists reports whether some token opens everything now.
 func (s *Store) AdminTokenExists(ctx context.Context) (exists bool, err error) {
 	err = s.pool.QueryRow(ctx, `
 SELECT EXISTS (SELECT 1 FROM api_token WHERE role = 'admin' AND revoked_at IS NULL AND expires_at > now())`).Scan(&exists)

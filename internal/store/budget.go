@@ -9,11 +9,11 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// BudgetOptions says how many HubSpot calls a portal takes. A zero field means
+// BudgetOptions says how many HubSpot calls a portal may get. A zero field means
 // its default.
 type BudgetOptions struct {
-	// Limit is the number of calls a window takes. 110 by default (HubSpot docs:
-	// usage guidelines; what a public app gets per account).
+	// Limit is the number of calls in a window: 110 by default (HubSpot docs: usage
+	// guidelines; the limit of a public app per account).
 	Limit int
 	// Window is the length of HubSpot's rolling window: 10 s by default.
 	Window time.Duration
@@ -21,7 +21,7 @@ type BudgetOptions struct {
 	// call may arrive there later than the ones after it. 200 ms by default.
 	Margin time.Duration
 	// Reserve is how many calls of a window bulk work leaves to live work: 1 by
-	// default, so that a live call finds one; those after it get the next ones
+	// default, so that a live call need not wait. Further live calls get the next ones
 	// that come free, one every pace.
 	Reserve int
 }
@@ -42,15 +42,15 @@ func (o BudgetOptions) withDefaults() BudgetOptions {
 	return o
 }
 
-// CallLimit is the number of calls a window takes.
+// CallLimit returns the number of calls in a window.
 func (o BudgetOptions) CallLimit() int { return o.withDefaults().Limit }
 
-// BulkPace is the time between two calls of bulk work that has a portal to
-// itself.
+// BulkPace returns the time between two bulk calls to a portal that nobody else
+// calls.
 func (o BudgetOptions) BulkPace() time.Duration { return o.withDefaults().pace() }
 
-// Budget shares out the HubSpot calls of each portal among all workers. Its
-// clock is PostgreSQL's, so that the workers' clocks do not matter.
+// Budget shares the HubSpot calls of each portal among all workers. Its clock is
+// PostgreSQL's, so that the workers' clocks do not matter.
 type Budget struct {
 	store *Store
 	opts  BudgetOptions
@@ -64,12 +64,14 @@ func NewBudget(s *Store, opts BudgetOptions) *Budget {
 
 // Losing the last grants in a crash of PostgreSQL costs a 429 at worst; waiting
 // for the disk would cost every call some milliseconds.
-var beginBudget = pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL synchronous_commit = off"}
+func beginBudget(s *Store) pgx.TxOptions {
+	return pgx.TxOptions{BeginQuery: s.begin.BeginQuery + "; SET LOCAL synchronous_commit = off"}
+}
 
 const (
 	ensureBudget = "INSERT INTO budget (portal_id) VALUES ($1) ON CONFLICT (portal_id) DO NOTHING"
 	lockBudget   = "SELECT granted, paused_until, live_waiting_until, bulk_next_at FROM budget WHERE portal_id = $1 FOR UPDATE"
-	// A statement of its own: it must read the clock after the lock was waited for.
+	// A separate statement, because the clock must be read once the lock is held.
 	readClock    = "SELECT clock_timestamp()"
 	updateBudget = "UPDATE budget SET granted = $2, live_waiting_until = $3, bulk_next_at = $4 WHERE portal_id = $1"
 )
@@ -79,7 +81,11 @@ const (
 // callers are refused.
 func (b *Budget) Acquire(ctx context.Context, portalID int64, lane bridge.Lane) (bridge.Grant, error) {
 	var grant bridge.Grant
-	err := pgx.BeginTxFunc(ctx, b.store.pool, beginBudget, func(tx pgx.Tx) error {
+	s := b.store
+	if lane == bridge.LaneBulk {
+		s = s.Bulk() // bulk callers of one portal queue for its row; live callers must not wait for a connection behind them
+	}
+	err := pgx.BeginTxFunc(ctx, s.pool, beginBudget(s), func(tx pgx.Tx) error {
 		var (
 			state budgetWindow
 			now   time.Time
@@ -95,7 +101,7 @@ func (b *Budget) Acquire(ctx context.Context, portalID int64, lane bridge.Lane) 
 		}
 		grant = b.opts.decide(&state, now, lane)
 		if !grant.OK && lane == bridge.LaneBulk {
-			return nil // nothing to remember
+			return nil // nothing to store
 		}
 		_, err := tx.Exec(ctx, updateBudget, portalID, state.granted, state.liveWaitingUntil, state.bulkNextAt)
 		return err
@@ -103,8 +109,8 @@ func (b *Budget) Acquire(ctx context.Context, portalID int64, lane bridge.Lane) 
 	return grant, wrap(err, "acquire for portal %d", portalID)
 }
 
-// Pause refuses every call to a portal for a while: what HubSpot asks for with a
-// 429. A longer pause that is under way stays.
+// Pause refuses every call to a portal for a time, as HubSpot asks with a 429. It
+// does not shorten a pause that is under way.
 func (b *Budget) Pause(ctx context.Context, portalID int64, d time.Duration) error {
 	_, err := b.store.pool.Exec(ctx, `
 INSERT INTO budget (portal_id, paused_until) VALUES ($1, clock_timestamp() + $2::interval)

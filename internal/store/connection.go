@@ -13,8 +13,8 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// DefaultContactIDField is the participant's custom field for the contact id
-// where a connection names none.
+// DefaultContactIDField is the participant's custom field for the contact id,
+// unless a connection names another.
 const DefaultContactIDField = "hubspot_contact_id"
 
 const connectionColumns = `id, portal_id, tenant, program, switching,
@@ -29,7 +29,20 @@ func scanConnection(row pgx.CollectableRow) (bridge.Connection, error) {
 	if len(c.Refusals) == 0 {
 		c.Refusals = nil
 	}
+	if status, _ := bridge.StatusOf(c.Refusals); status == bridge.StatusMisdirected {
+		c.Status = status
+	}
 	return c, err
+}
+
+// stored returns the status as the database stores it. Queries, and processes of
+// the previous release, know one word for a stopped connection; the refusals say
+// the rest.
+func stored(status bridge.ConnectionStatus) bridge.ConnectionStatus {
+	if status.Stopped() {
+		return bridge.StatusUnauthorized
+	}
+	return status
 }
 
 const insertConnection = `
@@ -40,9 +53,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (portal_id) DO NOTHING
 RETURNING ` + connectionColumns
 
-// The program of a portal that is connected already changes in a switch only: what
-// contacts carry has to change with it. A connection that had ended begins
-// anew, under its old id.
+// The program of a connected portal changes only by a program switch, because the
+// contacts' values have to change with it. A connection that had ended starts
+// afresh under its old id.
 const updateConnection = `
 UPDATE connection
    SET tenant = $2,
@@ -58,12 +71,11 @@ UPDATE connection
  WHERE id = $1
 RETURNING ` + connectionColumns
 
-// SaveConnection stores a connection under its portal. A new one gets an id and
-// keeps the rules of c, so pass bridge.DefaultRules where nobody chose any. For
-// a portal that is connected already it replaces the credentials, makes the
-// connection active again and keeps id, program, rules and watermark, and refuses
-// another tenant as a conflict; the credentials' revision grows only if they differ. One that was
-// disconnected keeps its id and its tombstones alone.
+// SaveConnection stores a connection under its portal. A new connection gets an id and the rules
+// of c, so pass bridge.DefaultRules if nobody chose any. For a portal that is connected already
+// it replaces the credentials, makes the connection active again, and keeps id, program, rules
+// and watermark; the credentials' revision grows only if they differ, and another tenant is a
+// conflict. A connection that was disconnected keeps only its id and its tombstones.
 func (s *Store) SaveConnection(ctx context.Context, c bridge.Connection, cred Credentials) (bridge.Connection, error) {
 	return s.saveConnection(ctx, c, cred, func(tx pgx.Tx, connectionID string) error {
 		_, err := tx.Exec(ctx, "DELETE FROM hubspot_token WHERE connection_id = $1", connectionID)
@@ -113,14 +125,14 @@ func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, c
 	if err := tx.QueryRow(ctx, "SELECT id, tenant, status FROM connection WHERE portal_id = $1 FOR UPDATE", c.PortalID).Scan(&id, &tenant, &status); err != nil {
 		return bridge.Connection{}, err
 	}
-	// Everything that is known of the portal's people is about the tenant's.
+	// All that we know of the portal's people concerns this tenant.
 	if tenant != c.Tenant && status != "disconnected" {
 		return bridge.Connection{}, &bridge.Error{Kind: bridge.Conflict, System: bridge.SystemStore, Op: "store.save_connection", Code: "other_tenant"}
 	}
 	if err := s.replaceCredentials(ctx, tx, id, cred); err != nil {
 		return bridge.Connection{}, err
 	}
-	if _, err := tx.Exec(ctx, acceptImpact, id); err != nil { // to be tried again, even if they are the same
+	if _, err := tx.Exec(ctx, acceptImpact, id); err != nil { // impact.com is tried again, even with the same credentials
 		return bridge.Connection{}, err
 	}
 	rows, err := tx.Query(ctx, updateConnection, id, c.Tenant, c.Program, c.ContactIDField,
@@ -131,7 +143,7 @@ func (s *Store) reconnect(ctx context.Context, tx pgx.Tx, c bridge.Connection, c
 	return pgx.CollectExactlyOneRow(rows, scanConnection)
 }
 
-// connected leaves out the rows of connections that are gone.
+// connected excludes connections that were disconnected.
 const connected = " status <> 'disconnected' "
 
 // Connection returns one connection, or a not_found error.
@@ -176,8 +188,8 @@ UPDATE connection
  WHERE id = $1
 RETURNING ` + connectionColumns
 
-// ChangeRules sets some of a connection's sharing rules and returns it. What
-// was decided before stays.
+// ChangeRules changes some of a connection's sharing rules and returns the
+// connection. Earlier decisions stay.
 func (s *Store) ChangeRules(ctx context.Context, id string, r bridge.RuleChanges) (bridge.Connection, error) {
 	rows, err := s.pool.Query(ctx, changeRules, id,
 		r.ParticipantCreated, r.ParticipantUpdated, r.ContactCreated, r.ContactUpdated, r.SharePIIUpdates)
@@ -188,8 +200,8 @@ func (s *Store) ChangeRules(ctx context.Context, id string, r bridge.RuleChanges
 	return c, wrap(err, "change_rules of %s", id)
 }
 
-// RecordAnswer keeps what a vendor's answer says about what a connection may do,
-// and returns the connection as it is now. changed tells whether it says anything new.
+// RecordAnswer updates a connection's refusals after a vendor's answer, and returns the
+// connection. changed reports whether the answer changed them.
 func (s *Store) RecordAnswer(ctx context.Context, id string, a bridge.Answer) (c bridge.Connection, changed bool, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE id = $1 AND"+connected+"FOR UPDATE", id)
@@ -210,20 +222,21 @@ func (s *Store) RecordAnswer(ctx context.Context, id string, a bridge.Answer) (c
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-UPDATE connection SET refusals = $2, status = $3, status_reason = $4, updated_at = now() WHERE id = $1`, id, kept, status, reason)
+UPDATE connection SET refusals = $2, status = $3, status_reason = $4, updated_at = now() WHERE id = $1`, id, kept, stored(status), reason)
 		return err
 	})
 	return c, changed, wrap(err, "record_answer of %s", id)
 }
 
-// SetPaused has a connection's work wait from now on, or go on. One that waits
-// already keeps its time.
+// SetPaused pauses or resumes a connection. Pausing a paused connection keeps its
+// time.
 func (s *Store) SetPaused(ctx context.Context, id string, paused bool) error {
 	return s.updateOne(ctx, "set_paused of "+id, `
 UPDATE connection SET paused_at = CASE WHEN $2 THEN coalesce(paused_at, now()) END, updated_at = now() WHERE id = $1 AND`+connected, id, paused)
 }
 
-// updateOne runs a statement that must find its row.
+// updateOne runs a statement that must change a row; otherwise it returns a
+// not_found error.
 func (s *Store) updateOne(ctx context.Context, operation, statement string, args ...any) error {
 	tag, err := s.pool.Exec(ctx, statement, args...)
 	if err == nil && tag.RowsAffected() == 0 {

@@ -12,26 +12,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Intent is a connection that an operator wants and that waits for somebody's
+// Intent is a connection that an operator requested and that waits for somebody's
 // consent at HubSpot.
 type Intent struct {
 	ID          string
-	PortalID    int64 // 0: whichever portal consents
+	PortalID    int64 // 0: any portal
 	Tenant      string
 	Program     string
 	Credentials Credentials // without a HubSpot token
 	ExpiresAt   time.Time
 }
 
-// IntentState says what came of an intent.
+// IntentState is the outcome of an intent.
 type IntentState struct {
 	ConnectionID string // empty: nothing yet
-	Failure      string // what the last visit to HubSpot's page ended with, if not well
+	Failure      string // why the last visit to HubSpot's page failed; empty: it did not
 	ExpiresAt    time.Time
 	Expired      bool
 }
 
-// plainIntent is how an intent looks inside its seal.
+// plainIntent is the sealed part of an intent.
 type plainIntent struct {
 	PortalID    int64            `json:"portal_id"`
 	Tenant      string           `json:"tenant"`
@@ -41,26 +41,26 @@ type plainIntent struct {
 
 func intentContext(id string) string { return "connect_intent/wanted/" + id }
 
-// secretHash stands for a random secret of ours, which has no need of a pepper.
+// secretHash hashes a random secret of ours. Such a secret needs no pepper.
 func secretHash(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
-// intentsKept is how long one can ask what came of an intent that is over.
+// intentsKept is how long an intent is kept after it expired.
 const intentsKept = 24 * time.Hour
 
 const purgeIntents = "DELETE FROM connect_intent WHERE expires_at < now() - $1::interval"
 
 // PurgeIntents deletes the intents that expired more than a day ago, with the
-// sealed credentials of those that nobody followed, and returns how many.
+// sealed credentials of those that nobody used, and returns how many.
 func (s *Store) PurgeIntents(ctx context.Context) (int64, error) {
 	tag, err := s.pool.Exec(ctx, purgeIntents, intentsKept)
 	return tag.RowsAffected(), wrap(err, "purge_intents")
 }
 
-// SaveIntent keeps an intent for as long as life and returns it with its id. Its
-// ID and ExpiresAt are not looked at. link is the secret that its link carries.
+// SaveIntent stores an intent that expires after life, and returns it with its id.
+// The ID and ExpiresAt of in are ignored. link is the secret in its link.
 func (s *Store) SaveIntent(ctx context.Context, in Intent, link string, life time.Duration) (Intent, error) {
 	in.ID = "i" + strings.ToLower(rand.Text()[:12])
 	plain, err := json.Marshal(plainIntent{in.PortalID, in.Tenant, in.Program, plainCredentials(in.Credentials)})
@@ -80,24 +80,24 @@ INSERT INTO connect_intent (id, link_hash, wanted, expires_at) VALUES ($1, $2, $
 
 const openIntent = " expires_at > now() AND finished_at IS NULL "
 
-// IntentOf returns the intent of a link. It is a not_found error for a link that
-// we did not make, that is too old, or that has served.
+// IntentOf returns the intent of a link. It returns a not_found error for a link
+// that we did not issue, that has expired, or that was used.
 func (s *Store) IntentOf(ctx context.Context, link string) (Intent, error) {
 	in, err := s.intent(ctx, "SELECT id, wanted, expires_at FROM connect_intent WHERE link_hash = $1 AND"+openIntent, secretHash(link))
 	return in, wrap(err, "intent")
 }
 
-// BeginVisit notes that somebody goes to HubSpot's page for an intent: state is
-// what comes back with the answer, browser what only that browser has. It takes
-// the place of an earlier visit. The error is as for IntentOf.
+// BeginVisit records that somebody goes to HubSpot's page for an intent: HubSpot's
+// answer carries state, and only that browser has the secret browser. It replaces
+// an earlier visit. The error is as for IntentOf.
 func (s *Store) BeginVisit(ctx context.Context, link, state, browser string) error {
 	return s.updateOne(ctx, "begin_visit", `
 UPDATE connect_intent SET state_hash = $2, browser_hash = $3 WHERE link_hash = $1 AND`+openIntent,
 		secretHash(link), secretHash(state), secretHash(browser))
 }
 
-// EndVisit returns the intent of a visit. A state works once, and in its own
-// browser alone: otherwise it is a not_found error, and changes nothing.
+// EndVisit returns the intent of a visit. A state works once, and only in its own
+// browser; otherwise EndVisit changes nothing and returns a not_found error.
 func (s *Store) EndVisit(ctx context.Context, state, browser string) (Intent, error) {
 	in, err := s.intent(ctx, `
 UPDATE connect_intent SET state_hash = NULL, browser_hash = NULL
@@ -125,8 +125,8 @@ func (s *Store) intent(ctx context.Context, query string, args ...any) (Intent, 
 	return in, nil
 }
 
-// FinishIntent notes the connection that came of an intent, and forgets what it
-// took to make it.
+// FinishIntent records the connection that was made for an intent, and deletes the
+// intent's credentials.
 func (s *Store) FinishIntent(ctx context.Context, id, connectionID string) error {
 	return s.updateOne(ctx, "finish_intent "+id, `
 UPDATE connect_intent
@@ -134,14 +134,14 @@ UPDATE connect_intent
  WHERE id = $1 AND finished_at IS NULL`, id, connectionID)
 }
 
-// FailIntent notes why a visit failed, in words for the operator. The intent
-// stays open: its link can be used again.
+// FailIntent records why a visit failed, in words for the operator. The intent
+// stays open, and its link can be used again.
 func (s *Store) FailIntent(ctx context.Context, id, failure string) error {
 	return s.updateOne(ctx, "fail_intent "+id, "UPDATE connect_intent SET failure = $2 WHERE id = $1 AND finished_at IS NULL", id, storable(failure))
 }
 
-// IntentState tells what came of an intent. It is a not_found error once it is
-// forgotten, a day after its end.
+// IntentState returns the outcome of an intent, or a not_found error once it is
+// deleted, a day after it expired.
 func (s *Store) IntentState(ctx context.Context, id string) (IntentState, error) {
 	var st IntentState
 	err := s.pool.QueryRow(ctx, `

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Credentials are the secrets of one connection. They print, log and marshal as
-// nothing.
+// Credentials are the secrets of one connection. They are hidden from printing and
+// logging, and refuse to be marshalled.
 type Credentials struct {
-	HubSpotToken     string // static; empty where the portal consented in a browser
+	HubSpotToken     string // static; empty if the portal consented in a browser
 	AdvocateUser     string // empty for tenants with an API key of the older kind
 	AdvocateKey      string
 	ImpactAccountSID string // account SID of api.impact.com
@@ -29,13 +29,13 @@ func (Credentials) GoString() string { return hiddenCredentials }
 // LogValue hides the secrets from slog.
 func (Credentials) LogValue() slog.Value { return slog.StringValue(hiddenCredentials) }
 
-// MarshalJSON refuses, so that credentials never get into a workflow's history
-// or an answer of ours.
+// MarshalJSON always fails, so that credentials never get into a workflow's history
+// or a response.
 func (Credentials) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("store: credentials are not for marshalling")
 }
 
-// plainCredentials is how credentials look inside their seal.
+// plainCredentials is the sealed form of credentials.
 type plainCredentials struct {
 	HubSpotToken     string `json:"hubspot_token"`
 	AdvocateUser     string `json:"advocate_user"`
@@ -66,8 +66,8 @@ func (s *Store) openCredentials(connectionID string, sealed []byte) (Credentials
 	return Credentials(plain), nil
 }
 
-// Credentials returns a connection's secrets and their revision, which grows
-// whenever they change: a client built from an older revision is out of date.
+// Credentials returns a connection's secrets and their revision. The revision grows
+// whenever they change, so a client built from an older revision is out of date.
 func (s *Store) Credentials(ctx context.Context, connectionID string) (Credentials, int, error) {
 	var (
 		sealed   []byte
@@ -82,7 +82,8 @@ func (s *Store) Credentials(ctx context.Context, connectionID string) (Credentia
 	return cred, revision, wrap(err, "credentials of %s", connectionID)
 }
 
-// replaceCredentials compares what the seals hold: two seals of one text differ.
+// replaceCredentials compares the opened credentials, because two seals of one text
+// differ.
 func (s *Store) replaceCredentials(ctx context.Context, tx pgx.Tx, connectionID string, cred Credentials) error {
 	var sealed []byte
 	if err := tx.QueryRow(ctx, "SELECT credentials FROM connection WHERE id = $1", connectionID).Scan(&sealed); err != nil {

@@ -7,13 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SchedulePause is how an operator left a schedule that was deleted.
+// SchedulePause is whether an operator had paused a schedule that was deleted.
 type SchedulePause struct {
 	Paused bool
 	Note   string // why; the operator's words
 }
 
-// SchedulePause returns how a schedule was left; not paused, if nothing is known.
+// SchedulePause returns whether a schedule was paused when it was deleted; the zero
+// value if nothing is stored.
 func (s *Store) SchedulePause(ctx context.Context, scheduleID string) (SchedulePause, error) {
 	p := SchedulePause{Paused: true}
 	err := s.pool.QueryRow(ctx, "SELECT note FROM schedule_pause WHERE schedule_id = $1", scheduleID).Scan(&p.Note)
@@ -23,8 +24,8 @@ func (s *Store) SchedulePause(ctx context.Context, scheduleID string) (ScheduleP
 	return p, wrap(err, "schedule_pause of %s", scheduleID)
 }
 
-// KeepSchedulePause keeps that a schedule of a connection is paused, and why.
-// It outlives the connection.
+// KeepSchedulePause stores that a schedule of a connection is paused, and why. The
+// row outlives the connection.
 func (s *Store) KeepSchedulePause(ctx context.Context, connectionID, scheduleID, note string) error {
 	_, err := s.pool.Exec(ctx, `
 INSERT INTO schedule_pause (schedule_id, connection_id, note) VALUES ($1, $2, $3)
@@ -32,7 +33,8 @@ ON CONFLICT (schedule_id) DO UPDATE SET note = excluded.note, kept_at = now()`, 
 	return wrap(err, "keep_schedule_pause of %s", scheduleID)
 }
 
-// ForgetSchedulePause says that the schedule is there again, paused.
+// ForgetSchedulePause deletes what KeepSchedulePause stored, once the schedule
+// exists again and is paused.
 func (s *Store) ForgetSchedulePause(ctx context.Context, scheduleID string) error {
 	_, err := s.pool.Exec(ctx, "DELETE FROM schedule_pause WHERE schedule_id = $1", scheduleID)
 	return wrap(err, "forget_schedule_pause of %s", scheduleID)

@@ -12,18 +12,18 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// TokenState is a connection's tokens, and how their refresh stands.
+// TokenState is a connection's tokens and the state of their refresh.
 type TokenState struct {
 	bridge.Tokens               // ExpiresIn: from now; negative once the access token is dead. ClientID: empty if unknown
-	Generation    int64         // grows with every new pair
-	Age           time.Duration // since the pair came
-	Life          time.Duration // of the access token, from its beginning to its end
-	Ended         bool          // the refresh token is dead: only a new consent helps
-	Refreshing    bool          // a worker is asking for the next pair
-	Pause         time.Duration // > 0: the token endpoint wants to be left alone for so long
+	Generation    int64         // grows with every pair
+	Age           time.Duration // since the pair was issued
+	Life          time.Duration // lifetime of the access token
+	Ended         bool          // the refresh token is invalid: a new consent is needed
+	Refreshing    bool          // a worker is requesting the next pair
+	Pause         time.Duration // how much longer the token endpoint must not be called
 }
 
-// plainTokens is how tokens look inside their seal.
+// plainTokens is the sealed form of tokens.
 type plainTokens struct {
 	Access  string `json:"access"`
 	Refresh string `json:"refresh"`
@@ -45,8 +45,8 @@ SELECT t.tokens, t.client_id, t.generation, t.expires_at - clock_timestamp(), cl
   FROM hubspot_token t CROSS JOIN installation i
  WHERE t.connection_id = $1`
 
-// Tokens returns a connection's tokens. All spans are by the database's clock,
-// which all workers share. It is a not_found error if the connection has none.
+// Tokens returns a connection's tokens. All durations are by the database's clock,
+// which all workers share. It returns a not_found error if the connection has none.
 func (s *Store) Tokens(ctx context.Context, connectionID string) (TokenState, error) {
 	var (
 		t      TokenState
@@ -69,11 +69,11 @@ func (s *Store) Tokens(ctx context.Context, connectionID string) (TokenState, er
 	return t, nil
 }
 
-// ClaimRefresh makes the caller the only one to ask for the pair after a
-// generation, for as long as lease. It reports false if somebody else is at it,
-// the pair is there already, the refresh token is dead, or the token endpoint
-// wants to be left alone. A claim that is not followed by SaveTokens, EndTokens
-// or ReleaseRefresh ends with its lease.
+// ClaimRefresh gives the caller the sole right to request the pair after a
+// generation, for the time of lease. It returns false if somebody else has that
+// right, the pair exists already, the refresh token is invalid, or the token
+// endpoint must not be called yet. A claim ends with SaveTokens, EndTokens,
+// ReleaseRefresh, or its lease.
 func (s *Store) ClaimRefresh(ctx context.Context, connectionID string, generation int64, lease time.Duration) (bool, error) {
 	tag, err := s.pool.Exec(ctx, `
 UPDATE hubspot_token SET refreshing_until = clock_timestamp() + $3::interval
@@ -82,8 +82,8 @@ UPDATE hubspot_token SET refreshing_until = clock_timestamp() + $3::interval
 	return tag.RowsAffected() == 1, wrap(err, "claim_refresh of %s", connectionID)
 }
 
-// SaveTokens replaces the pair of a generation. It is a not_found error, and
-// changes nothing, if another pair came meanwhile.
+// SaveTokens replaces the pair of a generation. If another pair has replaced it
+// meanwhile, it changes nothing and returns a not_found error.
 func (s *Store) SaveTokens(ctx context.Context, connectionID string, generation int64, t bridge.Tokens) error {
 	operation := "save_tokens of " + connectionID
 	sealed, err := s.sealTokens(connectionID, t)
@@ -97,16 +97,16 @@ UPDATE hubspot_token
  WHERE connection_id = $1 AND generation = $2`, connectionID, generation, sealed, t.ExpiresIn, t.ClientID)
 }
 
-// EndTokens notes that the refresh token of a generation is dead. If another
-// pair came meanwhile, it says nothing about that one and changes nothing.
+// EndTokens records that the refresh token of a generation is invalid. If another
+// pair has replaced it meanwhile, it changes nothing.
 func (s *Store) EndTokens(ctx context.Context, connectionID string, generation int64) error {
 	_, err := s.pool.Exec(ctx, `
 UPDATE hubspot_token SET ended = true, refreshing_until = 'epoch' WHERE connection_id = $1 AND generation = $2`, connectionID, generation)
 	return wrap(err, "end_tokens of %s", connectionID)
 }
 
-// ReleaseRefresh ends a claim that brought nothing. With a pause, nobody asks
-// the token endpoint for that long, for no portal.
+// ReleaseRefresh ends a claim that brought no tokens. With a pause, the token
+// endpoint is not called for that long, for any portal.
 func (s *Store) ReleaseRefresh(ctx context.Context, connectionID string, generation int64, pause time.Duration) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
@@ -123,7 +123,7 @@ UPDATE installation SET token_endpoint_paused_until = greatest(token_endpoint_pa
 	return wrap(err, "release_refresh of %s", connectionID)
 }
 
-// putTokens gives a connection its first pair, or the pair of a new consent.
+// putTokens stores a connection's first pair, or the pair of a new consent.
 func (s *Store) putTokens(ctx context.Context, tx pgx.Tx, connectionID string, t bridge.Tokens) error {
 	sealed, err := s.sealTokens(connectionID, t)
 	if err != nil {
@@ -139,7 +139,7 @@ ON CONFLICT (connection_id) DO UPDATE
 }
 
 // SaveConsented is SaveConnection for a portal that consented in a browser: its
-// tokens take the place of a static one.
+// tokens replace a static one.
 func (s *Store) SaveConsented(ctx context.Context, c bridge.Connection, cred Credentials, t bridge.Tokens) (bridge.Connection, error) {
 	if cred.HubSpotToken != "" {
 		return bridge.Connection{}, fmt.Errorf("store: save_consented of portal %d: a static token beside a consent", c.PortalID)

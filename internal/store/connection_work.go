@@ -8,18 +8,17 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// selectOpenWork asks for each connection, so that an index leads to every row.
-// A report's work moves when rows are written, or else when the watermark does:
-// one that is given up and begun again does not count as moving.
-const selectOpenWork = `
+// selectOpenWork queries connection by connection, so that every row is found
+// through an index. There may be millions of events, so they are counted only as
+// far as it matters. A report makes progress when rows are written or the watermark
+// moves; abandoning a report and beginning another is no progress.
+var selectOpenWork = `
 SELECT c.id, w.work, w.step, w.n, greatest(clock_timestamp() - w.moved_at, interval '0'), w.reason
   FROM connection c
  CROSS JOIN LATERAL (
-       SELECT 'hubspot_events' AS work, '' AS step, count(*) AS n, min(i.received_at) AS moved_at, '' AS reason
-         FROM inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL
+       SELECT 'hubspot_events' AS work, '' AS step, i.n, i.oldest AS moved_at, '' AS reason FROM ` + waitingIn("inbox") + ` i
         UNION ALL
-       SELECT 'trigger_events', '', count(*), min(i.received_at), ''
-         FROM object_inbox i WHERE i.connection_id = c.id AND i.relayed_at IS NULL
+       SELECT 'trigger_events', '', i.n, i.oldest, '' FROM ` + waitingIn("object_inbox") + ` i
         UNION ALL
        SELECT 'report', coalesce((SELECT ` + runStep + ` FROM sync_run r
                                    WHERE r.connection_id = c.id AND r.kind = 'report' AND r.finished_at IS NULL), 'start'), 1,
@@ -44,13 +43,34 @@ SELECT c.id, w.work, w.step, w.n, greatest(clock_timestamp() - w.moved_at, inter
          FROM tracked_event e WHERE e.connection_id = c.id AND e.state = 'pending'
         UNION ALL
        SELECT 'verdicts', '', count(*), min(e.sent_at), ''
-         FROM tracked_event e WHERE e.connection_id = c.id AND e.state = 'sent') AS w
+         FROM tracked_event e WHERE e.connection_id = c.id AND e.state = 'sent'
+        UNION ALL
+       SELECT 'erasures', '', count(*), min(e.heard_at), coalesce((array_agg(e.problem ORDER BY e.heard_at, e.id))[1], '')
+         FROM erasure e WHERE e.connection_id = c.id AND e.forgotten_at IS NULL AND e.doubted_at IS NULL
+        UNION ALL
+       SELECT 'deletion_approvals', '', count(*), min(d.waiting_since), ''
+         FROM due_deletion d WHERE d.connection_id = c.id AND d.state = 'waiting'
+        UNION ALL
+       SELECT 'trigger_approvals', '', count(*), min(e.recorded_at), ''
+         FROM tracked_event e WHERE e.connection_id = c.id AND e.state = 'awaiting_approval' AND e.approved_at IS NULL) AS w
  WHERE w.n > 0 AND ($1 = '' OR c.id = $1) AND c.status <> 'disconnected'
  ORDER BY c.id`
 
-// runStep is what an unfinished run r is at.
+// runStep is the step of an unfinished run r.
 const runStep = `CASE WHEN r.state = 'planned' OR r.kind = 'retry' THEN 'pages' WHEN r.state = 'staged' THEN 'plan'
                       WHEN r.export_id = '' THEN 'request' ELSE 'export' END`
+
+// waitingIn counts the events of a connection c that wait in an inbox, up to
+// exactUpTo, and finds the oldest: among the thousand whose turn is next, and the
+// thousand that wait longest for theirs, as those do that have failed.
+func waitingIn(inbox string) string {
+	rows := " FROM " + inbox + " WHERE connection_id = c.id AND relayed_at IS NULL "
+	return `
+       (SELECT few.n, least(next.oldest, last.oldest) AS oldest
+          FROM (SELECT count(*) AS n FROM (SELECT` + rows + `LIMIT 10001) taken) few,
+               (SELECT min(received_at) AS oldest FROM (SELECT received_at` + rows + `ORDER BY not_before, id LIMIT 1000) taken) next,
+               (SELECT min(received_at) AS oldest FROM (SELECT received_at` + rows + `ORDER BY not_before DESC, id DESC LIMIT 1000) taken) last)`
+}
 
 // OpenWork returns the work of a connection that has begun, or is due, and has
 // not ended; of all connections for an empty id.

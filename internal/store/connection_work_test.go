@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -41,11 +42,15 @@ func TestOpenWork_namesEveryKindThatHasNotEnded(t *testing.T) {
 		occurred_at, order_id, contact_id, candidates, state, reversal, reason, request, receipt, poll_at, sent_at)
 		VALUES ($1, 'won', 1, 'deal', '7', '', '', '', now(), 'o1', '101', '{}', 'pending', false, '', 'r', '', NULL, NULL),
 		       ($1, 'won', 1, 'deal', '8', '', '', '', now(), 'o2', '101', '{}', 'sent', false, '', NULL, 'r', now(), now())`, id)
+	_, err = d.RequestErasure(t.Context(), id, "103", "dpo", at(1))
+	must(t, err)
+	d.exec(t, "UPDATE inbox SET relayed_at = now() WHERE contact_id = '103'")
+	must(t, d.FailErasure(t.Context(), id, "103", errors.New("advocate.delete: unavailable")))
 	hourAgo := "now() - interval '1 hour'"
 	for _, statement := range []string{
 		"UPDATE inbox SET received_at = " + hourAgo, "UPDATE object_inbox SET received_at = " + hourAgo,
 		"UPDATE connection SET created_at = " + hourAgo, "UPDATE sync_run SET as_of = NULL, created_at = " + hourAgo,
-		"UPDATE program_switch SET created_at = " + hourAgo, "UPDATE tracked_event SET recorded_at = " + hourAgo + ", sent_at = " + hourAgo + " WHERE true",
+		"UPDATE erasure SET heard_at = " + hourAgo, "UPDATE program_switch SET created_at = " + hourAgo, "UPDATE tracked_event SET recorded_at = " + hourAgo + ", sent_at = " + hourAgo + " WHERE true",
 	} {
 		d.exec(t, statement)
 	}
@@ -62,6 +67,7 @@ func TestOpenWork_namesEveryKindThatHasNotEnded(t *testing.T) {
 		bridge.WorkProgramSwitch: {"archiving", 1},
 		bridge.WorkConversions:   {"", 1},
 		bridge.WorkVerdicts:      {"", 1},
+		bridge.WorkErasures:      {"", 1},
 	}
 	if len(open) != len(want) {
 		t.Errorf("open: %+v", open)
@@ -70,6 +76,9 @@ func TestOpenWork_namesEveryKindThatHasNotEnded(t *testing.T) {
 		if got := open[work]; got.ConnectionID != id || got.Step != w.step || got.Count != w.count || got.Idle < time.Hour {
 			t.Errorf("%s: %+v, want %+v that stands still for an hour", work, got, w)
 		}
+	}
+	if got := open[bridge.WorkErasures].Reason; got != "advocate.delete: unavailable" {
+		t.Errorf("the erasure: %q", got)
 	}
 }
 

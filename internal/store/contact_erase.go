@@ -11,17 +11,17 @@ import (
 	"advocatesync/internal/seal"
 )
 
-// Erasure names a person who is to be forgotten, by everything we knew of.
+// Erasure names a person to erase, by everything that identifies them to us.
 type Erasure struct {
 	ConnectionID string
 	ContactIDs   []string          // the contact, and those that were merged into it
 	Identities   []bridge.Identity // of the person's participants
 	EmailHashes  [][]byte
 	Deleted      int    // participants that Advocate deleted
-	Advice       string // for the operator of a contact that shared a participant
+	Advice       string // of the item parked for a contact that shared a participant
 }
 
-// keys are the hashes by which the person could come back.
+// keys returns the hashes by which the person could come back.
 func (e Erasure) keys(h *seal.Hasher) [][]byte {
 	keys := slices.Concat(e.EmailHashes, e.identityHashes(h))
 	for _, id := range e.ContactIDs {
@@ -60,6 +60,9 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 		if err := addTombstones(ctx, tx, e.ConnectionID, keys); err != nil {
 			return err
 		}
+		if err := keepBlocks(ctx, tx, e.ConnectionID, e.ContactIDs); err != nil {
+			return err
+		}
 		if err := forgetRows(ctx, tx, e.ConnectionID, keys, e.identityHashes(s.hasher)); err != nil {
 			return err
 		}
@@ -67,6 +70,12 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 			return err
 		}
 		if err := settleErased(ctx, tx, e, orphaned); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, resyncBlocked, e.ConnectionID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, settleInferred, e.ConnectionID, e.ContactIDs); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, finishErasure, e.ConnectionID, e.ContactIDs, e.Deleted, len(orphaned))
@@ -77,6 +86,10 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (orphaned []string, err er
 	}
 	return orphaned, nil
 }
+
+// What was carried out counts for an hour, and waits for nobody.
+const settleInferred = `
+UPDATE due_deletion SET state = 'done', waiting_since = NULL WHERE connection_id = $1 AND contact_id = ANY ($2)`
 
 const blankStaged = `
 WITH mine AS (
@@ -157,6 +170,8 @@ UPDATE contact_ledger
    SET state = 'parked', reason = $3, sent_hash = NULL, written_hash = NULL, decided_at = now()
  WHERE connection_id = $1 AND contact_id = ANY ($2)`
 
+const forgetOtherEmails = "DELETE FROM contact_email WHERE connection_id = $1 AND contact_id = ANY ($2)"
+
 const forgetParked = `
 DELETE FROM parked_item
  WHERE connection_id = $1
@@ -165,21 +180,6 @@ DELETE FROM parked_item
 const blankParked = `
 UPDATE parked_item SET account_id = '', user_id = '', words = ''
  WHERE connection_id = $1 AND contact_id <> '' AND (account_id, user_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
-
-// What was to be sent for the person is not sent any more; what was sent stays
-// counted.
-const forgetTracked = `
-UPDATE tracked_event e
-   SET words = '', request = NULL, candidates = ARRAY(SELECT c FROM unnest(e.candidates) AS c WHERE c <> ALL ($2)),
-       state = CASE WHEN open.due AND e.reversal THEN 'complete' WHEN open.due THEN 'skipped' ELSE e.state END,
-       reversal = e.reversal AND NOT open.due,
-       reason = CASE WHEN open.due THEN $3 ELSE e.reason END, held_at = NULL,
-       decided_at = CASE WHEN open.due THEN now() ELSE e.decided_at END
-  FROM (SELECT id, state = 'pending' OR state = 'waiting' AND object_type = 'contact' AND object_id = ANY ($2) AS due
-          FROM tracked_event
-         WHERE connection_id = $1 AND (contact_id = ANY ($2) OR state = 'waiting' AND candidates && $2)
-         ORDER BY id FOR UPDATE) AS open
- WHERE e.id = open.id`
 
 // settleErased leaves the contacts as erased, and the orphaned ones for a person
 // to look at.
@@ -190,8 +190,9 @@ func settleErased(ctx context.Context, tx pgx.Tx, e Erasure, orphaned []string) 
 	batch.Queue(settleOrphans, e.ConnectionID, orphaned, bridge.CauseParticipantErased)
 	batch.Queue(resyncTaken, e.ConnectionID, accounts, users)
 	batch.Queue(forgetParked, e.ConnectionID, e.ContactIDs, accounts, users)
+	batch.Queue(forgetOtherEmails, e.ConnectionID, e.ContactIDs)
 	batch.Queue(blankParked, e.ConnectionID, accounts, users)
-	batch.Queue(forgetTracked, e.ConnectionID, e.ContactIDs, bridge.ReasonErased)
+	forgetTrackedEvents(&batch, e)
 	for _, id := range orphaned {
 		statement, args := parking(bridge.ParkedItem{ConnectionID: e.ConnectionID, ContactID: id,
 			Cause: bridge.CauseParticipantErased, Advice: e.Advice})

@@ -83,7 +83,7 @@ func TestErase_leavesNoTraceInAnyTable(t *testing.T) {
 			d.mustPark(t, open)
 			must(t, d.CloseParked(t.Context(), d.mustPark(t, closed), store.OutcomeDiscarded))
 		}
-		d.mustAppend(t, d.event(contact, store.EventErased, 1))
+		d.mustAppend(t, d.event(contact, store.EventUpdated, 1))
 	}
 	d.finishAll(t, d.planned(t, person("zoe"), person("bob")), store.ResultUpdated) // handled in the past
 	report := d.planned(t, person("zoe"), person("bob"))
@@ -230,7 +230,7 @@ func TestErase_waitsForAPageBeingWritten(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"), person("bob"))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	h := d.Hasher()
 	tombstone := func(hash []byte) error { return d.AddTombstone(t.Context(), d.conn.ID, hash) }
 	for name, err := range map[string]error{
@@ -274,12 +274,12 @@ func TestErase_stopsAPageThatWasRead(t *testing.T) {
 		t.Fatalf("%d rows", n)
 	}
 	d.erase(t, "101", "ann")
-	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.Pending)
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true), bridge.Pending)
 	rows := d.page(t, run, 1)
 	if len(rows) != 1 || rows[0].Participant.UserID != "u-bob" {
 		t.Fatalf("rows %+v, want bob's", rows)
 	}
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	counts := d.finishAll(t, run, store.ResultCreated)
 	if counts.Blocked != 1 || counts.Created != 1 || counts.Done() != counts.Total {
 		t.Errorf("counts %+v", counts)
@@ -365,7 +365,7 @@ func TestErase_winsHoweverItInterleaves(t *testing.T) {
 	}
 }
 
-// writePage does what a worker does with a page of one row, and tells whether
+// writePage does what a worker does with a page of one row, and reports whether
 // it made a contact.
 func (d database) writePage(t *testing.T, run store.Run, erased *atomic.Bool) bool {
 	for {
@@ -378,7 +378,7 @@ func (d database) writePage(t *testing.T, run store.Run, erased *atomic.Bool) bo
 			return false
 		}
 		before := erased.Load()
-		err = d.MarkSending(t.Context(), run.ID, 1)
+		err = d.MarkSending(t.Context(), run.ID, 1, "attempt", true)
 		if bridge.KindOf(err) == bridge.Pending {
 			continue
 		}

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HeardEvent is one event as the inbox keeps it.
+// HeardEvent is one event in the inbox.
 type HeardEvent struct {
-	ID         int64 // grows with every event that comes in
+	ID         int64 // in the order of arrival
 	Kind       EventKind
 	Property   string
 	OccurredAt time.Time
@@ -18,9 +18,8 @@ type HeardEvent struct {
 	Echo       bool
 }
 
-// ContactHistory returns what the inbox still holds of a contact, what came in
-// last first, at most limit events: those before an event's id, or the latest
-// for 0.
+// ContactHistory returns at most limit events about a contact that are still in the
+// inbox, the latest first: those with ids below before, or the latest of all for 0.
 func (s *Store) ContactHistory(ctx context.Context, connectionID, contactID string, before int64, limit int) ([]HeardEvent, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT id, kind, property, occurred_at, received_at, coalesce(relayed_at, '0001-01-01Z'), echo

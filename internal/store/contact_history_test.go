@@ -76,3 +76,23 @@ func TestRelayHints_saysWhatHappened(t *testing.T) {
 	_, err = d.AppendEvents(t.Context(), []store.Event{d.event("101", "vanished", 9)})
 	wantKind(t, err, bridge.Invalid)
 }
+
+func TestDecisions_tellWhatWasDecidedTheLatestFirst(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	for _, reason := range []bridge.Reason{bridge.ReasonNoEmail, bridge.ReasonContactUpdated} {
+		must(t, d.Settle(t.Context(), d.conn.ID, "101", store.Settlement{State: bridge.StateAwaitingEmail, Reason: reason}))
+	}
+	must(t, d.Settle(t.Context(), d.conn.ID, "102", store.Settlement{State: bridge.StateAwaitingEmail, Reason: bridge.ReasonNoEmail}))
+	all, err := d.Decisions(t.Context(), d.conn.ID, "101", 10)
+	must(t, err)
+	if len(all) != 2 || all[0].Reason != bridge.ReasonContactUpdated || all[1].Reason != bridge.ReasonNoEmail || all[0].At.IsZero() {
+		t.Errorf("%+v", all)
+	}
+	d.exec(t, "UPDATE contact_decision SET decided_at = now() - interval '8 days' WHERE contact_id = '101'")
+	n, err := d.PurgeDecisions(t.Context(), time.Now().Add(-7*24*time.Hour))
+	must(t, err)
+	if left := d.count(t, "SELECT count(*) FROM contact_decision"); n != 2 || left != 1 {
+		t.Errorf("%d went, %d are left", n, left)
+	}
+}

@@ -10,20 +10,21 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Linking says that a contact and a participant are one person, and how we came
-// to know.
+// Linking says that a contact and a participant are one person, and how they were
+// matched.
 type Linking struct {
 	Mapping   bridge.Mapping
-	Replaces  bridge.Identity // what the contact was mapped to when this was decided; zero: nothing
-	ByEmail   bool            // the contact's own email led to the participant, not ids that somebody wrote
+	Replaces  bridge.Identity // what the contact was mapped to at the time of the decision; zero: nothing
+	ByEmail   bool            // matched by the contact's own email, not by ids that somebody wrote
 	SentHash  []byte          // what Advocate last accepted from the contact; nil: nothing new
 	EmailHash []byte          // of the contact's email; nil: nothing new
 
-	ParticipantEmailHash []byte // of the participant's email; nil: it has none
+	ParticipantEmailHash []byte // of the participant's email; nil: none
 }
 
-// What another email of the same contact led to before still belongs to the
-// person; ids that somebody wrote and took back do not.
+// A participant that was matched by another email of the same contact still belongs
+// to the person; one that was mapped by ids that somebody wrote and took back does
+// not.
 const keepRemapped = `
 INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash, ending)
 SELECT connection_id, contact_id, account_id, user_id, by_email, email_hash, $5
@@ -34,8 +35,8 @@ ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
    SET by_email = true, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash),
        ending = excluded.ending, ended_at = excluded.ended_at`
 
-// Once the email led to this participant, ids that say the same do not change
-// it, nor which email it was.
+// A mapping that was matched by email keeps that mark, and the email's hash, if ids
+// later name the same participant.
 const upsertMapping = `
 INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -65,12 +66,12 @@ const resolveParticipant = `
 UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
  WHERE connection_id = $1 AND contact_id = '' AND account_id = $2 AND user_id = $3 AND closed_at IS NULL`
 
-// Link records that a contact and a participant are one person, replacing what
-// the contact was linked to before. A contact that came back from deletion has
-// come back with this. Items parked for the participant while it had no contact
-// are resolved. It returns a do_not_track error, and changes nothing, if that
-// person was erased, and a pending one if somebody else has mapped the contact
-// to another participant since this was decided.
+// Link records that a contact and a participant are one person, replacing the
+// contact's earlier mapping. A contact that was deleted counts as restored. Items
+// that were parked for the participant while it had no contact are resolved. If the
+// person was erased, Link changes nothing and returns a do_not_track error. If
+// somebody else has mapped the contact to another participant since the decision,
+// it returns a pending error.
 func (s *Store) Link(ctx context.Context, l Linking) error {
 	m := l.Mapping
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -91,7 +92,7 @@ func (s *Store) Link(ctx context.Context, l Linking) error {
 	return wrap(err, "link contact %s/%s", m.ConnectionID, m.ContactID)
 }
 
-// mustMap fails as pending if a mapping was left as it is.
+// mustMap returns a pending error if the statement changed no mapping.
 func mustMap(tag pgconn.CommandTag) error {
 	if tag.RowsAffected() > 0 {
 		return nil
@@ -129,7 +130,7 @@ func contactIDs(ctx context.Context, q queryer, query string, args ...any) ([]st
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// MappedTo returns the participants of those of the contacts that have one, by
+// MappedTo returns the participants of the mapped ones among the contacts, by
 // contact id.
 func (s *Store) MappedTo(ctx context.Context, connectionID string, contactIDs []string) (map[string]bridge.Identity, error) {
 	rows, err := s.pool.Query(ctx, `

@@ -2,20 +2,20 @@ package store
 
 import "context"
 
-// A contact is merged once; read late, its survivor may be the one its survivor was
-// merged into in turn. Either leads to the same survivor.
+// A contact is merged once. If the merge is read late, its survivor may itself have
+// been merged already; both records lead to the same survivor.
 const insertMerge = `
 INSERT INTO merged_contact (connection_id, contact_id, heir_id) VALUES ($1, $2, $3)
 ON CONFLICT (connection_id, contact_id) DO NOTHING`
 
-// AddMerge records that a contact lives on under another one's id.
+// AddMerge records that a contact was merged into another.
 func (s *Store) AddMerge(ctx context.Context, connectionID, contactID, survivorID string) error {
 	_, err := s.pool.Exec(ctx, insertMerge, connectionID, contactID, survivorID)
 	return wrap(err, "add_merge of contact %s/%s", connectionID, contactID)
 }
 
-// Survivors returns the contacts that a contact was merged into, and those that
-// these were merged into in turn, in no order.
+// Survivors returns the contacts that a contact was merged into, directly or
+// through others, in no order.
 func (s *Store) Survivors(ctx context.Context, connectionID, contactID string) ([]string, error) {
 	ids, err := contactIDs(ctx, s.pool, `
 WITH RECURSIVE survivor (id) AS (
@@ -26,8 +26,8 @@ SELECT id FROM survivor WHERE id <> $2`, connectionID, contactID)
 	return ids, wrap(err, "survivors of contact %s/%s", connectionID, contactID)
 }
 
-// MergedInto returns the contacts that were merged into a contact, and those
-// that had been merged into these before, in no order.
+// MergedInto returns the contacts that were merged into a contact, directly or
+// through others, in no order.
 func (s *Store) MergedInto(ctx context.Context, connectionID, contactID string) ([]string, error) {
 	ids, err := contactIDs(ctx, s.pool, `
 WITH RECURSIVE merged (id) AS (

@@ -11,14 +11,15 @@ import (
 
 const insertTombstones = `
 INSERT INTO tombstone (connection_id, key_hash)
-SELECT $1, hash FROM unnest($2::bytea[]) AS t (hash)
-ON CONFLICT (connection_id, key_hash) DO NOTHING`
+SELECT DISTINCT $1, hash FROM unnest($2::bytea[]) AS t (hash)
+ ORDER BY hash
+ON CONFLICT (connection_id, key_hash) DO UPDATE SET provisional = false WHERE tombstone.provisional`
 
 // AddTombstone marks a person as erased for good, under every key by which the
 // person could come back (hashes of email, identity and contact id, made by the
-// Hasher). It returns once nothing that was under way can still bring the
-// person back: no mapping, and no page of a run. While such a page is being
-// written it fails as pending.
+// Hasher). It returns once no work under way can still bring the person back: no
+// mapping, and no page of a run. While such a page is being written it returns a
+// pending error.
 func (s *Store) AddTombstone(ctx context.Context, connectionID string, hashes ...[]byte) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := addTombstones(ctx, tx, connectionID, hashes); err != nil {
@@ -34,27 +35,8 @@ func (s *Store) AddTombstone(ctx context.Context, connectionID string, hashes ..
 	return wrap(err, "add_tombstone in %s", connectionID)
 }
 
-// LiftTombstone takes a contact's own tombstone away, under its contact id alone:
-// HubSpot did not bear out its privacy deletion. One whose erasure was carried out
-// keeps it. The record of its erasure ends as doubted.
-func (s *Store) LiftTombstone(ctx context.Context, connectionID, contactID string) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, liftTombstone, connectionID, s.hasher.ContactID(contactID), contactID); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, doubtErasure, connectionID, contactID)
-		return err
-	})
-	return wrap(err, "lift_tombstone of contact %s/%s", connectionID, contactID)
-}
-
-const liftTombstone = `
-DELETE FROM tombstone t
- WHERE t.connection_id = $1 AND t.key_hash = $2
-   AND NOT EXISTS (SELECT 1 FROM contact_ledger l WHERE l.connection_id = $1 AND l.contact_id = $3 AND l.state = 'erased')`
-
-// addTombstones adds tombstones. From here to the end of the transaction nobody of the
-// connection is mapped, and no page is begun or finished.
+// addTombstones adds tombstones. From then until the transaction ends, no contact of
+// the connection is mapped, and no page begins or finishes.
 func addTombstones(ctx context.Context, tx pgx.Tx, connectionID string, hashes [][]byte) error {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+erasureLock+")", connectionID); err != nil {
 		return err
@@ -70,43 +52,45 @@ SELECT EXISTS (SELECT 1
                 WHERE r.connection_id = $1 AND r.finished_at IS NULL AND s.state = 'sending'
                   AND (s.identity_hash = ANY ($2) OR s.email_hash = ANY ($2)))`
 
-// errSending keeps an erasure from overtaking a page that is being written: the
-// contact that it may make has to be known to be reported.
+// errSending returns the error of an erasure that has to wait for a page that is
+// being written: that page may create a contact, which the erasure has to know.
 func errSending() error {
 	return &bridge.Error{Kind: bridge.Pending, Op: "store.erase", RetryAfter: busyPause,
 		Err: errors.New("a page with this person is being written")}
 }
 
-// Erased tells whether any of the keys belongs to a person who was erased.
+// Erased reports whether any of the keys belongs to a person who was erased. A
+// person who is only blocked does not count: what was done before the block is
+// recorded, so that the erasure finds it.
 func (s *Store) Erased(ctx context.Context, connectionID string, hashes ...[]byte) (bool, error) {
 	erased, err := erased(ctx, s.pool, connectionID, hashes...)
 	return erased, wrap(err, "erased in %s", connectionID)
 }
 
 const selectErased = `
-SELECT EXISTS (SELECT 1 FROM tombstone WHERE connection_id = $1 AND key_hash = ANY($2))`
+SELECT EXISTS (SELECT 1 FROM tombstone WHERE connection_id = $1 AND key_hash = ANY($2) AND NOT provisional)`
 
 func erased(ctx context.Context, q queryer, connectionID string, hashes ...[]byte) (found bool, err error) {
 	err = q.QueryRow(ctx, selectErased, connectionID, hashes).Scan(&found)
 	return found, err
 }
 
-// erasureLock keeps apart, within a connection, those who write about people
-// and the one who erases: without it a mapping could pass the check and still
-// be written after the tombstone.
+// erasureLock separates, within a connection, writers of personal records from an
+// erasure. Without it a mapping could pass the check and still be written after the
+// tombstone.
 const erasureLock = "hashtextextended('erasure/' || $1, 0)"
 
 const shareErasureLock = "SELECT pg_advisory_xact_lock_shared(" + erasureLock + ")"
 
-// awaitErasure waits for an erasure under way, and holds off the next one until
-// the transaction ends.
+// awaitErasure waits for an erasure under way, and delays the next one until the
+// transaction ends.
 func awaitErasure(ctx context.Context, tx pgx.Tx, connectionID string) error {
 	_, err := tx.Exec(ctx, shareErasureLock, connectionID)
 	return err
 }
 
-// erasedAfterWaiting is awaitErasure, and then tells whether any of the keys
-// belongs to a person who was erased. It takes one round trip.
+// erasedAfterWaiting does awaitErasure, and then reports whether any of the keys
+// belongs to an erased person, in one round trip.
 func erasedAfterWaiting(ctx context.Context, tx pgx.Tx, connectionID string, hashes ...[]byte) (found bool, err error) {
 	var batch pgx.Batch
 	batch.Queue(shareErasureLock, connectionID)
@@ -119,8 +103,8 @@ func (s *Store) contactErased(ctx context.Context, tx pgx.Tx, connectionID, cont
 	return erasedAfterWaiting(ctx, tx, connectionID, s.hasher.ContactID(contactID))
 }
 
-// refuseErased fails with do_not_track if any of the keys belongs to a person
-// who was erased.
+// refuseErased returns a do_not_track error if any of the keys belongs to an erased
+// person.
 func refuseErased(ctx context.Context, tx pgx.Tx, connectionID string, hashes ...[]byte) error {
 	found, err := erasedAfterWaiting(ctx, tx, connectionID, hashes...)
 	if err == nil && found {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ const (
 	ErasureByHubSpot  ErasureSource = "hubspot"  // its webhook
 	ErasureByRequest  ErasureSource = "request"  // of our own: a reconcile, or work that was given back
 	ErasureByOperator ErasureSource = "operator" // somebody asked for it
+	ErasureByReplay   ErasureSource = "replay"   // somebody replayed it over an older dump
 )
 
 // ErasureRecord is one person's privacy deletion, from the moment it was heard
@@ -25,18 +27,20 @@ type ErasureRecord struct {
 	ConnectionID string
 	ContactID    string
 	Source       ErasureSource
-	RequestedBy  string // the caller's name, with ErasureByOperator alone
+	RequestedBy  string // the caller's name, with ErasureByOperator and ErasureByReplay alone
 	OccurredAt   time.Time
 	HeardAt      time.Time
 
 	// When each step was done, in this order; zero: not yet.
-	VerifiedAt  time.Time // HubSpot does not show the contact
 	BlockedAt   time.Time // nobody makes the person again
+	VerifiedAt  time.Time // HubSpot does not show the contact
 	DeletedAt   time.Time // at Advocate, with do-not-track
 	CheckedAt   time.Time // both vendors were asked again, and show nobody
 	ForgottenAt time.Time // here
 
 	DoubtedAt time.Time // HubSpot went on showing the contact: nothing was erased
+
+	Check ErasureCheck
 
 	Participants int // that were deleted
 	Contacts     int // that were forgotten: the contact, and those merged into it
@@ -47,19 +51,34 @@ type ErasureRecord struct {
 	TriedAt  time.Time // the last one that failed
 }
 
-// Open tells whether there is something left to do.
+// Open reports whether there is something left to do.
 func (e ErasureRecord) Open() bool { return e.ForgottenAt.IsZero() && e.DoubtedAt.IsZero() }
+
+// DoneStep is a step that was done.
+type DoneStep struct {
+	Name string
+	At   time.Time
+}
+
+// Steps returns the steps that were done, in the order of their times.
+func (e ErasureRecord) Steps() []DoneStep {
+	all := []DoneStep{
+		{"heard", e.HeardAt}, {"blocked", e.BlockedAt}, {"verified", e.VerifiedAt}, {"deleted", e.DeletedAt},
+		{"checked", e.CheckedAt}, {"forgotten", e.ForgottenAt}, {"doubted", e.DoubtedAt},
+	}
+	done := slices.DeleteFunc(all, func(s DoneStep) bool { return s.At.IsZero() })
+	slices.SortStableFunc(done, func(a, b DoneStep) int { return a.At.Compare(b.At) })
+	return done
+}
 
 // ErasureStep is a step of an erasure.
 type ErasureStep string
 
-// The steps that the contact's life takes, in this order. Erase itself takes the
-// last one: forgotten.
+// The steps that the contact's life takes, in this order. CheckErasure takes the
+// next one, checked, and Erase itself the last one: forgotten.
 const (
 	ErasureVerified ErasureStep = "verified_at"
-	ErasureBlocked  ErasureStep = "blocked_at"
 	ErasureDeleted  ErasureStep = "deleted_at"
-	ErasureChecked  ErasureStep = "checked_at"
 )
 
 const openErasure = " forgotten_at IS NULL AND doubted_at IS NULL"
@@ -67,10 +86,14 @@ const openErasure = " forgotten_at IS NULL AND doubted_at IS NULL"
 // StepErasure records that a step of a contact's open erasure was done. Doing a
 // step again changes nothing; without an open erasure there is nothing to record.
 func (s *Store) StepErasure(ctx context.Context, connectionID, contactID string, step ErasureStep) error {
+	return wrap(stepErasure(ctx, s.pool, connectionID, contactID, step), "step_erasure of contact %s/%s", connectionID, contactID)
+}
+
+func stepErasure(ctx context.Context, q queryer, connectionID, contactID string, step ErasureStep) error {
 	column := pgx.Identifier{string(step)}.Sanitize()
-	_, err := s.pool.Exec(ctx, "UPDATE erasure SET "+column+" = coalesce("+column+", now())"+
+	_, err := q.Exec(ctx, "UPDATE erasure SET "+column+" = coalesce("+column+", now())"+
 		" WHERE connection_id = $1 AND contact_id = $2 AND"+openErasure, connectionID, contactID)
-	return wrap(err, "step_erasure of contact %s/%s", connectionID, contactID)
+	return err
 }
 
 // FailErasure records that an attempt at a contact's open erasure failed, and
@@ -109,6 +132,9 @@ ON CONFLICT (connection_id, contact_id) WHERE`+openErasure+` DO NOTHING`, connec
 		if err := requestSync(ctx, tx, connectionID, []SyncRequest{{ContactID: contactID, Hints: bridge.Hints{ErasedAt: at}}}); err != nil {
 			return err
 		}
+		if err := s.blockErasures(ctx, tx, connectionID, []string{contactID}); err != nil {
+			return err
+		}
 		e, err = oneErasure(ctx, tx, " WHERE connection_id = $1 AND contact_id = $2 AND"+openErasure, connectionID, contactID)
 		return err
 	})
@@ -119,12 +145,14 @@ const selectErasure = `
 SELECT id, connection_id, contact_id, source, requested_by, occurred_at, heard_at,
        coalesce(verified_at, '0001-01-01Z'), coalesce(blocked_at, '0001-01-01Z'), coalesce(deleted_at, '0001-01-01Z'),
        coalesce(checked_at, '0001-01-01Z'), coalesce(forgotten_at, '0001-01-01Z'), coalesce(doubted_at, '0001-01-01Z'),
+       hubspot_answer, advocate_answer, advocate_asked,
        participants, contacts, orphaned, attempts, problem, coalesce(tried_at, '0001-01-01Z')
   FROM erasure`
 
 func scanErasure(row pgx.CollectableRow) (e ErasureRecord, err error) {
 	err = row.Scan(&e.ID, &e.ConnectionID, &e.ContactID, &e.Source, &e.RequestedBy, &e.OccurredAt, &e.HeardAt,
 		&e.VerifiedAt, &e.BlockedAt, &e.DeletedAt, &e.CheckedAt, &e.ForgottenAt, &e.DoubtedAt,
+		&e.Check.HubSpot, &e.Check.Advocate, &e.Check.Identities,
 		&e.Participants, &e.Contacts, &e.Orphaned, &e.Attempts, &e.Problem, &e.TriedAt)
 	return e, err
 }

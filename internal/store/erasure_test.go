@@ -130,7 +130,7 @@ func TestErasure_endsAsDoubtedAndMayBeHeardAgain(t *testing.T) {
 	d := newDatabase(t)
 	_, err := d.AppendEvents(t.Context(), []store.Event{d.erased("101", "a")})
 	must(t, err)
-	must(t, d.LiftTombstone(t.Context(), d.conn.ID, "101"))
+	must(t, d.LiftErasure(t.Context(), d.conn.ID, "101"))
 	if all := d.erasures(t, false); len(all) != 1 || all[0].Open() || all[0].DoubtedAt.IsZero() {
 		t.Errorf("%+v", all)
 	}

@@ -14,9 +14,9 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// wrap translates a driver's error, here and nowhere else. The operation, a
-// format with ids only, names what failed. PostgreSQL's own message and detail
-// are left out, because they may quote a row.
+// wrap translates a driver's error, here and nowhere else. operation is a format
+// with ids only and names what failed. PostgreSQL's own message and detail are left
+// out, because they may quote a row.
 func wrap(err error, operation string, args ...any) error {
 	if err == nil {
 		return nil
@@ -45,18 +45,17 @@ func wrap(err error, operation string, args ...any) error {
 	return &bridge.Error{Kind: kind, System: bridge.SystemStore, Op: op, Err: err}
 }
 
-// busyPause is after what time it is worth asking again for rows that somebody
-// was working on.
+// busyPause is how long to wait for rows that somebody else has locked.
 const busyPause = time.Second
 
-// kindOf reads the class of an SQLSTATE (PostgreSQL docs, appendix A).
+// kindOf returns the kind for an SQLSTATE (PostgreSQL docs, appendix A).
 func kindOf(code string) bridge.Kind {
 	switch {
 	case code == "23503": // foreign key: the connection or the run is gone
 		return bridge.NotFound
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"): // value out of range, constraint
 		return bridge.Invalid
-	case code == "55P03": // a lock that was not to be waited for
+	case code == "55P03": // lock_timeout or NOWAIT
 		return bridge.Pending
 	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "40"), strings.HasPrefix(code, "53"),
 		strings.HasPrefix(code, "57"): // connection, rolled back, out of resources, shutting down
@@ -66,8 +65,8 @@ func kindOf(code string) bridge.Kind {
 	}
 }
 
-// errPooled explains what PostgreSQL says when somebody else's statements are
-// prepared in the session, or ours are not.
+// errPooled explains PostgreSQL's errors about prepared statements that belong to
+// another session.
 var errPooled = errors.New("statements meet a session that is not theirs: behind a pooler in transaction mode, add default_query_exec_mode=cache_describe to DATABASE_URL")
 
 func place(pg *pgconn.PgError) error {

@@ -1,12 +1,5 @@
 package store
 
-import (
-	"context"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-)
-
 // BudgetWindow lets the tests of the budget's rules run on a clock of their own.
 type BudgetWindow = budgetWindow
 
@@ -33,18 +26,14 @@ func SealedColumns() map[string]bool {
 	return known
 }
 
-// Trace has a tracer see every statement that the store sends from now on.
-func (s *Store) Trace(ctx context.Context, dsn string, tracer pgx.QueryTracer) error {
-	config, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return err
+// HashedColumns are what a rotation of the pepper carries over, as table.column, and
+// which of their rows; empty: all.
+func HashedColumns() map[string]string {
+	known := map[string]string{}
+	for _, t := range hashedTables {
+		for _, column := range t.columns {
+			known[t.table+"."+column] = t.where
+		}
 	}
-	config.ConnConfig.Tracer = tracer
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	s.pool.Close()
-	s.pool = pool
-	return nil
+	return known
 }

@@ -14,10 +14,10 @@ import (
 // EndedRemapped is the ending of a mapping that another participant replaced.
 const EndedRemapped bridge.Ending = "remapped"
 
-// FormerMapping is what a contact was mapped to before.
+// FormerMapping is a mapping of a contact that has ended.
 type FormerMapping struct {
 	bridge.Mapping
-	ByEmail   bool   // the contact's own email led to the participant
+	ByEmail   bool   // matched by the contact's own email
 	EmailHash []byte // of the participant's email when it was mapped; nil: it had none
 	Ending    bridge.Ending
 	EndedAt   time.Time
@@ -53,13 +53,13 @@ ON CONFLICT (connection_id, contact_id, account_id, user_id) DO UPDATE
    SET by_email = excluded.by_email, email_hash = coalesce(excluded.email_hash, former_mapping.email_hash), ending = excluded.ending, ended_at = excluded.ended_at
 RETURNING account_id, user_id`
 
-// Without a mapping there is nothing that either side has from us.
+// Without a mapping, neither side has any values from us.
 const clearHashes = `
 UPDATE contact_ledger SET sent_hash = NULL, written_hash = NULL WHERE connection_id = $1 AND contact_id = $2`
 
-// EndMapping ends a contact's mapping, remembers it as a former one, and
-// settles the contact as Settle does. Of the hashes only the email's stays. A
-// contact without a mapping is only settled.
+// EndMapping ends a contact's mapping, stores it as a former one, and settles the
+// contact as Settle does. Of the hashes it keeps only the email's. A contact
+// without a mapping is only settled.
 func (s *Store) EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, out Settlement) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		erased, err := s.contactErased(ctx, tx, connectionID, contactID)
@@ -88,7 +88,7 @@ func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, endin
 	if err != nil {
 		return err
 	}
-	if ending == bridge.EndedRemoved { // the others that had it find out, too
+	if ending == bridge.EndedRemoved { // the other contacts mapped to it are synced, too
 		others = slices.DeleteFunc(others, func(id string) bool { return id == contactID })
 		if err := requestResync(ctx, tx, connectionID, others); err != nil {
 			return err
@@ -100,8 +100,8 @@ func unmap(ctx context.Context, tx pgx.Tx, connectionID, contactID string, endin
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// lockSharing locks the mappings of a contact's participant, in an order, so that
-// two contacts that let go of it at once know of each other.
+// lockSharing locks the mappings of a contact's participant, in order, so that two
+// contacts that leave it at the same time know of each other.
 const lockSharing = `
 SELECT other.contact_id
   FROM mapping m
@@ -117,7 +117,7 @@ INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, e
 SELECT connection_id, $3, account_id, user_id, by_email, email_hash FROM mapping WHERE connection_id = $1 AND contact_id = $2
 ON CONFLICT (connection_id, contact_id) DO NOTHING`
 
-// The survivor has all properties of the others, so it is compared anew.
+// The survivor got properties of the other contact, so it is compared again.
 const inheritLedger = `
 INSERT INTO contact_ledger (connection_id, contact_id, state, reason, email_hash)
 SELECT $1, $3, 'mapped', $4, (SELECT email_hash FROM contact_ledger WHERE connection_id = $1 AND contact_id = $2)
@@ -125,7 +125,8 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
    SET state = excluded.state, reason = excluded.reason, sent_hash = NULL, written_hash = NULL,
        email_hash = coalesce(contact_ledger.email_hash, excluded.email_hash), decided_at = now()`
 
-// What the survivor has, too, lives on with it: by the email of either.
+// A mapping that the survivor has as well continues with the survivor, matched by
+// the email of either.
 const joinMappings = `
 WITH gone AS (
      DELETE FROM mapping gone
@@ -137,12 +138,12 @@ UPDATE mapping SET by_email = true
   FROM gone
  WHERE gone.by_email AND connection_id = $1 AND contact_id = $3`
 
-// MoveMapping follows a merge: the contact that lives on takes over the mapping
-// of the one that does not, and moved is true, unless it has a mapping already,
-// which then stays. In both cases the mapping of the merged-away contact ends;
-// it is remembered as a former one only if the survivor has another participant.
-// Without one there is nothing to do. It returns a do_not_track error, and
-// changes nothing, if either contact or the participant was erased.
+// MoveMapping moves the mapping of a merged-away contact to the survivor, and moved
+// is true, unless the survivor has a mapping, which then stays. In both cases the
+// mapping of the merged-away contact ends; it is stored as a former one only if the
+// survivor has another participant. If there is no mapping, it does nothing. If
+// either contact or the participant was erased, it changes nothing and returns a
+// do_not_track error.
 func (s *Store) MoveMapping(ctx context.Context, connectionID, fromContactID, toContactID string) (moved bool, err error) {
 	if fromContactID == toContactID {
 		return false, &bridge.Error{Kind: bridge.Invalid, Op: "store.move_mapping", Err: errors.New("a contact cannot merge into itself")}
@@ -192,9 +193,9 @@ func moveMapping(ctx context.Context, tx pgx.Tx, connectionID, from, to string) 
 	return moved, tx.SendBatch(ctx, &batch).Close()
 }
 
-// The email is forgotten together with the ids, where the contact is gone too. A
-// contact that was merged is not gone before its survivor is: until then, all that
-// is known of it is what the survivor's erasure has to find.
+// The email is deleted together with the ids if the contact is gone. A merged-away
+// contact counts as gone only once its survivor is: until then, an erasure of the
+// survivor needs what is known of it.
 const purgeFormer = `
 WITH RECURSIVE line (connection_id, contact_id, heir_id) AS (
      SELECT connection_id, contact_id, heir_id FROM merged_contact
@@ -218,13 +219,17 @@ WITH RECURSIVE line (connection_id, contact_id, heir_id) AS (
         AND NOT EXISTS (SELECT 1 FROM mapping m WHERE m.connection_id = l.connection_id AND m.contact_id = l.contact_id)
         AND NOT EXISTS (SELECT 1 FROM living WHERE living.connection_id = l.connection_id AND living.contact_id = l.contact_id)
         AND NOT EXISTS (SELECT 1 FROM former_mapping f
-                         WHERE f.connection_id = l.connection_id AND f.contact_id = l.contact_id AND f.ended_at >= $1))
+                         WHERE f.connection_id = l.connection_id AND f.contact_id = l.contact_id AND f.ended_at >= $1)
+     RETURNING l.connection_id, l.contact_id),
+     forgotten_too AS (
+     DELETE FROM contact_email e USING forgotten
+      WHERE e.connection_id = forgotten.connection_id AND e.contact_id = forgotten.contact_id)
 SELECT count(*) FROM purged`
 
-// PurgeFormer forgets the mappings that ended before a time, and the emails of
-// contacts that have been gone since before then, but not of those that live on
-// under another id. It returns the number of mappings. A contact restored later
-// counts as new.
+// PurgeFormer deletes former mappings that ended before a time, and the emails of
+// contacts that have been gone since before then, except those that were merged
+// into a live contact. It returns the number of mappings. A contact that is
+// restored later counts as new.
 func (s *Store) PurgeFormer(ctx context.Context, olderThan time.Time) (n int64, err error) {
 	err = s.pool.QueryRow(ctx, purgeFormer, olderThan).Scan(&n)
 	return n, wrap(err, "purge_former")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 )
@@ -186,4 +188,56 @@ func TestWish_aPausedConnectionsMassSyncPauses(t *testing.T) {
 	want(store.DesiredPaused)
 	must(t, d.SetDesired(t.Context(), run.ID, store.DesiredCancelled))
 	want(store.DesiredCancelled)
+}
+
+// An operator who asks for one contact waits for it. A program switch, or a retry of
+// everything, asks for thousands.
+func TestRequests_forSeveralContactsGoBehindWhatSomebodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	parked := func(t *testing.T, d database, contact string, heard bridge.Hints) int64 {
+		t.Helper()
+		return d.mustPark(t, bridge.ParkedItem{ContactID: contact, Cause: bridge.CauseUnreachable, Hints: heard})
+	}
+	retry := func(t *testing.T, d database, items ...int64) {
+		t.Helper()
+		_, err := d.RetryContacts(t.Context(), d.conn.ID, items, at(7))
+		must(t, err)
+	}
+	tests := map[string]struct {
+		request func(t *testing.T, d database)
+		bulk    map[string]bool // by contact
+	}{
+		"a resync of one": {func(t *testing.T, d database) { must(t, d.RequestResync(t.Context(), d.conn.ID, "101")) }, map[string]bool{"101": false}},
+		"a resync of two": {func(t *testing.T, d database) { must(t, d.RequestResync(t.Context(), d.conn.ID, "101", "102")) }, map[string]bool{"101": true, "102": true}},
+		"of two, one of whom somebody asks for, too": {func(t *testing.T, d database) {
+			must(t, d.RequestResync(t.Context(), d.conn.ID, "101", "102"))
+			must(t, d.RequestResync(t.Context(), d.conn.ID, "102"))
+		}, map[string]bool{"101": true, "102": false}},
+		"a retry of one contact's items": {func(t *testing.T, d database) {
+			first := parked(t, d, "101", bridge.Hints{UpdatedAt: at(1)})
+			second := d.mustPark(t, bridge.ParkedItem{ContactID: "101", Cause: bridge.CauseHalfPair})
+			retry(t, d, first, second)
+		}, map[string]bool{"101": false}},
+		"a retry of several, one of whom is to be erased": {func(t *testing.T, d database) {
+			retry(t, d, parked(t, d, "101", bridge.Hints{UpdatedAt: at(1)}), parked(t, d, "102", bridge.Hints{ErasedAt: at(1)}))
+		}, map[string]bool{"101": true, "102": false}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			tt.request(t, d)
+			bulk := map[string]bool{}
+			_, err := d.RelayHints(t.Context(), 100, func(_ context.Context, batch []store.ContactHints) []error {
+				for _, c := range batch {
+					bulk[c.ContactID] = c.Bulk
+				}
+				return make([]error, len(batch))
+			})
+			must(t, err)
+			if diff := cmp.Diff(tt.bulk, bulk); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// ImpactAccount says whether conversions are sent for a connection.
+// ImpactAccount says whether conversions of a connection are sent.
 type ImpactAccount struct {
-	Holds     bool      // sending waits; else it goes on, or is to be tried again
-	RefusedAt time.Time // when impact.com last refused the account; zero: it does not
-	Refusal   string    // in the vendor's words, without personal data
-	Waiting   int64     // conversions that wait for it
+	Holds     bool      // conversions wait for the account
+	RefusedAt time.Time // when impact.com last refused the account; zero: it accepts it
+	Refusal   string    // the vendor's message, without personal data
+	Waiting   int64     // conversions that wait for the account
 }
 
-// Refused tells whether impact.com took nothing since it refused the account.
+// Refused reports whether impact.com refused the account and has accepted nothing
+// since.
 func (a ImpactAccount) Refused() bool { return !a.RefusedAt.IsZero() }
 
-// ImpactAccount returns how impact.com takes a connection's account.
+// ImpactAccount returns the state of a connection's account at impact.com.
 func (s *Store) ImpactAccount(ctx context.Context, connectionID string) (ImpactAccount, error) {
 	var a ImpactAccount
 	err := s.pool.QueryRow(ctx, `
@@ -26,9 +27,9 @@ SELECT coalesce(impact_refused_at > now() - interval '`+probeAfter+`', false), c
 	return a, wrap(err, "impact_account of %s", connectionID)
 }
 
-// RefuseImpact has a connection's conversions wait: impact.com refused the account
-// with the credentials of a revision. Credentials that have changed since are not
-// judged by it.
+// RefuseImpact records that impact.com refused the account, so that a connection's
+// conversions wait. It does nothing if the credentials have changed since the given
+// revision.
 func (s *Store) RefuseImpact(ctx context.Context, connectionID string, revision int, refusal string) error {
 	_, err := s.pool.Exec(ctx, `
 UPDATE connection SET impact_refused_at = now(), impact_refusal = $3, updated_at = now() WHERE id = $1 AND credentials_revision = $2`,
@@ -39,14 +40,14 @@ UPDATE connection SET impact_refused_at = now(), impact_refusal = $3, updated_at
 const acceptImpact = `
 UPDATE connection SET impact_refused_at = NULL, impact_refusal = '' WHERE id = $1 AND impact_refused_at IS NOT NULL`
 
-// AcceptImpact has a connection's conversions go on. What was held is sent in the
-// next round.
+// AcceptImpact records that impact.com accepts the account again. Conversions that
+// waited are sent in the next round.
 func (s *Store) AcceptImpact(ctx context.Context, connectionID string) error {
 	_, err := s.pool.Exec(ctx, acceptImpact, connectionID)
 	return wrap(err, "accept_impact of %s", connectionID)
 }
 
-// HoldEvent has an event that is about to be sent wait for the account.
+// HoldEvent makes a pending event wait for the account.
 func (s *Store) HoldEvent(ctx context.Context, id int64) error {
 	_, err := s.pool.Exec(ctx, `
 UPDATE tracked_event SET held_at = coalesce(held_at, now()), reason = 'impact.com refuses the account' WHERE id = $1 AND state = 'pending'`, id)

@@ -18,7 +18,7 @@ const (
 	AdvocateExportCompleted    AdvocateEventKind = "export_completed"
 )
 
-// AdvocateEvent is one webhook of Advocate's, without anything about a person.
+// AdvocateEvent is one webhook from Advocate, without personal data.
 type AdvocateEvent struct {
 	ConnectionID string
 	EventID      string // the same for every delivery; unique within a connection
@@ -37,8 +37,8 @@ func (s *Store) ConnectionsByTenant(ctx context.Context, tenant string) ([]bridg
 	return found, wrap(err, "connections_by_tenant")
 }
 
-// AppendAdvocateEvents makes events durable, all or none, and returns how many
-// were not known yet. A duplicate is success.
+// AppendAdvocateEvents stores events, all or none, and returns how many were new. A
+// duplicate is no error.
 func (s *Store) AppendAdvocateEvents(ctx context.Context, events []AdvocateEvent) (fresh int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		for _, e := range events {
@@ -58,13 +58,13 @@ ON CONFLICT (connection_id, event_id) DO NOTHING`, e.ConnectionID, e.EventID, e.
 	return fresh, nil
 }
 
-// latestReport is a column of the report that was begun last for the connection
-// of the event e. Nobody reads the thousands before it.
+// latestReport selects a column of the latest report of the event e's connection,
+// without reading the thousands before it.
 const latestReport = `
        (SELECT %s FROM sync_run r WHERE r.connection_id = e.connection_id AND r.kind = 'report' ORDER BY r.id DESC LIMIT 1)`
 
-// A report that was begun after the event asks for its participant, too. If it
-// is given up, the next one reaches as far back.
+// A report that begins after the event covers its participant. If that report is
+// abandoned, the next one covers the same time.
 var settleReported = `
 UPDATE advocate_event e SET handled_at = now()
  WHERE e.kind = 'participant_created' AND e.handled_at IS NULL
@@ -79,9 +79,9 @@ SELECT DISTINCT e.connection_id
    AND` + fmt.Sprintf(latestReport, "r.finished_at IS NULL OR r.created_at > now() - $1::interval") + ` IS NOT TRUE
  ORDER BY e.connection_id`
 
-// AwaitingReport returns the active connections with a participant that was
-// made after the last report was begun, unless a report is under way or the
-// last one was begun less than spacing ago. Their next report settles them.
+// AwaitingReport returns the active connections with a participant that was created
+// after their last report began, unless a report is under way or the last one began
+// less than spacing ago. The next report settles these events.
 func (s *Store) AwaitingReport(ctx context.Context, spacing time.Duration) ([]string, error) {
 	if _, err := s.pool.Exec(ctx, settleReported); err != nil {
 		return nil, wrap(err, "awaiting_report")
@@ -94,14 +94,14 @@ func (s *Store) AwaitingReport(ctx context.Context, spacing time.Duration) ([]st
 	return ids, wrap(err, "awaiting_report")
 }
 
-// ReadyExport is a run whose export Advocate says is ready.
+// ReadyExport is a run whose export Advocate has announced.
 type ReadyExport struct {
 	EventIDs []int64 // what SettleAdvocateEvents takes
 	Run      Run
 }
 
-// A webhook can be faster than the answer to the request for its export, so an
-// event waits a while for its run. Others' exports find none.
+// A webhook can overtake the response to the request for its export, so an event
+// waits a while for its run. Exports that somebody else requested have none.
 const settleForeign = `
 UPDATE advocate_event e SET handled_at = now()
  WHERE e.kind = 'export_completed' AND e.handled_at IS NULL
@@ -116,8 +116,8 @@ SELECT e.id, r.id
  WHERE e.kind = 'export_completed' AND e.handled_at IS NULL
  ORDER BY r.id, e.id`
 
-// ReadyExports returns the runs that wait for an export that is ready. An
-// export that no run asks for within patience is somebody else's.
+// ReadyExports returns the runs that wait for an export that is ready. An export
+// that no run has claimed within patience is somebody else's.
 func (s *Store) ReadyExports(ctx context.Context, patience time.Duration) ([]ReadyExport, error) {
 	if _, err := s.pool.Exec(ctx, settleForeign, patience); err != nil {
 		return nil, wrap(err, "ready_exports")
@@ -152,24 +152,23 @@ func (s *Store) SettleAdvocateEvents(ctx context.Context, ids []int64) error {
 	return wrap(err, "settle_advocate_events")
 }
 
-// PurgeAdvocateEvents deletes the events that were received before a time,
-// handled or not: by then every report has asked for what they told of. From
-// then on a duplicate of them counts as new.
+// PurgeAdvocateEvents deletes the events that were received before a time, handled
+// or not: by then reports have covered them. From then on a duplicate of them
+// counts as new.
 func (s *Store) PurgeAdvocateEvents(ctx context.Context, olderThan time.Time) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM advocate_event WHERE received_at < $1", olderThan)
 	return tag.RowsAffected(), wrap(err, "purge_advocate_events")
 }
 
-// Subscription is where Advocate was told to send a connection's webhooks.
+// Subscription is a connection's webhook subscription at Advocate.
 type Subscription struct {
-	EndpointURL string    // empty: never told
-	Reason      string    // why it refused; empty: it did not
+	EndpointURL string    // empty: never subscribed
+	Reason      string    // why Advocate refused; empty: it did not
 	TriedAt     time.Time // zero: never
-	HeardAt     time.Time // of the last event that came and was kept; zero: none
+	HeardAt     time.Time // when the last event arrived; zero: none has
 }
 
-// AdvocateSubscription returns a connection's subscription, the zero value where
-// there is none.
+// AdvocateSubscription returns a connection's subscription, or the zero value.
 func (s *Store) AdvocateSubscription(ctx context.Context, connectionID string) (Subscription, error) {
 	var sub Subscription
 	err := s.pool.QueryRow(ctx, `
@@ -180,8 +179,8 @@ SELECT coalesce(a.endpoint_url, ''), coalesce(a.reason, ''), coalesce(a.tried_at
 	return sub, wrap(err, "advocate_subscription of %s", connectionID)
 }
 
-// NoteSubscription keeps what came of telling Advocate where to send webhooks;
-// a reason says that it refused.
+// NoteSubscription stores the outcome of subscribing at Advocate; reason is why it
+// refused, or empty.
 func (s *Store) NoteSubscription(ctx context.Context, connectionID, endpointURL, reason string) error {
 	_, err := s.pool.Exec(ctx, `
 INSERT INTO advocate_subscription (connection_id, endpoint_url, reason) VALUES ($1, $2, $3)

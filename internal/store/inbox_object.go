@@ -17,7 +17,7 @@ type ObjectEventKind string
 const (
 	ObjectCreated ObjectEventKind = "created"
 	ObjectChanged ObjectEventKind = "changed" // one property
-	ObjectRecheck ObjectEventKind = "recheck" // something came that it may have waited for
+	ObjectRecheck ObjectEventKind = "recheck" // something arrived that the record may have waited for
 )
 
 // ObjectEvent is one event about a record, without any value.
@@ -28,21 +28,27 @@ type ObjectEvent struct {
 	Kind         ObjectEventKind
 	Property     string // ObjectChanged only
 	OccurredAt   time.Time
-	DedupeKey    string // the same however often one change is told; unique within a connection
+	DedupeKey    string // the same for every delivery of one change, unique within a connection
+	Imported     bool   // an import made it
 }
 
 func (e ObjectEvent) hints() bridge.ObjectHints {
+	var hints bridge.ObjectHints
 	switch e.Kind {
 	case ObjectCreated:
-		return bridge.ObjectHints{CreatedAt: e.OccurredAt}
+		hints.CreatedAt = e.OccurredAt
 	case ObjectChanged:
-		return bridge.ObjectHints{Changed: map[string]time.Time{e.Property: e.OccurredAt}}
+		hints.Changed = map[string]time.Time{e.Property: e.OccurredAt}
 	default: // ObjectRecheck
-		return bridge.ObjectHints{RecheckAt: e.OccurredAt}
+		hints.RecheckAt = e.OccurredAt
 	}
+	if e.Imported {
+		hints.Imported = map[string]time.Time{e.Property: e.OccurredAt}
+	}
+	return hints
 }
 
-// ObjectHints is what the inbox heard of one record.
+// ObjectHints are the hints about one record, folded from its events.
 type ObjectHints struct {
 	ConnectionID string
 	ObjectType   bridge.ObjectType
@@ -50,17 +56,21 @@ type ObjectHints struct {
 	Hints        bridge.ObjectHints
 }
 
-// In the order of the unique key, as for contacts.
+// In the order of the unique key, as for contacts. The journal does not say that an
+// import made a change, but a webhook that arrives later does. One request may
+// contain a change twice, and a statement may update a row only once.
 const insertObjectEvents = `
-INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
-SELECT e.connection_id, e.object_type, e.object_id, e.kind, e.property, e.occurred_at, e.dedupe_key
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
-    AS e (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key)
+INSERT INTO object_inbox (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key, imported)
+SELECT e.connection_id, min(e.object_type), min(e.object_id), min(e.kind), min(e.property), min(e.occurred_at), e.dedupe_key, bool_or(e.imported)
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::boolean[])
+    AS e (connection_id, object_type, object_id, kind, property, occurred_at, dedupe_key, imported)
+ GROUP BY e.connection_id, e.dedupe_key
  ORDER BY e.connection_id, e.dedupe_key
-ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
+ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET imported = true
+ WHERE excluded.imported AND NOT object_inbox.imported AND object_inbox.relayed_at IS NULL`
 
-// AppendObjectEvents makes events durable, all or none, and returns how many
-// were not known yet. A duplicate is success.
+// AppendObjectEvents stores events, all or none, and returns how many were new. A
+// duplicate is no error.
 func (s *Store) AppendObjectEvents(ctx context.Context, events []ObjectEvent) (int, error) {
 	var (
 		n           = len(events)
@@ -71,12 +81,13 @@ func (s *Store) AppendObjectEvents(ctx context.Context, events []ObjectEvent) (i
 		properties  = make([]string, n)
 		occurred    = make([]time.Time, n)
 		keys        = make([]string, n)
+		imported    = make([]bool, n)
 	)
 	for i, e := range events {
 		connections[i], types[i], ids[i], kinds[i] = e.ConnectionID, string(e.ObjectType), e.ObjectID, string(e.Kind)
-		properties[i], occurred[i], keys[i] = e.Property, e.OccurredAt, e.DedupeKey
+		properties[i], occurred[i], keys[i], imported[i] = e.Property, e.OccurredAt, e.DedupeKey, e.Imported
 	}
-	tag, err := s.pool.Exec(ctx, insertObjectEvents, connections, types, ids, kinds, properties, occurred, keys)
+	tag, err := s.pool.Exec(ctx, insertObjectEvents, connections, types, ids, kinds, properties, occurred, keys, imported)
 	return int(tag.RowsAffected()), wrap(err, "append_object_events")
 }
 
@@ -85,7 +96,7 @@ func (s *Store) RelayObjects(ctx context.Context, limit int, send func(ctx conte
 	return relayInbox(ctx, s, objectInbox, limit, foldObjects, send)
 }
 
-const objectColumns = "e.id, e.connection_id, e.object_type, e.object_id, e.kind, e.property, e.occurred_at"
+const objectColumns = "e.id, e.connection_id, e.object_type, e.object_id, e.kind, e.property, e.occurred_at, e.imported"
 
 func foldObjects(rows pgx.Rows) (batch []ObjectHints, ids [][]int64, err error) {
 	type key struct{ connection, objectType, id string }
@@ -94,7 +105,7 @@ func foldObjects(rows pgx.Rows) (batch []ObjectHints, ids [][]int64, err error) 
 		id    int64
 		e     ObjectEvent
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &e.ConnectionID, &e.ObjectType, &e.ObjectID, &e.Kind, &e.Property, &e.OccurredAt}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &e.ConnectionID, &e.ObjectType, &e.ObjectID, &e.Kind, &e.Property, &e.OccurredAt, &e.Imported}, func() error {
 		k := key{e.ConnectionID, string(e.ObjectType), e.ObjectID}
 		i, seen := index[k]
 		if !seen {
@@ -110,15 +121,15 @@ func foldObjects(rows pgx.Rows) (batch []ObjectHints, ids [][]int64, err error) 
 	return batch, ids, err
 }
 
-// ObjectHintEvents are events that, folded, say what the hints say. Each counts
-// as new.
+// ObjectHintEvents returns events that fold into the given hints. Each counts as
+// new.
 func ObjectHintEvents(connectionID string, t bridge.ObjectType, objectID string, hints bridge.ObjectHints) []ObjectEvent {
 	var events []ObjectEvent
 	add := func(kind ObjectEventKind, property string, at time.Time) {
 		if !at.IsZero() {
 			events = append(events, ObjectEvent{
 				ConnectionID: connectionID, ObjectType: t, ObjectID: objectID, Kind: kind, Property: property, OccurredAt: at,
-				DedupeKey: "again/" + rand.Text(),
+				DedupeKey: "again/" + rand.Text(), Imported: kind != ObjectRecheck && hints.ByImport(property, at),
 			})
 		}
 	}
@@ -136,8 +147,8 @@ func (s *Store) PurgeObjectInbox(ctx context.Context, olderThan time.Time) (int6
 	return s.purgeInbox(ctx, objectInbox, olderThan)
 }
 
-// ObjectInboxLag returns how long the oldest event has been waiting for its
-// relay; 0 means that none is waiting.
+// ObjectInboxLag returns how long the oldest event has waited for the relay; 0 if
+// none waits.
 func (s *Store) ObjectInboxLag(ctx context.Context) (time.Duration, error) {
 	return s.inboxLag(ctx, objectInbox)
 }

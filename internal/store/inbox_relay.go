@@ -10,39 +10,42 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// ContactHints is what the inbox heard of one contact.
+// ContactHints are the hints about one contact, folded from its events.
 type ContactHints struct {
 	ConnectionID string
 	ContactID    string
 	Hints        bridge.Hints
+	Bulk         bool // created or changed as one of many, so nobody waits for it
 }
 
-// mayWork tells the connections whose work does not wait; see
+// mayWork selects the connections that are not suspended; see
 // bridge.Connection.MayWork.
 const mayWork = " c.paused_at IS NULL AND c.status NOT IN ('unauthorized', 'disconnected') "
 
 // inbox is a table of events that wait to be relayed.
 type inbox struct {
 	table   string
-	columns string // what its fold reads, of the event e
-	claimed string // what else a claim changes
+	columns string // the columns of an event e that its fold reads
+	claimed string // what else a claim sets
+	order   string // the order of due events within a connection
 }
 
 var (
-	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at",
-		// A request that is being passed on takes no other one in: what the other
-		// requester has written must be seen.
+	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at, e.bulk",
+		order: "i.bulk, i.not_before, i.id",
+		// A claimed request no longer absorbs another one: the sync must see what the
+		// other requester has written.
 		claimed: ", requested = false"}
-	objectInbox = inbox{table: "object_inbox", columns: objectColumns}
+	objectInbox = inbox{table: "object_inbox", columns: objectColumns, order: "i.not_before, i.id"}
 )
 
-// RelayLease is for how long a relay has the events that it claims. The events of
-// a process that died come back after it.
+// RelayLease is how long a relay's claim on events lasts. After that, the events of
+// a process that died are claimed again.
 const RelayLease = 15 * time.Second
 
-// Every connection with waiting events gets the same share, and one after the
-// other gets its turn: a burst in one portal is not felt in another. What is
-// claimed is not due before the lease is over.
+// claim selects the same number of events from every connection that has some, in
+// turn, so that a burst in one portal does not delay another. Within a connection,
+// live events go before bulk. Claimed events are not due before the lease ends.
 func (i inbox) claim() string {
 	return `
 WITH waiting AS (
@@ -57,7 +60,7 @@ WITH waiting AS (
             SELECT i.id
               FROM ` + i.table + ` i
              WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
-             ORDER BY i.not_before, i.id
+             ORDER BY ` + i.order + `
              LIMIT greatest($1::bigint / w.connections, 1)
                FOR UPDATE SKIP LOCKED) i),
      claimed AS (
@@ -78,7 +81,7 @@ func (i inbox) releaseClaim() string {
 	return "UPDATE " + i.table + " SET not_before = received_at WHERE id = ANY($1) AND relayed_at IS NULL"
 }
 
-// What cannot be relayed steps back behind the others: 1 s, 2 s, 4 s and so on
+// postponeRelay delays events that could not be relayed: 1 s, 2 s, 4 s and so on,
 // up to about a minute.
 func (i inbox) postponeRelay() string {
 	return "UPDATE " + i.table + `
@@ -87,24 +90,24 @@ func (i inbox) postponeRelay() string {
  WHERE id = ANY($1) AND relayed_at IS NULL`
 }
 
-// RelayHints takes about limit waiting events, the same share of every connection
-// and the oldest first, folds them per contact, and hands them to send, once; send
-// returns one error or nil for each contact. The events of a connection whose work
-// waits stay where they are. The events of the contacts without an error are done, those of the
-// others are tried again later. It returns how many contacts are done.
+// RelayHints claims about limit waiting events, the same share of every connection and the
+// oldest first, folds them per contact, and calls send once with the result; send returns an
+// error or nil for each contact. Events of a suspended connection stay where they are. Events
+// of contacts without an error are done, the others are retried later. RelayHints returns how
+// many contacts are done.
 //
-// Several relays may run at once and do not get the same events. No transaction
-// is open while send runs: the events are claimed before it and marked after it.
-// If the process dies in between, they are sent again once the claim has lapsed.
-// If ctx ends while send runs, the events without success are due again at once.
+// Several relays may run at once; they never claim the same events. No transaction is open
+// while send runs: events are claimed before it and marked after it. If the process dies in
+// between, they are sent again once the claim has expired. If ctx ends while send runs, the
+// events that failed are due again at once.
 func (s *Store) RelayHints(ctx context.Context, limit int,
 	send func(ctx context.Context, batch []ContactHints) []error,
 ) (relayed int, err error) {
 	return relayInbox(ctx, s, contactInbox, limit, foldContacts, send)
 }
 
-// relayInbox does it for any inbox. fold makes of events what is sent, and says
-// for each by which events it is done.
+// relayInbox does what RelayHints does, for any inbox. fold turns events into what
+// is sent, and returns the ids of the events of each.
 func relayInbox[T any](ctx context.Context, s *Store, from inbox, limit int,
 	fold func(pgx.Rows) ([]T, [][]int64, error), send func(ctx context.Context, batch []T) []error,
 ) (relayed int, err error) {
@@ -132,11 +135,11 @@ func relayInbox[T any](ctx context.Context, s *Store, from inbox, limit int,
 	return relayed, wrap(s.settleClaim(ctx, from, sent, failed), "relay_%s", from.table)
 }
 
-// settleTimeout bounds what is written after a relay was told to stop.
+// settleTimeout bounds the writes after a relay was told to stop.
 const settleTimeout = 5 * time.Second
 
-// settleClaim notes what became of the claimed events, also when ctx has ended:
-// what was sent is done, and what was not is nobody's fault.
+// settleClaim marks the claimed events, even if ctx has ended: those sent are done,
+// and the others are delayed. If ctx has ended, the others are due again at once.
 func (s *Store) settleClaim(ctx context.Context, from inbox, sent, failed []int64) error {
 	again := from.postponeRelay()
 	if ctx.Err() != nil {
@@ -157,18 +160,20 @@ func (s *Store) settleClaim(ctx context.Context, from inbox, sent, failed []int6
 // ids of its events.
 func foldContacts(rows pgx.Rows) (batch []ContactHints, ids [][]int64, err error) {
 	var (
-		index = map[ContactHints]int{} // by contact alone: the hints are zero
+		index = map[ContactHints]int{} // keyed by contact alone: the hints are zero
 		id    int64
 		event Event
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &event.ConnectionID, &event.ContactID, &event.Kind, &event.OccurredAt}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &event.ConnectionID, &event.ContactID, &event.Kind, &event.OccurredAt, &event.Bulk}, func() error {
 		contact := ContactHints{ConnectionID: event.ConnectionID, ContactID: event.ContactID}
 		i, seen := index[contact]
 		if !seen {
 			i = len(batch)
 			index[contact] = i
 			batch, ids = append(batch, contact), append(ids, nil)
+			batch[i].Bulk = true
 		}
+		batch[i].Bulk = batch[i].Bulk && event.Bulk
 		batch[i].Hints = batch[i].Hints.Merge(event.hints())
 		ids[i] = append(ids[i], id)
 		return nil

@@ -263,25 +263,22 @@ func TestRelayHints_whatADeadProcessClaimedComesAgain(t *testing.T) {
 func TestRelay_holdsNoTransactionWhileItSignals(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	d.exec(t, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 100', current_database()); END $$")
-	d.reopen(t)
 	d.mustAppend(t, d.event("101", store.EventCreated, 1))
 	_, err := d.AppendObjectEvents(t.Context(), []store.ObjectEvent{
 		{ConnectionID: d.conn.ID, ObjectType: bridge.ObjectDeal, ObjectID: "7", Kind: store.ObjectCreated, OccurredAt: at(1), DedupeKey: "a"},
 	})
 	must(t, err)
-	slow := func(n int) []error {
-		d.exec(t, "SELECT pg_sleep(0.3)") // longer than the database's patience
+	signal := func(n int) []error {
 		if open := d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"); open != 0 {
 			t.Errorf("%d transactions are open while Temporal is signalled", open)
 		}
 		return make([]error, n)
 	}
-	relayed, err := d.RelayHints(t.Context(), 100, func(_ context.Context, batch []store.ContactHints) []error { return slow(len(batch)) })
+	relayed, err := d.RelayHints(t.Context(), 100, func(_ context.Context, batch []store.ContactHints) []error { return signal(len(batch)) })
 	if err != nil || relayed != 1 {
 		t.Errorf("%d contacts were signalled, %v", relayed, err)
 	}
-	relayed, err = d.RelayObjects(t.Context(), 100, func(_ context.Context, batch []store.ObjectHints) []error { return slow(len(batch)) })
+	relayed, err = d.RelayObjects(t.Context(), 100, func(_ context.Context, batch []store.ObjectHints) []error { return signal(len(batch)) })
 	if err != nil || relayed != 1 {
 		t.Errorf("%d records were signalled, %v", relayed, err)
 	}
@@ -337,5 +334,37 @@ func TestPurgeInbox_leavesWhatIsWaiting(t *testing.T) {
 	}
 	if n := d.count(t, "SELECT count(*) FROM inbox WHERE contact_id = '102'"); n != 1 {
 		t.Error("the waiting event is gone")
+	}
+}
+
+func TestRelayHints_whatSomebodyWaitsForGoesBeforeAnImport(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	imported := func(contact string) store.Event {
+		e := d.event(contact, store.EventCreated, 1)
+		e.Bulk = true
+		return e
+	}
+	d.mustAppend(t, imported("1"), imported("2"), imported("3"))
+	edited := d.event("2", store.EventUpdated, 2) // by hand, and imported
+	d.mustAppend(t, edited, d.event("form", store.EventCreated, 3))
+
+	var first, rest all
+	_, err := d.RelayHints(t.Context(), 2, first.send)
+	must(t, err)
+	_, err = d.RelayHints(t.Context(), 10, rest.send)
+	must(t, err)
+	names := func(heard []store.ContactHints) map[string]bool {
+		bulk := map[string]bool{}
+		for _, h := range heard {
+			bulk[h.ContactID] = h.Bulk
+		}
+		return bulk
+	}
+	if diff := cmp.Diff(map[string]bool{"2": false, "form": false}, names(first.got)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]bool{"1": true, "2": true, "3": true}, names(rest.got)); diff != "" {
+		t.Error(diff)
 	}
 }

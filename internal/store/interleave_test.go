@@ -103,7 +103,7 @@ func TestErase_isSeenByWhoeverWritesAboutPeople(t *testing.T) {
 				Parked: []bridge.ParkedItem{{Cause: bridge.CauseHalfPair, VendorMessage: "zoe"}}})
 		}, ""},
 		"a page is begun": {func(ctx context.Context, f fixture) error {
-			return f.MarkSending(ctx, f.run.ID, 1)
+			return f.MarkSending(ctx, f.run.ID, 1, "attempt", true)
 		}, bridge.Pending},
 		"a page is finished": {func(ctx context.Context, f fixture) error {
 			return f.FinishPage(ctx, f.run.ID, 1, []store.RowResult{

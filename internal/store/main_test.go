@@ -45,15 +45,6 @@ func newSide(t *testing.T, s *store.Store, dsn string) database {
 	return database{Store: s, side: side, dsn: dsn}
 }
 
-// reopen connects the store anew: settings of a database count for new sessions.
-func (d *database) reopen(t *testing.T) {
-	t.Helper()
-	s, err := store.Open(t.Context(), d.dsn, storetest.Sealer(t))
-	must(t, err)
-	t.Cleanup(s.Close)
-	d.Store = s
-}
-
 func connect(t *testing.T, s *store.Store, portal int64) bridge.Connection {
 	t.Helper()
 	c, err := s.SaveConnection(t.Context(),

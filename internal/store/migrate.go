@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"path"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"advocatesync/internal/bridge"
 )
 
 // migrationFiles are applied in the order of their numbers. Released ones are
@@ -19,8 +22,8 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrationLock keeps two starting processes from migrating at once. The number
-// means nothing; it only must stay the same.
+// migrationLock keeps two starting processes from migrating at once. The number is
+// arbitrary, but must never change.
 const migrationLock = 0x61647673796e6331
 
 const createMigrations = `
@@ -30,7 +33,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
     applied_at timestamptz NOT NULL DEFAULT now()
 )`
 
-// migrate applies what is missing, all or nothing.
+// migrate applies the missing migrations, all or none.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
 	if err != nil {
@@ -38,6 +41,11 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+			return err
+		}
+		// A change of a table waits for its users, and everybody else waits behind the
+		// change.
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '10s'"); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, createMigrations); err != nil {
@@ -50,8 +58,13 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 		return nil
 	})
+	if bridge.KindOf(err) == bridge.Pending {
+		err = &bridge.Error{Kind: bridge.Unavailable, System: bridge.SystemStore, Op: "store.migrate", Err: errTableInUse}
+	}
 	return wrap(err, "migrate")
 }
+
+var errTableInUse = errors.New("a table that has to be changed stays in use by a long transaction: it is tried again; if it goes on, pause mass syncs while the new version starts")
 
 func apply(ctx context.Context, tx pgx.Tx, name string) error {
 	number, title, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
@@ -62,7 +75,7 @@ func apply(ctx context.Context, tx pgx.Tx, name string) error {
 	tag, err := tx.Exec(ctx, `
 INSERT INTO schema_migration (version, name) VALUES ($1, $2) ON CONFLICT (version) DO NOTHING`, version, title)
 	if err != nil || tag.RowsAffected() == 0 {
-		return err // applied before
+		return err // already applied
 	}
 	statements, err := migrationFiles.ReadFile(name)
 	if err != nil {

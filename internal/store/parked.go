@@ -15,19 +15,20 @@ import (
 type Outcome string
 
 const (
-	OutcomeResolved  Outcome = "resolved"  // what was in the way is gone
-	OutcomeRetried   Outcome = "retried"   // an operator had it tried again
-	OutcomeDiscarded Outcome = "discarded" // an operator gave it up
+	OutcomeResolved  Outcome = "resolved"  // its cause is gone
+	OutcomeRetried   Outcome = "retried"   // an operator retried it
+	OutcomeDiscarded Outcome = "discarded" // an operator discarded it
 )
 
 const insertParked = `
-INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, tracked_event_id, cause, advice, words, hints)
-VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, $7, $8, $9) `
+INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, tracked_event_id, cause, advice, words, hints, holder, holder_seen_at, retry_at)
+VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, $7, $8, $9, $10, nullif($11::timestamptz, '0001-01-01Z'), CASE WHEN $12 THEN now() END) `
 
-// A run that retries an item and parks it again leaves it open.
+// A retry that parks the item again leaves it open.
 const refreshParked = ` DO UPDATE
    SET account_id = excluded.account_id, user_id = excluded.user_id, cause = excluded.cause, advice = excluded.advice,
-       words = excluded.words, hints = excluded.hints, retry_run = NULL
+       words = excluded.words, hints = excluded.hints, retry_run = NULL, holder = excluded.holder, holder_seen_at = excluded.holder_seen_at,
+       retry_at = excluded.retry_at
 RETURNING id`
 
 const parkContact = insertParked +
@@ -51,7 +52,7 @@ func parking(item bridge.ParkedItem) (string, []any) {
 		statement = parkParticipant
 	}
 	return statement, []any{item.ConnectionID, item.ContactID, item.AccountID, item.UserID, item.TrackedEventID,
-		item.Cause, item.Advice, storable(item.VendorMessage), item.Hints}
+		item.Cause, item.Advice, storable(item.VendorMessage), item.Hints, item.Holder, item.HolderSeenAt.UTC(), item.RetrySoon}
 }
 
 func park(ctx context.Context, q queryer, item bridge.ParkedItem) (id int64, err error) {
@@ -60,15 +61,14 @@ func park(ctx context.Context, q queryer, item bridge.ParkedItem) (id int64, err
 	return id, err
 }
 
-// storable drops the bytes that PostgreSQL does not take as text: NUL, and what
-// is not UTF-8. Vendors pass on what people typed.
+// storable drops the bytes that PostgreSQL does not accept as text: NUL, and
+// invalid UTF-8. Vendors pass on what people typed.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "")
 }
 
-// Park keeps an item for a person to look at and returns its id. While an item
-// of the same subject and cause is open, that one is refreshed instead; it
-// keeps its id and the time it was parked first.
+// Park opens an item and returns its id. If an item of the same subject and cause
+// is open, that one is refreshed instead and keeps its id and its time.
 func (s *Store) Park(ctx context.Context, item bridge.ParkedItem) (int64, error) {
 	id, err := park(ctx, s.pool, item)
 	return id, wrap(err, "park %s in %s", item.Cause, item.ConnectionID)
@@ -84,17 +84,21 @@ func scanParked(row pgx.CollectableRow) (bridge.ParkedItem, error) {
 
 // ParkedItems returns a connection's open items, the oldest first.
 func (s *Store) ParkedItems(ctx context.Context, connectionID string) ([]bridge.ParkedItem, error) {
-	return s.ParkedPage(ctx, connectionID, 0, math.MaxInt32)
+	return s.ParkedPage(ctx, connectionID, "", 0, math.MaxInt32)
 }
 
-// ParkedPage returns a connection's open items, the oldest first, at most limit
-// of them: those after the item with an id.
-func (s *Store) ParkedPage(ctx context.Context, connectionID string, after int64, limit int) ([]bridge.ParkedItem, error) {
+// ParkedPage returns at most limit open items of a connection, the oldest first:
+// those with an id above after, of one cause, or of all causes for "".
+func (s *Store) ParkedPage(ctx context.Context, connectionID string, cause bridge.Cause, after int64, limit int) ([]bridge.ParkedItem, error) {
+	ofCause, args := "", []any{connectionID, after, limit}
+	if cause != "" { // an unconditional filter would keep the planner from using the index
+		ofCause, args = "AND cause = $4", append(args, cause)
+	}
 	rows, err := s.pool.Query(ctx, `
 SELECT `+parkedColumns+` FROM parked_item
- WHERE connection_id = $1 AND closed_at IS NULL AND id > $2
+ WHERE connection_id = $1 AND closed_at IS NULL AND id > $2 `+ofCause+`
  ORDER BY id
- LIMIT $3`, connectionID, after, limit)
+ LIMIT $3`, args...)
 	if err != nil {
 		return nil, wrap(err, "parked_page of %s", connectionID)
 	}
@@ -124,7 +128,7 @@ func (s *Store) ParkedItem(ctx context.Context, id int64) (bridge.ParkedItem, er
 	return item, wrap(err, "parked_item %d", id)
 }
 
-// What was kept to be sent again goes with its item.
+// A request that was kept for a retry is deleted with its item.
 const closeParked = `
 WITH closed AS (
      UPDATE parked_item SET closed_at = coalesce(closed_at, now()), outcome = coalesce(outcome, $2) WHERE id = $1
@@ -133,10 +137,62 @@ WITH closed AS (
      UPDATE tracked_event e SET request = NULL, wait_until = NULL FROM closed WHERE e.id = closed.tracked_event_id AND e.state = 'error' AND $2 = 'discarded')
 SELECT 1 FROM closed`
 
-// CloseParked ends an item. One that has ended already keeps its outcome, which
-// is success; an unknown id is a not_found error.
+// CloseParked closes an item. A closed item keeps its outcome, which is no error;
+// an unknown id is a not_found error.
 func (s *Store) CloseParked(ctx context.Context, id int64, outcome Outcome) error {
 	return s.updateOne(ctx, "close_parked", closeParked, id, outcome)
+}
+
+// ParkedCause sums up the open items of one cause.
+type ParkedCause struct {
+	Cause  bridge.Cause
+	Advice string // of the oldest
+	Count  int64
+	Since  time.Time // when the oldest was parked
+}
+
+// ParkedCauses groups a connection's open items by cause, the most frequent first. The
+// oldest is the one with the lowest id, which an index knows without the rows.
+func (s *Store) ParkedCauses(ctx context.Context, connectionID string) ([]ParkedCause, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT c.cause, p.advice, c.n, p.parked_at
+  FROM (SELECT cause, count(*) AS n, min(id) AS first FROM parked_item
+         WHERE connection_id = $1 AND closed_at IS NULL GROUP BY cause) c
+  JOIN parked_item p ON p.id = c.first
+ ORDER BY c.n DESC, c.cause`, connectionID)
+	if err != nil {
+		return nil, wrap(err, "parked_causes of %s", connectionID)
+	}
+	causes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ParkedCause, err error) {
+		err = row.Scan(&c.Cause, &c.Advice, &c.Count, &c.Since)
+		return c, err
+	})
+	return causes, wrap(err, "parked_causes of %s", connectionID)
+}
+
+// ParkedFilter selects open items of a connection: those with the given ids or,
+// without ids, those of a cause. The zero value selects all.
+type ParkedFilter struct {
+	IDs   []int64
+	Cause bridge.Cause
+}
+
+// DiscardParked discards the open items that a filter selects, in one transaction,
+// and returns their ids.
+func (s *Store) DiscardParked(ctx context.Context, connectionID string, f ParkedFilter) ([]int64, error) {
+	rows, err := s.pool.Query(ctx, `
+WITH closed AS (
+     UPDATE parked_item SET closed_at = now(), outcome = 'discarded'
+      WHERE connection_id = $1 AND closed_at IS NULL AND ($2::bigint[] IS NULL OR id = ANY ($2)) AND ($3 = '' OR cause = $3)
+     RETURNING id, tracked_event_id),
+     forgotten AS (
+     UPDATE tracked_event e SET request = NULL, wait_until = NULL FROM closed WHERE e.id = closed.tracked_event_id AND e.state = 'error')
+SELECT id FROM closed ORDER BY id`, connectionID, f.IDs, f.Cause)
+	if err != nil {
+		return nil, wrap(err, "discard_parked of %s", connectionID)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return ids, wrap(err, "discard_parked of %s", connectionID)
 }
 
 // CloseUnreadable resolves the items of a connection's unreadable rows, except
@@ -149,7 +205,7 @@ UPDATE parked_item SET closed_at = now(), outcome = 'resolved'
 	return wrap(err, "close_unreadable of %s", connectionID)
 }
 
-// PurgeParked deletes the items that ended before a time. Open ones stay.
+// PurgeParked deletes the items that were closed before a time.
 func (s *Store) PurgeParked(ctx context.Context, olderThan time.Time) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM parked_item WHERE closed_at < $1", olderThan)
 	return tag.RowsAffected(), wrap(err, "purge_parked")

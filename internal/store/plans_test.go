@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +34,8 @@ var staySmall = map[string]string{
 	"connect_intent":          "links that live for a quarter of an hour",
 	"schedule_pause":          "three rows each at most",
 	"agreement":               "one row each",
+	"journal":                 "one row",
+	"journal_portal":          "one row each",
 	"reconcile":               "one row for each reconcile of the last days",
 	"reconcile_count":         "some rows for each reconcile of the last days",
 }
@@ -73,6 +74,10 @@ var seeds = []string{
 	`INSERT INTO participant_ledger (connection_id, identity_hash, row_hash)
 	 SELECT id, sha256(n::text::bytea), '' FROM connection, generate_series(1, 30) AS n`,
 	`INSERT INTO tombstone (connection_id, key_hash) SELECT id, sha256(n::text::bytea) FROM connection, generate_series(100, 105) AS n`,
+	`INSERT INTO contact_email (connection_id, contact_id, email_hash) SELECT id, n, sha256(n::text::bytea) FROM connection, generate_series(1, 10) AS n`,
+	`INSERT INTO erasure (connection_id, contact_id, source, occurred_at, verified_at, blocked_at, deleted_at, checked_at, forgotten_at)
+	 SELECT id, n, 'hubspot', now(), now(), now(), now(), now(), now() FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO erasure_block (connection_id, contact_id, key_hash) SELECT id, n, sha256(n::text::bytea) FROM connection, generate_series(1, 10) AS n`,
 	`INSERT INTO former_mapping (connection_id, contact_id, account_id, user_id, by_email, ending, ended_at)
 	 SELECT id, n, 'a' || n, 'u' || n, true, 'deleted', now() - n * interval '1 day' FROM connection, generate_series(31, 40) AS n`,
 	`INSERT INTO merged_contact (connection_id, contact_id, heir_id) SELECT id, n, n - 30 FROM connection, generate_series(41, 45) AS n`,
@@ -99,6 +104,16 @@ var seeds = []string{
 	 SELECT id, CASE WHEN n % 2 = 0 THEN n::text ELSE '' END, 'a' || n, 'u' || n, 'rejected', '', '',
 	        CASE WHEN n > 2 THEN now() - n * interval '1 day' END, CASE WHEN n > 2 THEN 'resolved' END
 	   FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO contact_lease (connection_id, contact_id, holder, expires_at) SELECT id, n, 'w' || n, now() - n * interval '1 hour' FROM connection, generate_series(1, 10) AS n`,
+	`INSERT INTO contact_decision (connection_id, contact_id, decided_at, state, reason)
+	 SELECT id, n, now() - n * interval '1 hour', 'mapped', '' FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO connection_minute (connection_id, minute, sampled_at, mapped)
+	 SELECT id, now() - n * interval '6 hours', now(), 30 FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO connection_hour (connection_id, hour, heard, contacts_written, participants_written, lag_counts, backlog, calls, parked, drift)
+	 SELECT id, now() - n * interval '1 hour', 1, 1, 1, '{0,0,0,0,0,0,0,0,0,0,0,0}', 1, 1, 1, 1 FROM connection, generate_series(1, 20) AS n`,
+	`INSERT INTO audit_entry (at, actor_kind, actor, token_id, role, operation, connection_id, subject, request_id, remote)
+	 SELECT now(), 'token', 'script' || n, 'abcdefghij', 'operator', 'operation' || n, id, 'contact:' || n || portal_id, 'r', '' FROM connection, generate_series(1, 40) AS n`,
+	`INSERT INTO audit_outcome (audit_id, at, outcome, code, subject) SELECT id, at, 'done', '', 'run:' || id FROM audit_entry`,
 	`INSERT INTO form_cursor (connection_id, form, read_to) SELECT id, 'f1', now() FROM connection`,
 	`INSERT INTO form_submission (connection_id, form, submission, submitted_at) SELECT id, 'f1', n, now() FROM connection, generate_series(1, 10) AS n`,
 	`INSERT INTO staged_participant (run_id, ordinal, account_id, user_id, email, first_name, last_name, referral_code, share_link,
@@ -106,50 +121,6 @@ var seeds = []string{
 	 SELECT r.id, n, 'a' || n, 'u' || n, '', '', '', '', '', '', '', '', sha256(n::text::bytea), sha256(n::text::bytea), 'update', 1 + n / 100, 'planned'
 	   FROM sync_run r, generate_series(1, 30) AS n WHERE r.state = 'planned'`,
 	`ANALYZE`,
-}
-
-// tracedQuery is one statement that a method sent.
-type tracedQuery struct {
-	sql  string
-	args []any
-}
-
-// queryTracer keeps the statements that a store sends.
-type queryTracer struct {
-	mu      sync.Mutex
-	queries []tracedQuery
-}
-
-func (q *queryTracer) add(sql string, args []any) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.queries = append(q.queries, tracedQuery{sql, args})
-}
-
-func (q *queryTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	q.add(data.SQL, data.Args)
-	return ctx
-}
-
-func (q *queryTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (q *queryTracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (q *queryTracer) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	q.add(data.SQL, data.Args)
-}
-
-func (q *queryTracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-// take returns what was sent since the last time.
-func (q *queryTracer) take() []tracedQuery {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	taken := q.queries
-	q.queries = nil
-	return taken
 }
 
 // planNode is a node of a plan, as EXPLAIN (FORMAT JSON) tells of it.
@@ -179,11 +150,11 @@ func (n planNode) wholeReads(partial map[string]bool, limited bool) []string {
 	return found
 }
 
-func (d database) plan(t *testing.T, q tracedQuery) planNode {
+func (d database) plan(t *testing.T, q storetest.Query) planNode {
 	t.Helper()
 	var raw string
-	if err := d.side.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+q.sql, q.args...).Scan(&raw); err != nil {
-		t.Fatalf("explain %s: %v", q.sql, err)
+	if err := d.side.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+q.SQL, q.Args...).Scan(&raw); err != nil {
+		t.Fatalf("explain %s: %v", q.SQL, err)
 	}
 	var plans []struct{ Plan planNode }
 	must(t, json.Unmarshal([]byte(raw), &plans))
@@ -191,9 +162,9 @@ func (d database) plan(t *testing.T, q tracedQuery) planNode {
 }
 
 // explained is a plan for people.
-func (d database) explained(t *testing.T, q tracedQuery) string {
+func (d database) explained(t *testing.T, q storetest.Query) string {
 	t.Helper()
-	rows, err := d.side.Query(t.Context(), "EXPLAIN "+q.sql, q.args...)
+	rows, err := d.side.Query(t.Context(), "EXPLAIN "+q.SQL, q.Args...)
 	must(t, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err)
@@ -230,26 +201,29 @@ func TestNoQueryReadsAGrowingTableWhole(t *testing.T) {
 			d.exec(t, seed)
 		}
 	}
-	traced := &queryTracer{}
-	must(t, opened.Trace(t.Context(), dsn, traced))
-	all, err := opened.Connections(t.Context())
+	traced := &storetest.Queries{}
+	var err error
+	d.Store, err = store.Open(t.Context(), dsn, storetest.Sealer(t), store.Traced(traced))
+	must(t, err)
+	t.Cleanup(d.Store.Close)
+	all, err := d.Connections(t.Context())
 	must(t, err)
 	d.conn = all[0]
 	partial := d.partialIndexes(t)
 
 	calls := d.calls(t)
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		traced.take()
+		traced.Take()
 		if err := calls[name](t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for _, q := range traced.take() {
-			if !explainable(q.sql) || excused(q.sql) {
+		for _, q := range traced.Take() {
+			if !explainable(q.SQL) || excused(q.SQL) {
 				continue
 			}
 			if found := d.plan(t, q).wholeReads(partial, false); len(found) > 0 {
-				t.Errorf("%s reads %s\n%s\n%s", name, strings.Join(found, ", "), q.sql, d.explained(t, q))
+				t.Errorf("%s reads %s\n%s\n%s", name, strings.Join(found, ", "), q.SQL, d.explained(t, q))
 			}
 		}
 	}
@@ -295,6 +269,8 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"exports ready":         func(ctx context.Context) error { return second(d.ReadyExports(ctx, time.Minute)) },
 		"purge Advocate events": func(ctx context.Context) error { return second(d.PurgeAdvocateEvents(ctx, weekAgo)) },
 		"subscription":          func(ctx context.Context) error { return second(d.AdvocateSubscription(ctx, id)) },
+		"due retries":           func(ctx context.Context) error { return second(d.DueRetries(ctx, 1000)) },
+		"forget written":        func(ctx context.Context) error { return d.ForgetWritten(ctx, d.conn.PortalID) },
 		"begin a report":        func(ctx context.Context) error { return second(d.BeginReport(ctx, id, time.Minute)) },
 		"mass sync status":      func(ctx context.Context) error { return second(d.MassProgress(ctx, id, 0)) },
 		"mass sync under way":   func(ctx context.Context) error { return second(d.UnfinishedMass(ctx, id)) },
@@ -302,11 +278,25 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 			_, _, err := d.Prediction(ctx, store.Run{ID: run, ConnectionID: id, ProgramID: "p1"})
 			return err
 		},
-		"purge runs":       func(ctx context.Context) error { return second(d.PurgeRuns(ctx, weekAgo)) },
-		"purge parked":     func(ctx context.Context) error { return second(d.PurgeParked(ctx, quarter)) },
-		"purge tracked":    func(ctx context.Context) error { return second(d.PurgeTracked(ctx, quarter)) },
-		"purge former":     func(ctx context.Context) error { return second(d.PurgeFormer(ctx, quarter)) },
-		"parked list":      func(ctx context.Context) error { return second(d.ParkedPage(ctx, id, 0, 100)) },
+		"purge runs":        func(ctx context.Context) error { return second(d.PurgeRuns(ctx, weekAgo)) },
+		"purge parked":      func(ctx context.Context) error { return second(d.PurgeParked(ctx, quarter)) },
+		"purge tracked":     func(ctx context.Context) error { return second(d.PurgeTracked(ctx, quarter)) },
+		"purge former":      func(ctx context.Context) error { return second(d.PurgeFormer(ctx, quarter)) },
+		"parked list":       func(ctx context.Context) error { return second(d.ParkedPage(ctx, id, "", 0, 100)) },
+		"parked of a cause": func(ctx context.Context) error { return second(d.ParkedPage(ctx, id, bridge.CauseHalfPair, 0, 100)) },
+		"causes of parked":  func(ctx context.Context) error { return second(d.ParkedCauses(ctx, id)) },
+		"contacts by email": func(ctx context.Context) error { return second(d.ContactsByEmail(ctx, id, "ann@shop.example")) },
+		"rule effects":      func(ctx context.Context) error { return second(d.RuleEffects(ctx, id)) },
+		"sample a minute":   d.SampleMinutes,
+		"decisions":         func(ctx context.Context) error { return second(d.Decisions(ctx, id, "5", 20)) },
+		"purge decisions":   func(ctx context.Context) error { return second(d.PurgeDecisions(ctx, weekAgo)) },
+		"numbers": func(ctx context.Context) error {
+			return second(d.Numbers(ctx, id, time.Now().Add(-time.Hour), time.Minute))
+		},
+		"numbers of a fortnight": func(ctx context.Context) error {
+			return second(d.Numbers(ctx, id, time.Now().Add(-24*time.Hour), 4*time.Hour))
+		},
+		"latest runs":      func(ctx context.Context) error { return second(d.LatestRuns(ctx, id, store.RunMass, 10)) },
 		"parked of one":    func(ctx context.Context) error { return second(d.OpenParked(ctx, id, "2")) },
 		"history":          func(ctx context.Context) error { return second(d.ContactHistory(ctx, id, "5", 0, 100)) },
 		"would disconnect": func(ctx context.Context) error { return second(d.WouldForget(ctx, id)) },
@@ -315,15 +305,40 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"shared with":      func(ctx context.Context) error { return second(d.SharedWith(ctx, id, "5")) },
 		"mapped to":        func(ctx context.Context) error { return second(d.MappedTo(ctx, id, []string{"5", "6"})) },
 		"erased":           func(ctx context.Context) error { return second(d.Erased(ctx, id, hashes...)) },
-		"survivors":        func(ctx context.Context) error { return second(d.Survivors(ctx, id, "42")) },
-		"merged into":      func(ctx context.Context) error { return second(d.MergedInto(ctx, id, "12")) },
+		"blocked":          func(ctx context.Context) error { return second(d.Blocked(ctx, id, hashes...)) },
+		"with emails":      func(ctx context.Context) error { return second(d.WithEmails(ctx, id, hashes)) },
+		"hear an erasure": func(ctx context.Context) error {
+			return second(d.AppendEvents(ctx, []store.Event{{ConnectionID: id, ContactID: "7", Kind: store.EventErased, OccurredAt: time.Now(), DedupeKey: "erased 7"}}))
+		},
+		"lift an erasure": func(ctx context.Context) error { return d.LiftErasure(ctx, id, "7") },
+		"survivors":       func(ctx context.Context) error { return second(d.Survivors(ctx, id, "42")) },
+		"merged into":     func(ctx context.Context) error { return second(d.MergedInto(ctx, id, "12")) },
 		"settle": func(ctx context.Context) error {
 			return d.Settle(ctx, id, "5", store.Settlement{State: bridge.StateMapped})
 		},
 		"retry contacts": func(ctx context.Context) error {
 			return second(d.RetryContacts(ctx, id, []int64{item + 1}, time.Now()))
 		},
-		"tracked list":   func(ctx context.Context) error { return second(d.TrackedEvents(ctx, id, store.TrackedFilter{})) },
+		"audit log": func(ctx context.Context) error { return second(d.AuditLog(ctx, store.AuditFilter{}, 0, 100)) },
+		"audit log of one": func(ctx context.Context) error {
+			return second(d.AuditLog(ctx, store.AuditFilter{ConnectionID: id}, 0, 100))
+		},
+		"audit log of nobody": func(ctx context.Context) error {
+			return second(d.AuditLog(ctx, store.AuditFilter{Actor: "nobody"}, 0, 100))
+		},
+		"audit log of nothing": func(ctx context.Context) error {
+			return second(d.AuditLog(ctx, store.AuditFilter{Operation: "none"}, 0, 100))
+		},
+		"audit log of a subject": func(ctx context.Context) error {
+			return second(d.AuditLog(ctx, store.AuditFilter{Subject: "contact:404"}, 0, 100))
+		},
+		"tracked list": func(ctx context.Context) error { return second(d.TrackedEvents(ctx, id, store.TrackedFilter{})) },
+		"tracked of a state": func(ctx context.Context) error {
+			return second(d.TrackedEvents(ctx, id, store.TrackedFilter{States: []store.TrackedState{store.TrackedError}}))
+		},
+		"tracked of a trigger": func(ctx context.Context) error {
+			return second(d.TrackedEvents(ctx, id, store.TrackedFilter{TriggerID: "none"}))
+		},
 		"tracked of one": func(ctx context.Context) error { return second(d.TrackedOf(ctx, id, bridge.ObjectDeal, "5")) },
 		"verdicts due":   func(ctx context.Context) error { return second(d.DueVerdicts(ctx, id, 100)) },
 		"wake waiting":   func(ctx context.Context) error { return second(d.WakeWaiting(ctx, id)) },
@@ -334,11 +349,20 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		},
 		"retry tracked":   func(ctx context.Context) error { return second(d.RetryTracked(ctx, id, []int64{item})) },
 		"page of a run":   func(ctx context.Context) error { return second(d.Page(ctx, run, 1)) },
-		"begin a page":    func(ctx context.Context) error { return d.MarkSending(ctx, run, 1) },
+		"begin a page":    func(ctx context.Context) error { return d.MarkSending(ctx, run, 1, "attempt", true) },
+		"fence a page":    func(ctx context.Context) error { return refused(d.StillSending(ctx, run, 1, "attempt")) },
 		"open pages":      func(ctx context.Context) error { return second(d.OpenPages(ctx, run, 1, 10)) },
 		"z abort a run":   func(ctx context.Context) error { return d.AbortRun(ctx, run, "") },
 		"z disconnecting": func(ctx context.Context) error { return second(d.Disconnect(ctx, id)) },
 	}
+}
+
+// refused drops the answer of a call that is to wait.
+func refused(err error) error {
+	if bridge.KindOf(err) == bridge.Pending {
+		return nil
+	}
+	return err
 }
 
 // second drops a call's result.

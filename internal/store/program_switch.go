@@ -10,16 +10,16 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// SwitchState says how far a program switch has come. Until SwitchRefreshing
-// the connection is switching: nothing of a program is written to its contacts.
+// SwitchState says how far a program switch has come. Until SwitchRefreshing the
+// connection is switching: no program-sourced value is written to its contacts.
 type SwitchState string
 
 const (
-	SwitchHolding    SwitchState = "holding"    // pages that are being written come to their end
-	SwitchArchiving  SwitchState = "archiving"  // the properties are removed
-	SwitchCreating   SwitchState = "creating"   // they are created again, then the new program is connected
-	SwitchRestoring  SwitchState = "restoring"  // it is refused: what was removed comes back, the old program stays
-	SwitchRefreshing SwitchState = "refreshing" // the contacts are given the connected program's values
+	SwitchHolding    SwitchState = "holding"    // waiting for pages that are being written
+	SwitchArchiving  SwitchState = "archiving"  // the properties are being removed
+	SwitchCreating   SwitchState = "creating"   // they are being created again; then the new program is connected
+	SwitchRestoring  SwitchState = "restoring"  // refused: removed properties are being restored, the old program stays
+	SwitchRefreshing SwitchState = "refreshing" // the contacts are getting the connected program's values
 	SwitchDone       SwitchState = "done"
 	SwitchRefused    SwitchState = "refused"
 )
@@ -29,35 +29,35 @@ type ProgramSwitch struct {
 	ID           int64
 	ConnectionID string
 	From, To     string // programs
-	InPlace      bool   // the properties stay, only their values change
+	InPlace      bool   // the properties stay; only their values change
 	MassSync     bool   // participants without a contact are synced as well
 	State        SwitchState
-	Reason       string // why it is refused; empty: it is not
+	Reason       string // why it was refused; empty: it was not
 	RefreshRun   int64  // the run that refreshes the contacts; 0: none yet
-	Revisited    int64  // contacts that the run did not reach, and that are looked at one by one
+	Revisited    int64  // contacts that the run did not reach, to be synced one by one
 	CreatedAt    time.Time
 	ConnectedAt  time.Time // zero: not yet
 	FinishedAt   time.Time // zero: unfinished
 	Properties   []SwitchedProperty
 }
 
-// SwitchedProperty is what became of one property.
+// SwitchedProperty is the outcome for one property.
 type SwitchedProperty struct {
 	Name          string
 	Outcome       PropertyOutcome
-	VendorMessage string // the vendor's, where it refuses
+	VendorMessage string // HubSpot's, if it refuses
 }
 
-// PropertyOutcome says what became of a property in a switch.
+// PropertyOutcome says what has happened to a property in a switch.
 type PropertyOutcome string
 
 const (
-	PropertyWaiting  PropertyOutcome = "waiting"  // its turn has not come
-	PropertyKept     PropertyOutcome = "kept"     // it stayed all the time
+	PropertyWaiting  PropertyOutcome = "waiting"  // not handled yet
+	PropertyKept     PropertyOutcome = "kept"     // it was never removed
 	PropertyInUse    PropertyOutcome = "in_use"   // HubSpot refuses to remove it
-	PropertyArchived PropertyOutcome = "archived" // it is removed for the moment
-	PropertyCreated  PropertyOutcome = "created"  // it is there again
-	PropertyRestored PropertyOutcome = "restored" // it is there again, for the old program
+	PropertyArchived PropertyOutcome = "archived" // it is removed
+	PropertyCreated  PropertyOutcome = "created"  // it exists again
+	PropertyRestored PropertyOutcome = "restored" // it exists again, for the old program
 	PropertyRefused  PropertyOutcome = "refused"  // HubSpot refuses to create it; tried again
 )
 
@@ -79,7 +79,7 @@ func oneSwitch(ctx context.Context, q queryer, query string, args ...any) (Progr
 	return pgx.CollectExactlyOneRow(rows, scanSwitch)
 }
 
-// inSwitch runs fn in a transaction that nobody else steps this switch in.
+// inSwitch runs fn in a transaction that locks the switch.
 func (s *Store) inSwitch(ctx context.Context, id int64, fn func(tx pgx.Tx, sw ProgramSwitch) error) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		sw, err := oneSwitch(ctx, tx, "SELECT "+switchColumns+" FROM program_switch WHERE id = $1 FOR UPDATE", id)
@@ -90,7 +90,7 @@ func (s *Store) inSwitch(ctx context.Context, id int64, fn func(tx pgx.Tx, sw Pr
 	})
 }
 
-// SwitchRequest asks for another program.
+// SwitchRequest requests another program.
 type SwitchRequest struct {
 	ConnectionID string
 	To           string
@@ -99,7 +99,7 @@ type SwitchRequest struct {
 	Properties   []string // the program-sourced ones
 }
 
-// Why BeginSwitch refuses, as the code of its conflict.
+// Codes of the conflicts that BeginSwitch returns.
 const (
 	CodeConnected       = "CONNECTED"      // the program is connected already
 	CodeOtherSwitch     = "OTHER_SWITCH"   // another switch is under way
@@ -108,9 +108,9 @@ const (
 
 const selectUnfinishedSwitch = "SELECT " + switchColumns + " FROM program_switch WHERE connection_id = $1 AND finished_at IS NULL"
 
-// BeginSwitch begins a switch and marks the connection as switching: from then
-// on no page is begun. If the very switch is under way it takes that one up. A
-// connection that cannot switch now is a conflict, whose code says why.
+// BeginSwitch begins a switch and marks the connection as switching: from then on
+// no page begins. If the same switch is under way, it returns that one. If the
+// connection cannot switch now, it returns a conflict whose code says why.
 func (s *Store) BeginSwitch(ctx context.Context, in SwitchRequest) (sw ProgramSwitch, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		var program string
@@ -172,8 +172,8 @@ func unfinishedMass(ctx context.Context, q queryer, connectionID string) (found 
 	return found, err
 }
 
-// UnfinishedMass tells whether a mass sync of a connection is under way, which
-// keeps a switch from beginning.
+// UnfinishedMass reports whether a mass sync of a connection is under way. A switch
+// cannot begin meanwhile.
 func (s *Store) UnfinishedMass(ctx context.Context, connectionID string) (bool, error) {
 	found, err := unfinishedMass(ctx, s.pool, connectionID)
 	return found, wrap(err, "unfinished mass sync of %s", connectionID)
@@ -204,11 +204,4 @@ func (s *Store) switchWith(ctx context.Context, query string, key any) (ProgramS
 	}
 	sw.Properties, err = pgx.CollectRows(rows, pgx.RowToStructByPos[SwitchedProperty])
 	return sw, err
-}
-
-// MappedContacts counts a connection's mapped contacts: those that a switch
-// gives other values.
-func (s *Store) MappedContacts(ctx context.Context, connectionID string) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM mapping WHERE connection_id = $1", connectionID).Scan(&n)
-	return n, wrap(err, "mapped contacts of %s", connectionID)
 }

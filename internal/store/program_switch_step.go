@@ -10,23 +10,22 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// PageTime is how long an attempt at a page may take. Whoever writes pages gives
-// one up after that, for StopWriters counts on it.
+// PageTime bounds an attempt at a page. Whoever writes pages must give up after
+// that, because StopWriters relies on it.
 const PageTime = 4 * time.Minute
 
 const (
-	// begunPatience is how long after a switch began a page may still be taken up
-	// that was begun before it.
+	// begunPatience is how long after the beginning of a switch an earlier page may
+	// still be resumed.
 	begunPatience = 5 * time.Minute
-	// writersPatience is how long a switch waits for pages that are being written.
-	// By then every attempt is over. What still looks like one was left by a
-	// worker that died, and nobody takes it up: that must not hold the switch for
-	// ever.
+	// writersPatience is how long a switch waits for pages that are being written. By
+	// then every attempt has ended. A page that still looks begun was left by a worker
+	// that died, and must not hold the switch for ever.
 	writersPatience = begunPatience + PageTime + time.Minute
 )
 
-// switchPause is after what time it is worth asking again whether a switch lets
-// writers go on.
+// switchPause is how long to wait before asking again whether a switch allows
+// writes.
 const switchPause = 2 * time.Second
 
 const lockUnfinishedRuns = `
@@ -35,10 +34,10 @@ SELECT id FROM sync_run WHERE connection_id = $1 AND finished_at IS NULL AND pro
 const selectAnySending = `
 SELECT now() < $2 AND EXISTS (SELECT 1 FROM staged_participant WHERE run_id = ANY ($1) AND state = 'sending')`
 
-// StopWriters ends all runs under the old program. While a page of them is
-// being written it fails as pending: what arrives at HubSpot after the switch
-// would be the old program's. Runs that are ended lose nothing: the next report
-// asks for the same rows. Stopped before is success.
+// StopWriters ends all runs under the old program. While a page of them is being
+// written it returns a pending error, because HubSpot would get the old program's
+// values after the switch. Ended runs lose nothing: the next report exports the
+// same rows. It may run twice.
 func (s *Store) StopWriters(ctx context.Context, switchID int64) error {
 	err := s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.State != SwitchHolding {
@@ -61,7 +60,7 @@ func (s *Store) StopWriters(ctx context.Context, switchID int64) error {
 		}
 		next := SwitchArchiving
 		if sw.InPlace {
-			next = SwitchCreating // what somebody removed is missing there too
+			next = SwitchCreating // properties that somebody removed have to be created as well
 		}
 		return setSwitchState(ctx, tx, sw.ID, next)
 	})
@@ -75,9 +74,9 @@ SELECT c.program = $2, c.switching,
                         WHERE s.connection_id = c.id AND s.finished_at IS NULL AND s.created_at < now() - $5::interval)
   FROM connection c WHERE c.id = $1`
 
-// refuseOldProgram keeps pages from being begun during a switch. One that was
-// begun before may come to its end for as long as the switch is sure to wait for
-// it. The caller holds the run.
+// refuseOldProgram refuses to begin a page during a switch. A page that was begun
+// before may be finished while the switch is sure to wait for it. The caller holds
+// the run's lock.
 func refuseOldProgram(ctx context.Context, tx pgx.Tx, run Run, page int) error {
 	var connected, switching, begun bool
 	err := tx.QueryRow(ctx, selectMayWrite, run.ConnectionID, run.ProgramID, run.ID, page, begunPatience).Scan(&connected, &switching, &begun)
@@ -117,14 +116,14 @@ func setSwitchState(ctx context.Context, tx pgx.Tx, id int64, state SwitchState)
 	return err
 }
 
-// What HubSpot refused once stays told until it is put right.
+// HubSpot's refusal stays recorded until the property exists.
 const updateSwitched = `
 UPDATE program_switch_property p
    SET outcome = n.outcome, words = n.words, changed_at = now()
   FROM unnest($2::text[], $3::text[], $4::text[]) AS n (name, outcome, words)
  WHERE p.switch_id = $1 AND p.name = n.name AND (p.outcome, p.words) <> (n.outcome, n.words)`
 
-// RecordProperties keeps what became of properties.
+// RecordProperties stores the outcomes for properties.
 func (s *Store) RecordProperties(ctx context.Context, switchID int64, properties []SwitchedProperty) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error { return recordProperties(ctx, tx, switchID, properties) })
 	return wrap(err, "record properties of switch %d", switchID)
@@ -139,8 +138,8 @@ func recordProperties(ctx context.Context, tx pgx.Tx, switchID int64, properties
 	return err
 }
 
-// PropertiesArchived records that all properties are removed: they may be
-// created again. Recorded before is success.
+// PropertiesArchived records that all properties are removed, so that they may be
+// created again. It may run twice.
 func (s *Store) PropertiesArchived(ctx context.Context, switchID int64, properties []SwitchedProperty) error {
 	err := s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.State != SwitchArchiving {
@@ -154,9 +153,9 @@ func (s *Store) PropertiesArchived(ctx context.Context, switchID int64, properti
 	return wrap(err, "properties archived in switch %d", switchID)
 }
 
-// RefuseSwitch gives up a switch whose properties cannot all be removed: what
-// was removed is to come back. Refused before is success; once all were removed
-// it is too late, which changes nothing.
+// RefuseSwitch gives up a switch whose properties cannot all be removed: the
+// removed ones have to be restored. It may run twice. Once all are removed it is
+// too late, and it changes nothing.
 func (s *Store) RefuseSwitch(ctx context.Context, switchID int64, reason string, properties []SwitchedProperty) error {
 	err := s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.State != SwitchArchiving {
@@ -171,10 +170,10 @@ func (s *Store) RefuseSwitch(ctx context.Context, switchID int64, reason string,
 	return wrap(err, "refuse switch %d", switchID)
 }
 
-// ConnectProgram lets writers go on, with the properties all there: under the
-// new program, or under the old one if the switch is refused. From this moment
-// no contact is known to carry the connected program's values, unless nothing
-// was removed. Connected before is success.
+// ConnectProgram allows writes again, once all properties exist: under the new
+// program, or under the old one if the switch is refused. Unless nothing was
+// removed, it clears what we know of the contacts' values, because they are gone.
+// It may run twice.
 func (s *Store) ConnectProgram(ctx context.Context, switchID int64) (sw ProgramSwitch, err error) {
 	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		switch sw.State {
@@ -198,15 +197,36 @@ UPDATE connection SET program = $2, switching = false, updated_at = now() WHERE 
 const forgetWritten = `
 UPDATE contact_ledger SET written_hash = NULL WHERE connection_id = $1 AND written_hash IS NOT NULL`
 
-// excludeWriters waits for whoever is recording what HubSpot took, and keeps
-// everybody from doing so until the transaction ends: they share this lock.
+// ForgetWritten clears what HubSpot last accepted for the contacts of a portal, so
+// that their next sync writes again. A portal that is not connected has none.
+func (s *Store) ForgetWritten(ctx context.Context, portalID int64) error {
+	err := s.Bulk().inTx(ctx, func(tx pgx.Tx) error {
+		var connectionID string
+		err := tx.QueryRow(ctx, "SELECT id FROM connection WHERE portal_id = $1", portalID).Scan(&connectionID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = excludeWriters(ctx, tx, connectionID)
+		}
+		if err == nil {
+			_, err = tx.Exec(ctx, forgetWritten, connectionID)
+		}
+		return err
+	})
+	return wrap(err, "forget_written in portal %d", portalID)
+}
+
+// excludeWriters waits until nobody is recording what HubSpot accepted, and keeps
+// others from doing so until the transaction ends. Those who record share this
+// lock.
 func excludeWriters(ctx context.Context, tx pgx.Tx, connectionID string) error {
 	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+erasureLock+")", connectionID)
 	return err
 }
 
 func connectNew(ctx context.Context, tx pgx.Tx, sw ProgramSwitch) error {
-	// A run may have begun meanwhile, but none of its pages.
+	// A run may have begun meanwhile, but no page of it.
 	runs, err := lockRuns(ctx, tx, sw.ConnectionID, sw.To)
 	if err != nil {
 		return err
@@ -214,7 +234,7 @@ func connectNew(ctx context.Context, tx pgx.Tx, sw ProgramSwitch) error {
 	if err := endRuns(ctx, tx, runs); err != nil {
 		return err
 	}
-	// Whoever records a write either has done so, or will see the new program.
+	// Whoever records a write has either done so, or will see the new program.
 	if err := excludeWriters(ctx, tx, sw.ConnectionID); err != nil {
 		return err
 	}
@@ -245,7 +265,7 @@ func keepOld(ctx context.Context, tx pgx.Tx, sw ProgramSwitch) error {
 	if !restored {
 		return finishSwitch(ctx, tx, sw, 0)
 	}
-	// Values of a property that was removed may be gone.
+	// The values of a removed property may be gone.
 	if _, err := tx.Exec(ctx, forgetWritten, sw.ConnectionID); err != nil {
 		return err
 	}
@@ -258,11 +278,11 @@ SELECT id, 'mass', program, $2 FROM connection WHERE id = $1
 ON CONFLICT (connection_id, kind) WHERE finished_at IS NULL AND kind <> 'retry' DO NOTHING
 RETURNING ` + runColumns
 
-// BeginRefresh begins the mass sync that gives the contacts the connected
-// program's values: all participants if that was asked for, else those who are
-// mapped. It returns the one that was begun before, unless that was given up,
-// and takes up one that an operator began meanwhile. A dry run under way has
-// to end first: until then it fails as pending.
+// BeginRefresh begins the mass sync that gives the contacts the connected program's
+// values: all participants if that was requested, else those who are mapped. It
+// returns the one that was begun before, unless that was abandoned, or one that an
+// operator has begun meanwhile. While a dry run is under way it returns a pending
+// error.
 func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err error) {
 	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.RefreshRun != 0 {
@@ -295,21 +315,22 @@ func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err 
 	return run, wrap(err, "begin refresh of switch %d", switchID)
 }
 
-// revisitLate has a contact synced again whose write of another program's values
-// is recorded only now: it may have come after the refresh.
+// revisitLate requests a sync of a contact whose write of another program's values
+// is recorded only now: that write may have come after the refresh.
 var revisitLate = resyncOf(`SELECT id, $2::text FROM connection WHERE id = $1 AND program <> $3`)
 
-// revisit has the contacts synced that are not known to carry what they should.
+// revisit requests a sync of the contacts that are not known to have the right
+// values.
 var revisit = resyncOf(`
 SELECT m.connection_id, m.contact_id
   FROM mapping m
   LEFT JOIN contact_ledger l ON l.connection_id = m.connection_id AND l.contact_id = m.contact_id
  WHERE m.connection_id = $1 AND l.written_hash IS NULL`)
 
-// FinishSwitch ends a switch whose contacts were refreshed. With revisit, those
-// that were not reached are looked at by their own lives: their participants
-// are not in the tenant any more, or HubSpot refused the write. Finished before
-// is success.
+// FinishSwitch ends a switch whose contacts were refreshed. With revisitOthers, the
+// contacts that were not reached are synced by their own workflows: their
+// participants have left the tenant, or HubSpot refused the write. It may run
+// twice.
 func (s *Store) FinishSwitch(ctx context.Context, switchID int64, revisitOthers bool) (sw ProgramSwitch, err error) {
 	err = s.inSwitch(ctx, switchID, func(tx pgx.Tx, sw ProgramSwitch) error {
 		if sw.State != SwitchRefreshing {

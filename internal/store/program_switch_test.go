@@ -186,11 +186,11 @@ func TestStopWriters_waitsForPagesThatAreBeingWritten(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"), person("ben"))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	sw := d.beginSwitch(t, false)
 
 	wantKind(t, d.StopWriters(t.Context(), sw.ID), bridge.Pending)
-	must(t, d.MarkSending(t.Context(), run.ID, 1)) // whoever takes the page up may end it
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true)) // whoever takes the page up may end it
 	must(t, d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{
 		{Ordinal: 1, Result: store.ResultBlocked}, {Ordinal: 2, Result: store.ResultBlocked}}))
 
@@ -207,7 +207,7 @@ func TestStopWriters_doesNotWaitForAPageThatNobodyTakesUp(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	sw := d.beginSwitch(t, false)
 	d.exec(t, "UPDATE program_switch SET created_at = now() - interval '11 minutes'")
 
@@ -223,11 +223,11 @@ func TestMarkSending_takesNoPageUpThatTheSwitchWouldNotWaitFor(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	sw := d.beginSwitch(t, false)
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	d.exec(t, "UPDATE program_switch SET created_at = now() - interval '6 minutes'")
-	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.Pending)
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true), bridge.Pending)
 	wantKind(t, d.StopWriters(t.Context(), sw.ID), bridge.Pending)
 }
 
@@ -236,11 +236,11 @@ func TestMarkSending_beginsNoPageDuringASwitch(t *testing.T) {
 	d := newDatabase(t)
 	sw := d.archived(t)
 	run := d.planned(t, person("ann")) // begun meanwhile, under the old program
-	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.Pending)
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true), bridge.Pending)
 
 	_, err := d.ConnectProgram(t.Context(), sw.ID)
 	must(t, err)
-	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.NotFound)
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true), bridge.NotFound)
 	if got := d.state(t, run); got != store.RunAborted {
 		t.Errorf("the run is %s", got)
 	}
@@ -251,7 +251,7 @@ func TestMarkSending_beginsNoPageOfAnotherProgram(t *testing.T) {
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"))
 	d.exec(t, "UPDATE connection SET program = 'p2'")
-	wantKind(t, d.MarkSending(t.Context(), run.ID, 1), bridge.NotFound)
+	wantKind(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true), bridge.NotFound)
 }
 
 // A look that began under the old program writes and records when the contact

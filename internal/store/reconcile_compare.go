@@ -10,9 +10,9 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// One row for each contact that is not, at first sight, as it should be. Left
-// out are those that we have worked on since the export was made, or are about
-// to: the next reconcile sees what came of that.
+// One row for each contact that seems to differ. Contacts are left out that we have
+// synced since the export was made, or are about to sync or erase: the next
+// reconcile sees the outcome.
 const compareContacts = `
 DECLARE compared NO SCROLL CURSOR FOR
 SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
@@ -27,8 +27,8 @@ SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
        c.email_hash IS NOT NULL, coalesce(l.email_hash <> c.email_hash, false), c.has_inputs,
        coalesce(c.created_at >= conn.created_at, false),
        EXISTS (SELECT FROM former_mapping f WHERE f.connection_id = r.connection_id AND f.contact_id = c.contact_id AND f.ending = 'deleted'),
-       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash = c.contact_hash),
-       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (c.email_hash, c.mapped_hash)),
+       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash = c.contact_hash AND NOT t.provisional),
+       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (c.email_hash, c.mapped_hash, p.email_hash) AND NOT t.provisional),
        EXISTS (SELECT FROM parked_item i
                 WHERE i.connection_id = r.connection_id AND i.contact_id = c.contact_id AND i.closed_at IS NULL
                   AND i.tracked_event_id IS NULL AND i.cause <> ALL ($2::text[])),
@@ -45,6 +45,8 @@ SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
   LEFT JOIN LATERAL (SELECT max(o.created_at) AS created_at FROM sync_run o
                       WHERE o.connection_id = r.connection_id AND o.kind = 'reconcile' AND o.state = 'done' AND NOT o.dry_run) before ON true
  WHERE r.id = $1
+   AND NOT EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.provisional
+                     AND t.key_hash IN (c.contact_hash, c.email_hash, c.mapped_hash, c.named_hash, p.email_hash))
    AND coalesce(l.decided_at < r.as_of, true) AND coalesce(m.updated_at < r.as_of, true)
    AND NOT EXISTS (SELECT FROM inbox i WHERE i.connection_id = r.connection_id AND i.contact_id = c.contact_id AND i.relayed_at IS NULL)`
 
@@ -53,7 +55,7 @@ const compareParticipants = `
 DECLARE compared NO SCROLL CURSOR FOR
 SELECT p.ordinal, CASE WHEN contested.contact_id IS NULL THEN '' ELSE p.contact_id_hint END,
        n.named_hash IS NOT NULL, contested.contact_id IS NOT NULL, p.email_hash IS NOT NULL,
-       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (p.email_hash, p.identity_hash)),
+       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (p.email_hash, p.identity_hash) AND NOT t.provisional),
        coalesce(ended.at >= coalesce(p.date_created, '-infinity'), false), coalesce(p.date_created >= conn.created_at, false),
        pl.row_hash IS NOT NULL, coalesce(pl.row_hash <> p.row_hash, false)
   FROM sync_run r
@@ -66,16 +68,18 @@ SELECT p.ordinal, CASE WHEN contested.contact_id IS NULL THEN '' ELSE p.contact_
   LEFT JOIN (SELECT identity_hash, max(at) AS at FROM unnest($2::bytea[], $3::timestamptz[]) AS e (identity_hash, at) GROUP BY 1) ended
          ON ended.identity_hash = p.identity_hash
  WHERE r.id = $1
+   AND NOT EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.provisional
+                     AND t.key_hash IN (p.email_hash, p.identity_hash))
    AND NOT EXISTS (SELECT FROM reconcile_contact m WHERE m.run_id = r.id AND m.mapped_hash = p.identity_hash)`
 
 // compareChunk is how many rows are compared at a time.
 const compareChunk = 5000
 
-// Compare names every difference between the two sides of a reconcile, by the
-// rules as they are now, and prepares its repairs: participants whose values
-// are needed get a page each hundred, all other staged rows go. All or
-// nothing; a run that is compared already stays as it is. It returns the number
-// of pages. If the program was changed meanwhile that is a not_found error.
+// Compare finds every difference between the two sides of a reconcile, by the
+// current rules, and prepares the repairs: participants whose values are needed go
+// on pages of a hundred, all other staged rows are deleted. It does all or nothing,
+// and nothing to a run that is compared already. It returns the number of pages, or
+// a not_found error if the program was changed meanwhile.
 func (s *Store) Compare(ctx context.Context, runID int64, inferred bridge.InferredErasure) (pages int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -134,7 +138,7 @@ SELECT program, rule_participant_created, rule_participant_updated, rule_contact
 	return c.prepare(ctx)
 }
 
-// stillReached are the causes of parked items that say nothing of the contact
+// stillReached returns the causes of parked items that do not concern the contact
 // itself: reading it again may help.
 func stillReached() []string {
 	var causes []string
@@ -144,8 +148,8 @@ func stillReached() []string {
 	return causes
 }
 
-// ended returns the participants whose last contact went, and when: deleted with
-// it, or left to themselves on purpose.
+// ended returns the participants whose last mapping has ended, and when: deleted
+// with the contact, or kept without one on purpose.
 func (s *Store) ended(ctx context.Context, tx pgx.Tx, connectionID string) (hashes [][]byte, at []time.Time, err error) {
 	rows, err := tx.Query(ctx, "SELECT account_id, user_id, ended_at FROM former_mapping WHERE connection_id = $1", connectionID)
 	if err != nil {
@@ -168,9 +172,9 @@ type found struct {
 	ordinal   int64
 }
 
-// each runs a comparison row by row and keeps what it finds, a chunk at a time.
+// each runs a comparison row by row and stores the findings, a chunk at a time.
 func (c comparer) each(ctx context.Context, compare func(pgx.CollectableRow) (*found, error), declare string, args ...any) error {
-	// DECLARE takes no parameters, so they go into its text.
+	// DECLARE takes no parameters, so they become part of its text.
 	if _, err := c.tx.Exec(ctx, declare, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...); err != nil {
 		return err
 	}
@@ -244,7 +248,7 @@ func (c comparer) participant(row pgx.CollectableRow) (*found, error) {
 	return &f, nil
 }
 
-// Rows without a repair by page go at once. What is left is the plan.
+// Rows without a repair by page are deleted at once. The rest is the plan.
 const keepRepairable = `
 DELETE FROM staged_participant s
  WHERE s.run_id = $1
@@ -279,7 +283,7 @@ UPDATE sync_run
   FROM planned
  WHERE id = $1`
 
-// A pair that is as it should be tells what HubSpot has, whatever we believed.
+// A pair in order shows what HubSpot has, whatever our ledger said.
 const relearn = `
 WITH equal AS (
      SELECT l.contact_id, c.shared_hash
@@ -295,8 +299,9 @@ UPDATE contact_ledger l SET written_hash = equal.shared_hash
   FROM equal
  WHERE l.connection_id = $2 AND l.contact_id = equal.contact_id`
 
-// distrusted stands for values that HubSpot, or inputs that Advocate, does not
-// have whatever we believed: equal to no hash, and yet not "never written".
+// distrusted replaces the hash of values that HubSpot, or of inputs that Advocate,
+// does not have although our ledger said so. It equals no hash, and does not mean
+// "never written" either.
 const distrusted = `''::bytea`
 
 const distrustValues = `
@@ -311,10 +316,10 @@ UPDATE contact_ledger l SET written_hash = ` + distrusted + `
   FROM wrong
  WHERE l.connection_id = $2 AND l.contact_id = wrong.contact_id`
 
-// prepare makes the plan of the repairs. A dry run leaves our own records as
+// prepare makes the plan of the repairs. In a dry run it leaves our own records as
 // they are.
 func (c comparer) prepare(ctx context.Context) error {
-	// An erasure locks staged rows and records in the other order.
+	// An erasure locks staged rows and our records in the other order.
 	if err := awaitErasure(ctx, c.tx, c.run.ConnectionID); err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ UPDATE staged_participant s
  WHERE s.run_id = $1 AND s.ordinal = d.ordinal
    AND NOT EXISTS (SELECT FROM tombstone t WHERE t.connection_id = $2 AND t.key_hash IN (s.email_hash, s.identity_hash))`
 
-// Who was erased meanwhile gets no values, and nothing is written of nobody.
+// Persons who were erased meanwhile get no values, and rows without values are not
+// written.
 const blockUnfilled = `
 WITH blocked AS (
      UPDATE staged_participant SET state = 'done', result = 'blocked'
@@ -40,8 +41,8 @@ UPDATE sync_run SET blocked = blocked + (SELECT count(*) FROM blocked) WHERE id 
 
 var errOtherFile = errors.New("the export is not the one that was compared")
 
-// Fill gives the planned rows of a reconcile the values that their pages write.
-// rows is the run's export once more. Only rows that are on a page are kept.
+// Fill stores the values that the pages of a reconcile write. rows is the run's
+// export once more. Only rows that are on a page get values.
 func (s *Store) Fill(ctx context.Context, run Run, rows iter.Seq2[bridge.Participant, error]) error {
 	f := filler{store: s, run: run}
 	if err := f.fill(ctx, rows); err != nil {
@@ -51,8 +52,8 @@ func (s *Store) Fill(ctx context.Context, run Run, rows iter.Seq2[bridge.Partici
 	return wrap(err, "fill run %d", run.ID)
 }
 
-// filler walks through an export and the rows that want values, both in the
-// order of the export.
+// filler walks through an export and the rows that need values, both in the order
+// of the export.
 type filler struct {
 	store *Store
 	run   Run
@@ -74,6 +75,9 @@ func (f *filler) fill(ctx context.Context, rows iter.Seq2[bridge.Participant, er
 	}
 	ordinal := int64(0)
 	for p, err := range rows {
+		if _, unreadable := errors.AsType[*bridge.UnreadableRowError](err); unreadable {
+			continue // staging gave it no ordinal
+		}
 		if err != nil {
 			return err
 		}
@@ -81,7 +85,10 @@ func (f *filler) fill(ctx context.Context, rows iter.Seq2[bridge.Participant, er
 		if ordinal != f.wanted[0].ordinal {
 			continue
 		}
-		p = storableParticipant(p)
+		p, err := storableParticipant(p)
+		if err != nil {
+			return err
+		}
 		if !bytes.Equal(f.wanted[0].identity, f.store.hasher.Identity(p.Identity())) {
 			return &bridge.Error{Kind: bridge.Unavailable, Op: "store.fill", Err: errOtherFile}
 		}
@@ -132,58 +139,68 @@ func (f *filler) flush(ctx context.Context) error {
 	return err
 }
 
-// ParkAdvice says what a person can do about what is parked for a cause.
-type ParkAdvice map[bridge.Cause]string
-
-// causes of the classes that only a person can resolve.
-var causes = map[bridge.Class]bridge.Cause{
-	bridge.ClassVanishedContact:  bridge.CauseVanishedContact,
-	bridge.ClassErasedPresent:    bridge.CauseErasedPresent,
-	bridge.ClassForeignIDs:       bridge.CauseForeignIDs,
-	bridge.ClassContestedContact: bridge.CauseContestedContact,
-}
-
+// An item that a person discarded is not parked again unless the contact has
+// changed since: nobody wants to answer about a copied portal every day.
 const parkFindings = `
 WITH due AS (
-     SELECT DISTINCT contact_id FROM reconcile_finding
-      WHERE run_id = $1 AND class = $2 AND repair = 'park' AND contact_id <> '')
+     SELECT DISTINCT f.contact_id
+       FROM reconcile_finding f
+       LEFT JOIN reconcile_contact c ON c.run_id = f.run_id AND c.contact_id = f.contact_id
+      WHERE f.run_id = $1 AND f.class = $2 AND f.repair = 'park' AND f.contact_id <> ''
+        AND NOT EXISTS (SELECT FROM parked_item d
+                         WHERE d.connection_id = $3 AND d.contact_id = f.contact_id AND d.cause = $4 AND d.outcome = 'discarded'
+                           AND d.closed_at > coalesce(c.updated_at, '-infinity')))
 INSERT INTO parked_item (connection_id, contact_id, account_id, user_id, cause, advice, words)
 SELECT $3, contact_id, '', '', $4, $5, '' FROM due
  ORDER BY contact_id
 ON CONFLICT (connection_id, contact_id, cause) WHERE closed_at IS NULL AND contact_id <> '' AND tracked_event_id IS NULL
 DO UPDATE SET advice = excluded.advice`
 
-// What is not found any more has been resolved by somebody.
+// A difference that is no longer found has been resolved.
 const resolveFindings = `
 UPDATE parked_item i SET closed_at = now(), outcome = 'resolved'
  WHERE i.connection_id = $2 AND i.cause = $4 AND i.closed_at IS NULL AND i.contact_id <> '' AND i.tracked_event_id IS NULL
    AND NOT EXISTS (SELECT FROM reconcile_finding f WHERE f.run_id = $1 AND f.class = $3 AND f.contact_id = i.contact_id)`
 
-// The guard of deletions in numbers has to know all of them before the first.
+// A contact that waits for a person may never have been read by its own workflow. Its
+// email is all that an erasure could keep its person out by.
+const noteEmails = `
+INSERT INTO contact_email (connection_id, contact_id, email_hash)
+SELECT DISTINCT $2, c.contact_id, c.email_hash
+  FROM reconcile_finding f
+  JOIN reconcile_contact c ON c.run_id = f.run_id AND c.contact_id = f.contact_id
+ WHERE f.run_id = $1 AND f.repair = 'park' AND c.email_hash IS NOT NULL
+ ORDER BY c.contact_id, c.email_hash
+ON CONFLICT (connection_id, contact_id, email_hash) DO NOTHING`
+
+// The deletion guard has to know of all deletions before it decides about the
+// first.
 const noteDeletions = `
 INSERT INTO due_deletion (connection_id, contact_id, state)
 SELECT $2, contact_id, 'due' FROM reconcile_finding WHERE run_id = $1 AND repair = 'deleted'
  ORDER BY contact_id
-ON CONFLICT (connection_id, contact_id) DO UPDATE SET state = 'due', heard_at = now(), waiting_since = NULL WHERE due_deletion.state = 'done'`
+ON CONFLICT (connection_id, contact_id) DO UPDATE SET state = 'due', kind = 'deletion', heard_at = now(), waiting_since = NULL WHERE due_deletion.state = 'done'`
 
-// ParkFindings parks what only a person can resolve, one item for each contact,
-// and closes the items of former reconciles that nothing was found for.
-func (s *Store) ParkFindings(ctx context.Context, run Run, advice ParkAdvice) error {
+// ParkFindings parks the differences that only a person can resolve, one item for
+// each contact, and closes items of earlier reconciles whose difference is gone.
+func (s *Store) ParkFindings(ctx context.Context, run Run) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		for _, class := range bridge.Classes() {
-			cause, parks := causes[class]
+			cause, parks := class.Cause()
 			if !parks {
 				continue
 			}
-			if _, err := tx.Exec(ctx, parkFindings, run.ID, class, run.ConnectionID, cause, advice[cause]); err != nil {
+			if _, err := tx.Exec(ctx, parkFindings, run.ID, class, run.ConnectionID, cause, cause.Advice()); err != nil {
 				return err
 			}
 			if _, err := tx.Exec(ctx, resolveFindings, run.ID, run.ConnectionID, class, cause); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, noteDeletions, run.ID, run.ConnectionID); err != nil {
-			return err
+		for _, note := range []string{noteEmails, noteDeletions, noteInferred} {
+			if _, err := tx.Exec(ctx, note, run.ID, run.ConnectionID); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(ctx, `
 UPDATE reconcile_finding SET outcome = 'parked' WHERE run_id = $1 AND repair IN ('park', 'none') AND outcome IS NULL`, run.ID)
@@ -192,8 +209,8 @@ UPDATE reconcile_finding SET outcome = 'parked' WHERE run_id = $1 AND repair IN 
 	return wrap(err, "park_findings of run %d", run.ID)
 }
 
-// The contact's life compares what the record has with what we believe. Where
-// that belief was found wrong it has to go first, or nothing would happen.
+// The contact's workflow compares the record with our ledger. If the ledger was
+// found to be wrong, it has to be corrected first, or nothing would happen.
 const hintFindings = `
 WITH due AS (
      SELECT f.id, f.contact_id, f.repair, f.class, c.created_at
@@ -216,14 +233,15 @@ WITH due AS (
       WHERE l.connection_id = $2 AND l.contact_id = wrong.contact_id),
      hinted AS (
      UPDATE reconcile_finding f SET hinted_at = clock_timestamp() FROM due WHERE f.run_id = $1 AND f.id = due.id)
-INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo)
+INSERT INTO inbox (connection_id, contact_id, kind, property, occurred_at, dedupe_key, echo, bulk)
 SELECT $2, due.contact_id, due.repair, '', CASE WHEN due.repair = 'created' THEN coalesce(due.created_at, now()) ELSE now() END,
-       'reconcile ' || $1::bigint || '/' || due.repair || '/' || due.contact_id, false
+       'reconcile ' || $1::bigint || '/' || due.repair || '/' || due.contact_id, false, due.repair <> 'erased'
   FROM due
  ORDER BY due.contact_id
 ON CONFLICT (connection_id, dedupe_key) DO NOTHING`
 
-// A contact's life has answered once it has decided about the contact since.
+// A contact's workflow has answered once it has decided about the contact after the
+// hint.
 const settleHints = `
 UPDATE reconcile_finding f
    SET outcome = CASE WHEN l.state = 'awaiting_approval' THEN 'guarded'
@@ -234,15 +252,15 @@ UPDATE reconcile_finding f
  WHERE f.run_id = $1 AND f.hinted_at IS NOT NULL AND f.outcome IS NULL
    AND l.connection_id = $2 AND l.contact_id = f.contact_id AND l.decided_at >= f.hinted_at`
 
-// Repairs says how far a reconcile's hints have come.
+// Repairs is the progress of a reconcile's hints.
 type Repairs struct {
 	Hinted int64 `json:"hinted"` // answered or not
 	Open   int64 `json:"open"`   // not answered yet
 	Left   int64 `json:"left"`   // not given yet
 }
 
-// AdvanceHints notes which hints of a reconcile were answered, and gives so many
-// more that at most window are open. Live work shares the portal with them.
+// AdvanceHints records which hints of a reconcile were answered, and sends more
+// until window of them are open. They share the portal with live work.
 func (s *Store) AdvanceHints(ctx context.Context, run Run, window int) (Repairs, error) {
 	var r Repairs
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -288,7 +306,8 @@ SELECT run_id, class, coalesce(outcome, CASE WHEN $2 THEN 'foretold' ELSE 'waiti
  WHERE run_id = $1
  GROUP BY 1, 2, 3`
 
-// Agreement needs that nothing differs but what a person has to decide.
+// Agreement needs that everybody was listed, and that nothing differs but what a person
+// has to decide.
 const upsertAgreement = `
 INSERT INTO agreement (connection_id, agreed_at, pairs, repaired, left_to_people)
 SELECT r.connection_id, now(), c.pairs,
@@ -296,13 +315,14 @@ SELECT r.connection_id, now(), c.pairs,
        coalesce((SELECT sum(n) FROM reconcile_count WHERE run_id = r.id AND outcome IN ('parked', 'guarded')), 0)
   FROM sync_run r JOIN reconcile c ON c.run_id = r.id
  WHERE r.id = $1 AND NOT r.dry_run
+   AND NOT EXISTS (SELECT FROM reconcile_unlisted WHERE run_id = r.id)
    AND NOT EXISTS (SELECT FROM reconcile_count WHERE run_id = r.id AND outcome NOT IN ('repaired', 'parked', 'guarded'))
 ON CONFLICT (connection_id) DO UPDATE
    SET agreed_at = excluded.agreed_at, pairs = excluded.pairs, repaired = excluded.repaired, left_to_people = excluded.left_to_people`
 
-// FinishReconcile ends a reconcile: it keeps the counts, and that both sides
-// agree where they do, and deletes what was staged. It refuses while pages are
-// left to do, unless the run is dry. Finishing a finished one is success.
+// FinishReconcile ends a reconcile: it stores the counts, and the agreement if both
+// sides agree, and deletes the findings. It fails while pages are left to do,
+// except in a dry run. It may run twice.
 func (s *Store) FinishReconcile(ctx context.Context, runID int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -332,27 +352,31 @@ func (s *Store) FinishReconcile(ctx context.Context, runID int64) error {
 	return wrap(err, "finish reconcile %d", runID)
 }
 
-// ReconcileProgress is where a reconcile stands, also after its end.
+// ReconcileProgress is how far a reconcile is, also after its end.
 type ReconcileProgress struct {
 	Progress
 	Step     ReconcileStep
 	Contacts int64 // live ones that were listed
-	Archived int64 // that were listed
-	Expected int64 // contacts that the last finished one listed; 0: there was none
+	Archived int64 // of the recycle bin, that were listed
+	Expected int64 // contacts that the last finished reconcile listed; 0: there was none
 	Pairs    int64 // mapped contacts that were compared; 0 before that
 	Drift    []DriftCount
+
+	// Unlisted is what HubSpot failed to show. The mapped contacts there were read one
+	// by one; of the others nothing is known.
+	Unlisted []bridge.Unlisted
 }
 
-// DriftCount says how many differences of a class had an outcome. While the
-// reconcile is under way, those without one are counted as waiting.
+// DriftCount counts the differences of a class with an outcome. While the reconcile
+// is under way, those without one count as waiting.
 type DriftCount struct {
 	Class   bridge.Class
 	Outcome bridge.DriftOutcome
 	N       int64
 }
 
-// ReconcileProgress returns where a reconcile of a connection stands: the one
-// named, or the latest for run 0. It is a not_found error if there is none.
+// ReconcileProgress returns how far a reconcile of a connection is: the one named,
+// or the latest for run 0. It returns a not_found error if there is none.
 func (s *Store) ReconcileProgress(ctx context.Context, connectionID string, runID int64) (ReconcileProgress, error) {
 	p := ReconcileProgress{}
 	var err error
@@ -366,6 +390,9 @@ SELECT c.step, c.contacts, c.archived, c.pairs,
 	}
 	if err == nil {
 		p.Drift, err = s.drift(ctx, p.ID)
+	}
+	if err == nil {
+		p.Unlisted, err = s.unlisted(ctx, p.ID)
 	}
 	return p, wrap(err, "reconcile_progress of %s", connectionID)
 }
@@ -382,16 +409,16 @@ SELECT class, coalesce(outcome, 'waiting'), count(*) FROM reconcile_finding WHER
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[DriftCount])
 }
 
-// Agreement says when both sides of a connection were last known to agree, but
-// for what waits for a person.
+// Agreement says when both sides of a connection last agreed, except for
+// differences that wait for a person.
 type Agreement struct {
 	At           time.Time
 	Pairs        int64 // mapped contacts that were compared
-	Repaired     int64 // differences that were found and repaired before
+	Repaired     int64 // differences that were repaired
 	LeftToPeople int64 // differences that wait for a person
 }
 
-// Agreement returns the last agreement of a connection, or a not_found error.
+// Agreement returns a connection's last agreement, or a not_found error.
 func (s *Store) Agreement(ctx context.Context, connectionID string) (Agreement, error) {
 	var a Agreement
 	err := s.pool.QueryRow(ctx, "SELECT agreed_at, pairs, repaired, left_to_people FROM agreement WHERE connection_id = $1", connectionID).
@@ -399,8 +426,8 @@ func (s *Store) Agreement(ctx context.Context, connectionID string) (Agreement, 
 	return a, wrap(err, "agreement of %s", connectionID)
 }
 
-// DriftLeft returns what the latest reconcile of a connection that has ended left
-// as it was, by class and reason. A dry run says nothing of that.
+// DriftLeft returns the differences that a connection's latest finished reconcile
+// left, by class and reason. Dry runs do not count.
 func (s *Store) DriftLeft(ctx context.Context, connectionID string) ([]DriftCount, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT class, outcome, n FROM reconcile_count

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,10 +15,15 @@ type sealedColumn struct {
 
 // sealedColumns are all there are.
 var sealedColumns = []sealedColumn{
-	{"installation", "only_row", "pepper", func(string) string { return pepperContext }},
+	{"installation", "pepper_version", "pepper", func(version string) string {
+		n, _ := strconv.Atoi(version) // of an integer column
+		return versioned(pepperContext, n)
+	}},
 	{"connection", "id", "credentials", credentialsContext},
 	{"hubspot_token", "connection_id", "tokens", tokensContext},
 	{"connect_intent", "id", "wanted", intentContext},
+	{"erasure", "id", "subject", subjectContext},
+	{"receipt_key", "public_key", "private_key", receiptKeyContext},
 	{"tracked_event", "order_id", "request", requestContext},
 }
 

@@ -42,8 +42,8 @@ func TestReseal_lastsUntilTheOldKeyMayGo(t *testing.T) {
 	defer both.Close()
 	n, err := both.Reseal(t.Context())
 	must(t, err)
-	if n != 5 { // the pepper, two connections' credentials, one's tokens, an intent
-		t.Errorf("%d texts sealed anew, want 5", n)
+	if n != 6 { // the pepper, the receipts' key, two connections' credentials, one's tokens, an intent
+		t.Errorf("%d texts sealed anew, want 6", n)
 	}
 	n, err = both.Reseal(t.Context())
 	must(t, err)
@@ -77,7 +77,8 @@ func TestReseal_knowsEverySealedColumn(t *testing.T) {
 	d := newDatabase(t)
 	rows, err := d.side.Query(t.Context(), `
 SELECT table_name || '.' || column_name FROM information_schema.columns
- WHERE table_schema = current_schema() AND data_type = 'bytea' AND column_name !~ '(^|_)hash$'`)
+ WHERE table_schema = current_schema() AND data_type = 'bytea' AND column_name !~ '(^|_)hash$'
+   AND table_name <> 'console_session'`) // the library's own encoding of what is no secret
 	must(t, err)
 	defer rows.Close()
 	for rows.Next() {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"slices"
@@ -24,15 +25,25 @@ var impersonal = map[string]string{
 	"budget":                  "granted",
 	"connect_intent":          "browser_hash connection_id failure id link_hash state_hash",
 	"connection":              "refusals contact_id_field id impact_refusal program status status_reason tenant",
+	"connection_hour":         "connection_id lag_counts",
+	"connection_minute":       "connection_id lag_counts",
+	"console_session":         "token_hash",
+	"contact_email":           "connection_id",
+	"contact_lease":           "connection_id",
+	"contact_decision":        "connection_id reason state",
 	"contact_ledger":          "connection_id reason state",
-	"due_deletion":            "connection_id state",
-	"erasure":                 "connection_id problem source",
+	"due_deletion":            "connection_id kind state",
+	"erasure":                 "advocate_answer connection_id hubspot_answer problem source",
+	"erasure_block":           "connection_id",
+	"erasure_order":           "connection_id order_id",
 	"form_cursor":             "connection_id form",
 	"form_submission":         "connection_id form",
 	"former_mapping":          "connection_id ending",
 	"hubspot_token":           "client_id connection_id",
 	"inbox":                   "connection_id dedupe_key kind property",
-	"installation":            "pepper",
+	"installation":            "pepper pepper_recovery",
+	"journal":                 "holder read_offset reason state",
+	"journal_portal":          "problem",
 	"mapping":                 "connection_id",
 	"mass_wish":               "wish",
 	"merged_contact":          "connection_id",
@@ -41,16 +52,18 @@ var impersonal = map[string]string{
 	"participant_ledger":      "connection_id",
 	"program_switch":          "connection_id from_program reason state to_program",
 	"program_switch_property": "name outcome words",
+	"receipt_key":             "private_key public_key",
 	"reconcile":               "list_after step",
 	"reconcile_contact":       "presence",
 	"reconcile_count":         "class outcome",
 	"reconcile_finding":       "class outcome repair",
+	"reconcile_unlisted":      "from_id list to_id",
 	"schedule_pause":          "connection_id schedule_id",
 	"schema_migration":        "name",
-	"staged_participant":      "plan result state",
+	"staged_participant":      "plan result sender state",
 	"sync_run":                "connection_id export_id kind program reason state",
 	"tombstone":               "connection_id",
-	"tracked_event":           "connection_id form object_type order_id property reason receipt state trigger_id",
+	"tracked_event":           "connection_id form guarded object_type order_id property reason receipt state trigger_id",
 	"trigger_definition":      "connection_id trigger_id",
 	"trigger_version":         "connection_id schema source trigger_id",
 }
@@ -126,5 +139,44 @@ func TestPurgeIntents_forgetsAbandonedCredentials(t *testing.T) {
 	must(t, d.side.QueryRow(t.Context(), "SELECT count(*) FROM connect_intent").Scan(&left))
 	if n != 1 || left != 1 {
 		t.Errorf("%d went, %d are left", n, left)
+	}
+}
+
+// Of each kind one is over and the other is not.
+func TestPurge_takesWhatIsOverAndLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	past, future := time.Now().Add(-48*time.Hour), time.Now().Add(48*time.Hour)
+	const dueSince = "INSERT INTO due_deletion (connection_id, contact_id, state, heard_at, waiting_since) VALUES ($1, $2, $3, $4, $4)"
+	tests := map[string]struct {
+		table string
+		fill  func()
+		purge func(context.Context) (int64, error)
+		left  int
+	}{
+		"sessions of the console": {"console_session", func() {
+			const insert = "INSERT INTO console_session (token_hash, data, expires_at) VALUES ($1, '', $2)"
+			d.exec(t, insert, "over", past)
+			d.exec(t, insert, "under way", future)
+		}, d.PurgeConsoleSessions, 1},
+		"leases of contacts, after a worker died": {"contact_lease", func() {
+			const insert = "INSERT INTO contact_lease (connection_id, contact_id, holder, expires_at) VALUES ($1, $2, 'contact/x', $3)"
+			d.exec(t, insert, d.conn.ID, "101", past)
+			d.exec(t, insert, d.conn.ID, "102", future)
+		}, func(ctx context.Context) (int64, error) { return d.PurgeLeases(ctx, time.Now()) }, 1},
+		"deletions that were counted; one that waits for a person stays, however long": {"due_deletion", func() {
+			d.exec(t, dueSince, d.conn.ID, "101", "done", past)
+			d.exec(t, dueSince, d.conn.ID, "102", "waiting", past)
+			d.exec(t, dueSince, d.conn.ID, "103", "done", future)
+		}, func(ctx context.Context) (int64, error) { return d.PurgeDeletions(ctx, time.Now()) }, 2},
+	}
+	for name, tt := range tests {
+		tt.fill()
+		if n, err := tt.purge(t.Context()); err != nil || n != 1 {
+			t.Errorf("%s: %d went, %v", name, n, err)
+		}
+		if left := d.count(t, "SELECT count(*) FROM "+tt.table); left != tt.left {
+			t.Errorf("%s: %d are left, want %d", name, left, tt.left)
+		}
 	}
 }

@@ -9,34 +9,34 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// RowResult is what became of one row of a page.
+// RowResult is the result of one row of a page.
 type RowResult struct {
 	Ordinal  int64
 	Result   Result
-	Contacts []RowContact       // the contacts that carry the participant's fields now
-	Parked   *bridge.ParkedItem // with ResultParked; without a contact id, its subject is the row's participant
+	Contacts []RowContact       // the contacts that have the participant's values now
+	Parked   *bridge.ParkedItem // with ResultParked; without a contact id, the subject is the row's participant
 }
 
-// RowContact is a contact that a row was written to, or found to equal.
+// RowContact is a contact that was written from a row, or had its values already.
 type RowContact struct {
 	ContactID   string
-	SentHash    []byte // of the ParticipantChange that Advocate has from it; nil: nothing new
-	WrittenHash []byte // of the SharedProperties that HubSpot took; nil: nothing new
-	KnownHash   []byte // MappedContact.WrittenHash as it was before writing
-	KnownSeq    *int64 // MappedContact.WriteSeq as it was before writing; nil: the contact was not mapped
+	SentHash    []byte // of what Advocate has from it; nil: nothing new
+	WrittenHash []byte // of the SharedProperties that HubSpot accepted; nil: nothing new
+	KnownHash   []byte // MappedContact.WrittenHash before the write
+	KnownSeq    *int64 // MappedContact.WriteSeq before the write; nil: the contact was not mapped
 
-	// Unsure: another run may have written at the same time, and nobody knows
-	// whose values HubSpot has.
+	// Unsure: another run may have written at the same time, so nobody knows whose
+	// values HubSpot has.
 	Unsure bool
 }
 
-// FinishPage records the results of a page's rows: it maps their contacts,
-// keeps the hashes and parks what needs a person. A contact that belongs to
-// another participant is left to it, and erased people are not mapped. Where
-// somebody else wrote to a contact at the same time, nobody knows whose values
-// it has: its hash is forgotten, and it is looked at by its own life. Rows that
-// had a result before keep it, so running twice is harmless. Of a dry run
-// only the results are recorded. A run that has ended is a not_found error.
+// FinishPage records the results of a page's rows: it maps their contacts, stores
+// the hashes and parks what needs a person. A contact that belongs to another
+// participant stays with it, and erased people are not mapped. If somebody else
+// wrote to a contact at the same time, nobody knows whose values it has: its hash
+// is cleared, and its own workflow syncs it. Rows that have a result keep it, so
+// FinishPage may run twice. For a dry run it records only the results. It returns a
+// not_found error if the run has ended.
 func (s *Store) FinishPage(ctx context.Context, runID int64, page int, results []RowResult) error {
 	err := s.inPageTx(ctx, func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, runID)
@@ -79,7 +79,7 @@ UPDATE staged_participant s
  WHERE s.run_id = $1 AND s.page = $2 AND s.ordinal = d.ordinal AND s.state IN ('planned', 'sending')
 RETURNING s.ordinal, s.account_id, s.user_id`
 
-// settleRows closes the rows and returns the results of those that were open.
+// settleRows records the rows' results and returns those of rows that had none.
 func (f pageFinisher) settleRows(ctx context.Context, page int, results []RowResult) ([]RowResult, error) {
 	ordinals, kinds := make([]int64, len(results)), make([]string, len(results))
 	for i, r := range results {
@@ -120,27 +120,27 @@ func (f pageFinisher) settleRows(ctx context.Context, page int, results []RowRes
 	return settled, nil
 }
 
-// Participant and contact were brought together by the email they share.
+// These were matched by the email that both have.
 const insertMappings = `
 INSERT INTO mapping (connection_id, contact_id, account_id, user_id, by_email, email_hash)
 SELECT DISTINCT ON (c.contact_id) $1, c.contact_id, s.account_id, s.user_id, true, s.email_hash
   FROM unnest($3::bigint[], $4::text[], $5::bytea[]) AS c (ordinal, contact_id, contact_hash)
   JOIN staged_participant s ON s.run_id = $2 AND s.ordinal = c.ordinal
  WHERE NOT EXISTS (SELECT 1 FROM tombstone t
-                    WHERE t.connection_id = $1 AND t.key_hash IN (s.identity_hash, s.email_hash, c.contact_hash))
+                    WHERE t.connection_id = $1 AND t.key_hash IN (s.identity_hash, s.email_hash, c.contact_hash) AND NOT t.provisional)
  ORDER BY c.contact_id, c.ordinal
 ON CONFLICT (connection_id, contact_id) DO NOTHING
 RETURNING contact_id`
 
-// As Link does: what was deleted is back.
+// As in Link: a contact that was deleted is back.
 const forgetFormerOfAdded = `
 DELETE FROM former_mapping f
  USING mapping m
  WHERE m.connection_id = $1 AND m.contact_id = ANY ($2) AND f.connection_id = m.connection_id AND f.contact_id = m.contact_id
    AND (f.ending = 'deleted' OR (f.account_id, f.user_id) = (m.account_id, m.user_id))`
 
-// Only for contacts that are this participant's. One that was mapped before
-// keeps its state, which may say more than "mapped".
+// Only for contacts of this participant. A contact that was mapped before keeps its
+// state, which may say more than "mapped".
 const upsertWritten = `
 INSERT INTO contact_ledger (connection_id, contact_id, state, sent_hash, written_hash, write_seq, written_as_of, email_hash)
 SELECT DISTINCT ON (m.contact_id) $1, m.contact_id, 'mapped', c.sent_hash, c.written_hash,
@@ -161,8 +161,9 @@ ON CONFLICT (connection_id, contact_id) DO UPDATE
        email_hash = coalesce(excluded.email_hash, contact_ledger.email_hash),
        decided_at = excluded.decided_at`
 
-// Contacts that somebody else wrote to since the page was read. The sequence says
-// so; the hashes do for writers of an older release, which do not count.
+// Contacts that somebody else has written to since the page was read. The sequence
+// shows that; for writers of an older release, which do not advance it, the hash
+// does.
 const forgetContested = `
 WITH contested AS (
      SELECT l.contact_id
@@ -203,7 +204,7 @@ func (s *Store) contactColumns(results []RowResult) contactColumns {
 	return cols
 }
 
-// unlearn drops the hashes that are not to be recorded for some contacts.
+// unlearn drops the hashes of contacts for which none may be recorded.
 func (cols contactColumns) unlearn(contacts []string) {
 	for i, id := range cols.ids {
 		if slices.Contains(contacts, id) {
@@ -238,7 +239,7 @@ func (s *Store) mapContacts(ctx context.Context, tx pgx.Tx, run Run, results []R
 	return err
 }
 
-// A row speaks for its participant as a settlement does for its contact.
+// A row closes its participant's items as a settlement closes its contact's.
 const resolveRows = `
 UPDATE parked_item p
    SET closed_at = now(), outcome = CASE WHEN p.retry_run = $2 THEN 'retried' ELSE 'resolved' END
@@ -265,8 +266,8 @@ func (f pageFinisher) parkItems(ctx context.Context, results []RowResult) error 
 	return f.tx.SendBatch(ctx, &batch).Close()
 }
 
-// The rate is an exponential moving average over half a minute. It begins anew
-// after a minute without any row: nobody worked then.
+// The rate is an exponential moving average over half a minute. It starts afresh
+// after a minute without a row, when nobody was working.
 const addCounts = `
 UPDATE sync_run r
    SET created = created + $2, matched = matched + $3, updated = updated + $4, unchanged = unchanged + $5,

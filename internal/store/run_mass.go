@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Desired is what the operator wants of a mass sync. It is kept beside the run, so
-// that it holds while no worker lives.
+// Desired is the desired state of a run. It is stored beside the run, so that it
+// holds even while no worker runs.
 type Desired string
 
 const (
@@ -27,20 +27,20 @@ RETURNING ` + runColumns
 const selectUnfinishedSteered = "SELECT " + runColumns + `
   FROM sync_run WHERE connection_id = $1 AND kind = $2 AND finished_at IS NULL`
 
-// BeginMass begins a mass sync of a connection, or a dry run of one. While another
-// one is unfinished it returns that one instead, and begun is false.
+// BeginMass begins a mass sync of a connection, or a dry run. If one is unfinished
+// it returns that one, and begun is false.
 func (s *Store) BeginMass(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
 	return s.beginSteered(ctx, RunMass, connectionID, dryRun)
 }
 
-// BeginVerify is BeginMass of a mass sync that reads contacts and compares,
-// instead of trusting the ledger.
+// BeginVerify is BeginMass for a mass sync that reads and compares contacts instead
+// of trusting the ledger.
 func (s *Store) BeginVerify(ctx context.Context, connectionID string, dryRun bool) (run Run, begun bool, err error) {
 	return s.beginSteered(ctx, RunMass, connectionID, dryRun, "UPDATE sync_run SET verify = true WHERE id = $1")
 }
 
 // beginSteered begins a run that an operator can pause, resume and cancel, or
-// returns the unfinished one. also are statements about the new run's number.
+// returns the unfinished one. also are statements to run with the new run's id.
 func (s *Store) beginSteered(ctx context.Context, kind RunKind, connectionID string, dryRun bool, also ...string) (run Run, begun bool, err error) {
 	for range 2 { // an unfinished run may end between the two statements
 		run, err = s.insertSteered(ctx, kind, connectionID, dryRun, also)
@@ -77,19 +77,18 @@ UPDATE mass_wish w SET wish = $2
   FROM sync_run r
  WHERE w.run_id = $1 AND r.id = w.run_id AND r.finished_at IS NULL AND (w.wish <> 'cancel' OR $2 = 'cancel')`
 
-// SetDesired notes what the operator wants of a mass sync. It is a not_found error
-// if the run has ended, or is about to because it was cancelled.
+// SetDesired stores the desired state of a run. It returns a not_found error if the
+// run has ended or was cancelled.
 func (s *Store) SetDesired(ctx context.Context, runID int64, desired Desired) error {
 	return s.updateOne(ctx, fmt.Sprintf("set_desired of run %d", runID), updateDesired, runID, desired)
 }
 
-// effectiveDesired is what the operator wants of a row of sync_run. Whoever paused
-// the connection wants its runs to pause, too.
+// effectiveDesired is the desired state of a row of sync_run. A paused connection
+// pauses its runs as well.
 const effectiveDesired = ` coalesce(nullif((SELECT w.wish FROM mass_wish w WHERE w.run_id = sync_run.id), ''),
        (SELECT 'pause' FROM connection c WHERE c.id = sync_run.connection_id AND c.paused_at IS NOT NULL), '') `
 
-// Desired returns what the operator wants of a run. Of a run that is gone nobody
-// wants anything.
+// Desired returns the desired state of a run, or DesiredRunning if the run is gone.
 func (s *Store) Desired(ctx context.Context, runID int64) (Desired, error) {
 	var desired Desired
 	err := s.pool.QueryRow(ctx, "SELECT"+effectiveDesired+"FROM sync_run WHERE id = $1", runID).Scan(&desired)
@@ -99,13 +98,13 @@ func (s *Store) Desired(ctx context.Context, runID int64) (Desired, error) {
 	return desired, wrap(err, "desired state of run %d", runID)
 }
 
-// Brake is why no page of a run may be written for the time being.
+// Brake is why no page of a run may be written now.
 type Brake string
 
 const (
 	BrakeOff     Brake = ""
 	BrakeDesired Brake = "desired" // the operator wants the run to pause or to end
-	BrakeSwitch  Brake = "switch"  // the connection's program is being changed
+	BrakeSwitch  Brake = "switch"  // a program switch is under way
 	BrakeEnded   Brake = "ended"   // the run is over
 )
 
@@ -116,8 +115,8 @@ SELECT CASE WHEN finished_at IS NOT NULL THEN 'ended'
             ELSE '' END
   FROM sync_run WHERE id = $1`
 
-// Brake tells whether pages of a run may be written. It reads two rows, so that
-// whoever writes pages can afford to ask twice a second.
+// Brake returns whether pages of a run may be written. It reads only two rows, so
+// that writers can ask twice a second.
 func (s *Store) Brake(ctx context.Context, runID int64) (Brake, error) {
 	var brake Brake
 	err := s.pool.QueryRow(ctx, selectBrake, runID).Scan(&brake)
@@ -127,13 +126,13 @@ func (s *Store) Brake(ctx context.Context, runID int64) (Brake, error) {
 	return brake, wrap(err, "brake of run %d", runID)
 }
 
-// CancelRun ends a run because the operator wants it to, and deletes its rows.
-// A run that has ended stays as it is, which is success.
+// CancelRun ends a run as cancelled and deletes its rows. A run that has ended
+// stays as it is, which is no error.
 func (s *Store) CancelRun(ctx context.Context, runID int64) error {
 	return wrap(s.giveUp(ctx, runID, RunCancelled, ""), "cancel run %d", runID)
 }
 
-// CountCalls adds to the calls that a run has made to the vendors.
+// CountCalls adds to a run's counts of calls to the vendors.
 func (s *Store) CountCalls(ctx context.Context, runID int64, hubspot, advocate int) error {
 	if hubspot == 0 && advocate == 0 {
 		return nil
@@ -143,17 +142,17 @@ UPDATE sync_run SET hubspot_calls = hubspot_calls + $2, advocate_calls = advocat
 	return wrap(err, "count_calls of run %d", runID)
 }
 
-// Progress is where a run stands, also after its end.
+// Progress is how far a run is, also after its end.
 type Progress struct {
 	Run
 	Counts
 	Desired       Desired
-	HubSpotCalls  int64 // made; of a dry run: what the real one would make
+	HubSpotCalls  int64 // made; for a dry run: those that the real one would make
 	AdvocateCalls int64
-	Rate          float64 // rows a second that got their result lately; 0: not known
+	Rate          float64 // rows per second that got a result lately; 0: unknown
 }
 
-// Of the last rate, if it is not too old; see addCounts.
+// The last rate, if it is not too old; see addCounts.
 const selectProgress = "SELECT " + runColumns + `,
        total, to_update, to_match_or_create, created, matched, updated, unchanged, blocked, no_email, parked,
       ` + effectiveDesired + `, hubspot_calls, advocate_calls,
@@ -161,17 +160,17 @@ const selectProgress = "SELECT " + runColumns + `,
             THEN rate / (1 - exp(extract(epoch FROM rate_since - rate_at) / 30)) ELSE 0 END
   FROM sync_run `
 
-// MassProgress returns where a mass sync of a connection stands: the one named,
-// or the latest for run 0. It is a not_found error if there is none.
+// MassProgress returns how far a mass sync of a connection is: the one named, or
+// the latest for run 0. It returns a not_found error if there is none.
 func (s *Store) MassProgress(ctx context.Context, connectionID string, runID int64) (Progress, error) {
 	p, err := s.progress(ctx, selectProgress+`
  WHERE connection_id = $1 AND kind = 'mass' AND $2::bigint IN (0, id) ORDER BY id DESC LIMIT 1`, connectionID, runID)
 	return p, wrap(err, "mass_progress of %s", connectionID)
 }
 
-// Prediction returns the dry run that foretold a mass sync: the latest finished
-// one before it with the same program, unless another mass sync came between and
-// did some of the work. found is false if there is none.
+// Prediction returns the dry run that predicted a mass sync: the latest finished
+// one before it with the same program, unless another mass sync has done some of
+// the work in between. found is false if there is none.
 func (s *Store) Prediction(ctx context.Context, run Run) (p Progress, found bool, err error) {
 	p, err = s.progress(ctx, selectProgress+`
  WHERE connection_id = $1 AND kind = 'mass' AND dry_run AND state = 'done' AND program = $2 AND id < $3
@@ -202,11 +201,11 @@ func (s *Store) progress(ctx context.Context, query string, args ...any) (Progre
 // OpenPage is a page with rows that have no result yet.
 type OpenPage struct {
 	Number int
-	Begun  bool // an attempt got as far as MarkSending
+	Begun  bool // an attempt has called MarkSending
 }
 
-// OpenPages returns the pages of a range that have rows left to do, both ends
-// included. Those that an attempt has begun come first.
+// OpenPages returns the pages from..to, both included, that have rows without a
+// result. Pages that an attempt has begun come first.
 func (s *Store) OpenPages(ctx context.Context, runID int64, from, to int) ([]OpenPage, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT page, bool_or(state = 'sending') AS begun
@@ -221,8 +220,8 @@ SELECT page, bool_or(state = 'sending') AS begun
 	return pages, wrap(err, "open_pages of run %d", runID)
 }
 
-// Where participants share an email, all but the first will find the contact
-// taken. A dry run writes nothing, so its pages cannot see each other.
+// If participants share an email, all but the first find the contact taken. The
+// pages of a dry run cannot see that, because they write nothing.
 const parkRivals = `
 WITH rival AS (
      SELECT result

@@ -176,7 +176,7 @@ func TestOpenPages_beginsWithThoseThatWereBegun(t *testing.T) {
 		results = append(results, store.RowResult{Ordinal: row.Ordinal, Result: store.ResultCreated})
 	}
 	must(t, d.FinishPage(t.Context(), run.ID, 2, results))
-	must(t, d.MarkSending(t.Context(), run.ID, 4))
+	must(t, d.MarkSending(t.Context(), run.ID, 4, "attempt", true))
 	got, err := d.OpenPages(t.Context(), run.ID, 1, 4)
 	must(t, err)
 	if diff := cmp.Diff([]store.OpenPage{{4, true}, {1, false}, {3, false}}, got); diff != "" {
@@ -458,7 +458,7 @@ func TestLargeRun_afterAnotherThatWasCounted(t *testing.T) {
 	}
 	rows, err := d.Page(ctx, run.ID, 2)
 	must(t, err)
-	must(t, d.MarkSending(ctx, run.ID, 2))
+	must(t, d.MarkSending(ctx, run.ID, 2, "attempt", true))
 	var results []store.RowResult
 	for _, row := range rows {
 		results = append(results, store.RowResult{Ordinal: row.Ordinal, Result: store.ResultCreated,

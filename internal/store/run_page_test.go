@@ -74,10 +74,10 @@ func TestPage_tellsWhatAnEarlierAttemptMayHaveSent(t *testing.T) {
 	if rows := d.page(t, run, 1); rows[0].Sending || rows[1].Sending {
 		t.Error("sending before anybody did")
 	}
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	// The worker dies here, half way through the page.
 	must(t, d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{{Ordinal: 1, Result: store.ResultCreated}}))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	rows := d.page(t, run, 1)
 	if len(rows) != 1 || rows[0].Ordinal != 2 || !rows[0].Sending {
 		t.Errorf("rows %+v, want bob's, sending", rows)
@@ -85,6 +85,29 @@ func TestPage_tellsWhatAnEarlierAttemptMayHaveSent(t *testing.T) {
 	if _, err := d.FinishRun(t.Context(), run.ID); bridge.KindOf(err) != bridge.Invalid {
 		t.Errorf("finished with a row left: %v", err)
 	}
+}
+
+func TestStillSending_onlyWhoeverTookThePageLast(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run := d.planned(t, person("ann"))
+	ctx := t.Context()
+	wantKind(t, d.StillSending(ctx, run.ID, 1, "first"), bridge.Pending) // not begun
+	must(t, d.MarkSending(ctx, run.ID, 1, "first", false))
+	must(t, d.StillSending(ctx, run.ID, 1, "first"))
+
+	wantKind(t, d.MarkSending(ctx, run.ID, 1, "second", false), bridge.Pending) // read before the first had begun
+	must(t, d.StillSending(ctx, run.ID, 1, "first"))
+	must(t, d.MarkSending(ctx, run.ID, 1, "second", true))
+	wantKind(t, d.StillSending(ctx, run.ID, 1, "first"), bridge.Pending)
+	must(t, d.ReleasePage(ctx, run.ID, 1, "first"))
+	must(t, d.StillSending(ctx, run.ID, 1, "second"))
+	if rows := d.page(t, run, 1); !rows[0].Sending {
+		t.Error("the first attempt released the page of the second")
+	}
+
+	must(t, d.FinishPage(ctx, run.ID, 1, []store.RowResult{{Ordinal: 1, Result: store.ResultUpdated}}))
+	wantKind(t, d.StillSending(ctx, run.ID, 1, "second"), bridge.Pending) // nothing is left to send
 }
 
 func TestFinishPage_mapsAndRemembers(t *testing.T) {
@@ -197,7 +220,7 @@ func TestFinishPage_pagesAtOnceAddUp(t *testing.T) {
 						// Every page also meets the same ten contacts.
 						Contacts: []store.RowContact{{ContactID: fmt.Sprint(row.Ordinal)}, {ContactID: fmt.Sprint("shared", row.Ordinal%10)}}})
 				}
-				if err := d.MarkSending(t.Context(), run.ID, page); err != nil {
+				if err := d.MarkSending(t.Context(), run.ID, page, "attempt", true); err != nil {
 					t.Error(err)
 				}
 				if err := d.FinishPage(t.Context(), run.ID, page, results); err != nil {

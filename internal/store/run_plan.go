@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// updateRows and matchRows are how many rows a page has at most. A page of
-	// updates is one call (HubSpot docs: batch calls take at most 100 inputs). A
-	// page to be matched is several: of a hundred rows, those to create and
-	// those to update would each leave a call half empty.
+	// updateRows and matchRows bound the rows of a page. A page of updates takes one
+	// call (HubSpot docs: batch calls take at most 100 inputs). A page of matches
+	// takes several: of a hundred rows, those to create and those to update would each
+	// leave a call half empty.
 	updateRows = 100
 	matchRows  = 300
 	// planChunk is how many rows are read, decided and written back at a time.
 	planChunk = 5000
 )
 
-// Scalar subqueries, not joins: they are looked up through their indexes row by
-// row, whatever the planner believes about tables that it has no statistics of.
+// Scalar subqueries instead of joins, so that each is looked up through its index,
+// even if the planner has no statistics of the tables.
 const selectUndecided = `
 SELECT s.ordinal, s.email_hash IS NOT NULL, coalesce(s.date_created >= $3, false), s.row_hash,
        (SELECT pl.row_hash FROM participant_ledger pl
@@ -53,11 +53,10 @@ UPDATE sync_run
        unchanged = $5, blocked = $6, no_email = $7
  WHERE id = $1`
 
-// PlanRun decides for every staged row what it asks of HubSpot, by the rules as
-// they are now, and puts the rows with something to do on pages, each of one
-// plan. The others have their result at once. All or nothing; a run that is
-// planned already stays as it is. fullPass is what tells a mass sync and a retry
-// from a report.
+// PlanRun decides for every staged row what to do in HubSpot, by the current rules,
+// and puts the rows with something to do on pages, each of one plan. The other rows
+// get their result at once. It does all or nothing, and nothing to a run that is
+// planned already. fullPass distinguishes a mass sync and a retry from a report.
 func (s *Store) PlanRun(ctx context.Context, runID int64, fullPass bool) (Counts, error) {
 	var counts Counts
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -121,7 +120,7 @@ type planner struct {
 	counts   map[bridge.Plan]int64
 }
 
-// openPage is the page that the next row of a plan goes to.
+// openPage is the page that gets the next row of a plan.
 type openPage struct{ number, rows int }
 
 // decisions are the columns of updateDecided.
@@ -163,7 +162,8 @@ func (p *planner) decideChunk(ctx context.Context, tx pgx.Tx, after int64) (deci
 	return d, err
 }
 
-// sinceOrNever: a run over all rows has no notion of new ones.
+// sinceOrNever returns nil for a run over all rows, which does not tell new rows
+// apart.
 func sinceOrNever(since time.Time) *time.Time {
 	if since.IsZero() {
 		return nil

@@ -164,7 +164,7 @@ func TestPlanRun_secondRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	run := d.planned(t, person("ann"), person("bob"))
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	d.setRules(t, bridge.Rules{})
 	counts, err := d.PlanRun(t.Context(), run.ID, true)
 	must(t, err)

@@ -59,7 +59,7 @@ func TestBeginRetry_goesThroughARunOfItsOwn(t *testing.T) {
 	if want := (store.Counts{Total: 4, ToMatchOrCreate: 3, Unchanged: 1}); counts != want {
 		t.Errorf("counts %+v, want %+v", counts, want)
 	}
-	must(t, d.MarkSending(t.Context(), run.ID, 1))
+	must(t, d.MarkSending(t.Context(), run.ID, 1, "attempt", true))
 	must(t, d.FinishPage(t.Context(), run.ID, 1, []store.RowResult{
 		{Ordinal: 1, Result: store.ResultMatched, Contacts: []store.RowContact{{ContactID: "101"}}},
 		{Ordinal: 2, Result: store.ResultParked, Parked: &bridge.ParkedItem{Cause: bridge.CauseTakenContact}},

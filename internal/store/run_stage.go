@@ -18,10 +18,10 @@ var stagedColumns = []string{
 	"row_hash", "shared_hash", "email_hash", "identity_hash",
 }
 
-// An export that lists a participant twice means the last one. COPY cannot tell,
-// so the earlier ones go afterwards. The list of them is made first and on its
-// own: joined, it would be made anew for every row wherever the planner believes
-// that the run has only a few.
+// If an export lists a participant twice, the last row counts. COPY cannot know, so
+// the earlier rows are deleted afterwards. The list of them is computed first and
+// separately: in a join it would be computed for every row whenever the planner
+// believes that the run has only a few.
 const deleteRepeated = `
 DELETE FROM staged_participant
  WHERE ctid = ANY (ARRAY (
@@ -31,16 +31,16 @@ DELETE FROM staged_participant
         WHERE o.later IS NOT NULL))`
 
 const (
-	// stageChunk is how many rows one transaction of staging takes: few enough
-	// that it holds its locks for a fraction of a second.
+	// stageChunk is how many rows are staged in one transaction: few enough to hold
+	// its locks for a fraction of a second.
 	stageChunk = 5000
-	// manyRows is from how many rows on the planner has to be told of a new run.
-	// It learns of one by itself only later, and believes until then that there
-	// are no rows, which makes joins with them take hours.
+	// manyRows is the number of rows from which a new run needs an ANALYZE. Autovacuum
+	// comes later, and until then the planner assumes that there are no rows, which
+	// makes joins with them take hours.
 	manyRows = 1000
 )
 
-// blankPerson takes the person out of a staged row. The hashes stay, by which
+// blankPerson deletes the personal data of a staged row. The hashes stay: by them
 // the row is planned, or left out of its page, as blocked.
 const blankPerson = `account_id = '', user_id = '', email = '', first_name = '', last_name = '',
        referral_code = '', share_link = '', contact_id_hint = '' `
@@ -56,12 +56,11 @@ UPDATE staged_participant s
 // participants there are. It takes the same little memory for any number of rows,
 // and no transaction is open while it waits for one. Rows that cannot be read
 // (*bridge.UnreadableRowError) are counted as parked; any other error of rows ends
-// staging and comes back as it is. Of people who were erased nothing personal is
-// kept.
+// staging and is returned as it is. No personal data of erased people is stored.
 //
-// A new attempt replaces what an unfinished one left, and the rows of that one
-// are refused as pending from then on. Staging a staged run is success; one that
-// is planned refuses it as invalid.
+// A new attempt replaces the rows of an unfinished one, which gets pending errors
+// from then on. Staging a staged run again is no error; staging a planned one is an
+// invalid error.
 func (s *Store) Stage(ctx context.Context, runID int64, program bridge.Program,
 	rows iter.Seq2[bridge.Participant, error],
 ) (int64, error) {
@@ -91,10 +90,10 @@ type staging struct {
 	run        Run
 	program    bridge.Program
 	attempt    int64
-	last       int64 // ordinal of the last row that is stored
+	last       int64 // ordinal of the last stored row
 	chunk      []bridge.Participant
 	unreadable int64
-	total      int64 // participants of a run that is staged already
+	total      int64 // participants, if the run is staged already
 }
 
 func (s *Store) beginStaging(ctx context.Context, runID int64, program bridge.Program) (*staging, error) {
@@ -122,9 +121,9 @@ func (s *Store) beginStaging(ctx context.Context, runID int64, program bridge.Pr
 }
 
 func (st *staging) add(ctx context.Context, p bridge.Participant) error {
-	p = storableParticipant(p)
-	if !p.Identity().Complete() {
-		return &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("a row names no participant")}
+	p, err := storableParticipant(p)
+	if err != nil {
+		return err
 	}
 	if st.chunk = append(st.chunk, p); len(st.chunk) < stageChunk {
 		return nil
@@ -132,7 +131,7 @@ func (st *staging) add(ctx context.Context, p bridge.Participant) error {
 	return st.flush(ctx)
 }
 
-// inTx runs fn in a transaction that holds the run, unless another attempt has
+// inTx runs fn in a transaction that locks the run, unless another attempt has
 // replaced this one.
 func (st *staging) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return st.store.inTx(ctx, func(tx pgx.Tx) error {
@@ -154,8 +153,8 @@ func (st *staging) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	})
 }
 
-// flush stores the rows of the chunk. Whoever is erased from then on is blanked
-// by the erasure itself.
+// flush stores the rows of the chunk. An erasure that comes later blanks the rows
+// itself.
 func (st *staging) flush(ctx context.Context) error {
 	if len(st.chunk) == 0 {
 		return nil
@@ -224,10 +223,19 @@ func stagedRow(run Run, ordinal int64, p bridge.Participant, program bridge.Prog
 	}
 }
 
-func storableParticipant(p bridge.Participant) bridge.Participant {
-	for _, text := range []*string{&p.AccountID, &p.UserID, &p.Email, &p.FirstName, &p.LastName,
-		&p.ReferralCode, &p.ShareLink, &p.HubSpotContactID} {
+// storableParticipant drops from texts what the database does not accept. It
+// refuses ids with such bytes, because a shortened id may be somebody else's.
+func storableParticipant(p bridge.Participant) (bridge.Participant, error) {
+	for _, id := range []string{p.AccountID, p.UserID, p.HubSpotContactID} {
+		if storable(id) != id {
+			return p, &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("an id has characters that no id has")}
+		}
+	}
+	if !p.Identity().Complete() {
+		return p, &bridge.Error{Kind: bridge.Invalid, Op: "store.stage", Err: errors.New("a row names no participant")}
+	}
+	for _, text := range []*string{&p.Email, &p.FirstName, &p.LastName, &p.ReferralCode, &p.ShareLink} {
 		*text = storable(*text)
 	}
-	return p
+	return p, nil
 }

@@ -104,6 +104,26 @@ func TestBeginReport_reachesBackBehindTheLastOne(t *testing.T) {
 	}
 }
 
+func TestFinishRun_anExportOfTheFutureMovesTheWatermarkToWhenItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	run, err := d.BeginReport(t.Context(), d.conn.ID, time.Minute)
+	must(t, err)
+	must(t, d.BeginAsking(t.Context(), run.ID))
+	must(t, d.SetExport(t.Context(), run.ID, "x1", time.Now().AddDate(50, 0, 0)))
+	_, err = d.Stage(t.Context(), run.ID, program, each())
+	must(t, err)
+	_, err = d.PlanRun(t.Context(), run.ID, false)
+	must(t, err)
+	_, err = d.FinishRun(t.Context(), run.ID)
+	must(t, err)
+	run, err = d.Run(t.Context(), run.ID)
+	must(t, err)
+	if got := d.watermark(t); !got.Equal(run.AskedAt) {
+		t.Errorf("the watermark is %s, the export was asked for at %s", got, run.AskedAt)
+	}
+}
+
 func TestBeginReport_takesUpTheUnfinishedOne(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
@@ -153,7 +173,7 @@ func TestRun_refusesStepsOutOfOrder(t *testing.T) {
 	ctx := t.Context()
 	stage := func() error { _, err := d.Stage(ctx, run.ID, program, each()); return err }
 	plan := func() error { _, err := d.PlanRun(ctx, run.ID, true); return err }
-	send := func() error { return d.MarkSending(ctx, run.ID, 1) }
+	send := func() error { return d.MarkSending(ctx, run.ID, 1, "attempt", true) }
 	finishPage := func() error { return d.FinishPage(ctx, run.ID, 1, nil) }
 	finish := func() error { _, err := d.FinishRun(ctx, run.ID); return err }
 	export := func() error { return d.SetExport(ctx, run.ID, "x1", at(30)) }
@@ -293,7 +313,10 @@ func TestStage_holdsNoTransactionWhileItWaitsForRows(t *testing.T) {
 				return
 			}
 		}
-		if n := d.count(t, "SELECT count(*) FROM pg_locks WHERE relation = 'staged_participant'::regclass AND pid <> pg_backend_pid()"); n != 0 {
+		// Copies of one template have the same ids: only this database counts.
+		if n := d.count(t, `
+SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+ WHERE l.relation = 'staged_participant'::regclass AND a.datname = current_database() AND a.backend_type = 'client backend' AND pid <> pg_backend_pid()`); n != 0 {
 			t.Errorf("%d locks are held", n)
 		}
 		if n := d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"); n != 0 {
@@ -337,6 +360,28 @@ func TestStage_takesWhatIsNotText(t *testing.T) {
 	run := d.planned(t, p)
 	if got := d.page(t, run, 1)[0].Participant.FirstName; got != "Ann" {
 		t.Errorf("first name %q", got)
+	}
+}
+
+// Taken out of an id, such a character would leave the id of somebody else.
+func TestStage_refusesWhatIsNoID(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*bridge.Participant){
+		"a NUL in the user id":          func(p *bridge.Participant) { p.UserID += "\x00" },
+		"no text in the account id":     func(p *bridge.Participant) { p.AccountID = "a\xff" },
+		"a NUL in the contact's id":     func(p *bridge.Participant) { p.HubSpotContactID = "15\x001" },
+		"a user id that is missing":     func(p *bridge.Participant) { p.UserID = "" },
+		"an account id that is missing": func(p *bridge.Participant) { p.AccountID = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			run := d.requested(t)
+			p := person("ann")
+			spoil(&p)
+			_, err := d.Stage(t.Context(), run.ID, program, each(p))
+			wantKind(t, err, bridge.Invalid)
+		})
 	}
 }
 

@@ -13,9 +13,9 @@ type Trigger struct {
 	ConnectionID string
 	ID           string
 	Version      int
-	Enabled      bool   // of the trigger as a whole
+	Enabled      bool   // the trigger as a whole
 	Source       string // as the operator wrote it
-	Schema       []byte // JSON: the portal's types of the properties it uses
+	Schema       []byte // JSON: the portal's types of the properties that it uses
 	AppliedAt    time.Time
 }
 
@@ -41,14 +41,14 @@ func (s *Store) triggers(ctx context.Context, sql string, args ...any) ([]Trigge
 	return pgx.CollectRows(rows, scanTrigger)
 }
 
-// Triggers returns the version that counts of each of a connection's triggers,
-// by id; disabled ones too.
+// Triggers returns the current version of each of a connection's triggers, disabled
+// ones included, by id.
 func (s *Store) Triggers(ctx context.Context, connectionID string) ([]Trigger, error) {
 	found, err := s.triggers(ctx, triggerColumns+` AND v.version = d.version WHERE d.connection_id = $1 ORDER BY d.trigger_id`, connectionID)
 	return found, wrap(err, "triggers of %s", connectionID)
 }
 
-// Trigger returns the version of a trigger that counts, or a not_found error.
+// Trigger returns the current version of a trigger, or a not_found error.
 func (s *Store) Trigger(ctx context.Context, connectionID, id string) (Trigger, error) {
 	rows, err := s.pool.Query(ctx, selectTrigger, connectionID, id)
 	if err != nil {
@@ -58,14 +58,14 @@ func (s *Store) Trigger(ctx context.Context, connectionID, id string) (Trigger, 
 	return t, wrap(err, "trigger %s of %s", id, connectionID)
 }
 
-// TriggerVersions returns everything that a trigger has been, the latest first.
+// TriggerVersions returns all versions of a trigger, the latest first.
 func (s *Store) TriggerVersions(ctx context.Context, connectionID, id string) ([]Trigger, error) {
 	found, err := s.triggers(ctx, triggerColumns+`
  WHERE d.connection_id = $1 AND d.trigger_id = $2 ORDER BY v.version DESC`, connectionID, id)
 	return found, wrap(err, "trigger_versions of %s/%s", connectionID, id)
 }
 
-// The row lock makes two operators, who apply at once, follow each other.
+// The row lock makes two operators who apply at once do so one after the other.
 const selectTriggerSame = `
 SELECT v.source = $3 AND v.schema = $4
   FROM trigger_definition d
@@ -83,9 +83,9 @@ RETURNING version`
 const insertTriggerVersion = `
 INSERT INTO trigger_version (connection_id, trigger_id, version, source, schema) VALUES ($1, $2, $3, $4, $5)`
 
-// ApplyTrigger makes a definition the version that counts, and tells whether it
-// differs from the one before; the same again makes no new version. enabled nil
-// leaves the trigger as it is; a new one is enabled.
+// ApplyTrigger makes a definition the current version, and reports whether it
+// differs from the one before; the same definition makes no new version. With
+// enabled nil an existing trigger stays as it is, and a new one is enabled.
 func (s *Store) ApplyTrigger(ctx context.Context, t Trigger, enabled *bool) (applied Trigger, changed bool, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		var same bool
@@ -113,8 +113,7 @@ func (s *Store) ApplyTrigger(ctx context.Context, t Trigger, enabled *bool) (app
 	return applied, changed, err
 }
 
-// EnableTrigger switches a trigger on or off; an unknown one is a not_found
-// error.
+// EnableTrigger enables or disables a trigger; an unknown one is a not_found error.
 func (s *Store) EnableTrigger(ctx context.Context, connectionID, id string, enabled bool) error {
 	return s.updateOne(ctx, "enable_trigger", `
 UPDATE trigger_definition SET enabled = $3, updated_at = now() WHERE connection_id = $1 AND trigger_id = $2`, connectionID, id, enabled)

@@ -30,7 +30,7 @@ func (d database) tracking(order, contact string, state store.TrackedState) stor
 
 func (d database) track(t *testing.T, tracking store.Tracking) int64 {
 	t.Helper()
-	id, err := d.Track(t.Context(), tracking)
+	id, _, err := d.Track(t.Context(), tracking)
 	must(t, err)
 	return id
 }
@@ -301,7 +301,7 @@ func TestErase_nothingIsSentForThePersonAnyMore(t *testing.T) {
 	for _, line := range traces(d.dump(t), "zoe") {
 		t.Errorf("a trace: %s", line)
 	}
-	_, err = d.Track(t.Context(), d.tracking("o4", "101", store.TrackedPending))
+	_, _, err = d.Track(t.Context(), d.tracking("o4", "101", store.TrackedPending))
 	wantKind(t, err, bridge.DoNotTrack)
 	if d.tracked(t, "o4") != "" {
 		t.Error("recorded for somebody who was erased")

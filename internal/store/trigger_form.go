@@ -7,14 +7,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// FormEntry is one submission that was dealt with.
+// FormEntry is one submission that was handled.
 type FormEntry struct {
-	Submission  string // a keyed hash
-	SubmittedAt time.Time
-	Events      []Tracking // of the triggers that watch the form; none without a contact
+	Submission  string     // a keyed hash
+	SubmittedAt time.Time  // if it has no time: when it was last seen
+	Events      []Tracking // of the triggers that watch the form; none if there is no contact
 }
 
-// What nobody read for a day is gone, as HubSpot's webhooks are.
+// A form that was not read for a day starts afresh: what was submitted meanwhile is
+// lost, as HubSpot's webhooks would be.
 const touchCursor = `
 INSERT INTO form_cursor AS c (connection_id, form, read_to) VALUES ($1, $2, $3)
 ON CONFLICT (connection_id, form) DO UPDATE
@@ -22,9 +23,9 @@ ON CONFLICT (connection_id, form) DO UPDATE
        polled_at = now()
 RETURNING read_to`
 
-// FormCursor says how far a form has been read: everything submitted before
-// readTo is dealt with, and of the rest what is in seen. A form that was not
-// read for a day, or never, is read from a given time on.
+// FormCursor returns how far a form has been read: everything submitted before
+// readTo is handled, and so are the later submissions in seen. A form that was
+// never read, or not for a day, is read from the given time on.
 func (s *Store) FormCursor(ctx context.Context, connectionID, form string, from time.Time) (readTo time.Time, seen map[string]bool, err error) {
 	seen = map[string]bool{}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -47,11 +48,12 @@ func (s *Store) FormCursor(ctx context.Context, connectionID, form string, from 
 
 const insertSubmission = `
 INSERT INTO form_submission (connection_id, form, submission, submitted_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (connection_id, form, submission) DO NOTHING`
+ON CONFLICT (connection_id, form, submission) DO UPDATE SET submitted_at = excluded.submitted_at
+ WHERE form_submission.submitted_at < excluded.submitted_at -- of one that has no time: it was met again`
 
-// TakeSubmissions records that submissions of a form were dealt with, begins
-// to track what triggers make of them, and notes how far the form has been
-// read; all or nothing. Their records are looked at soon.
+// TakeSubmissions records submissions of a form as handled, starts their triggers'
+// events, and moves the form's cursor; all or nothing. It requests an evaluation of
+// their records.
 func (s *Store) TakeSubmissions(ctx context.Context, connectionID, form string, entries []FormEntry, readTo time.Time) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		for _, entry := range entries {
@@ -70,7 +72,7 @@ func (s *Store) TakeSubmissions(ctx context.Context, connectionID, form string, 
 func (s *Store) takeSubmission(ctx context.Context, tx pgx.Tx, connectionID, form string, entry FormEntry) error {
 	tag, err := tx.Exec(ctx, insertSubmission, connectionID, form, entry.Submission, entry.SubmittedAt)
 	if err != nil || tag.RowsAffected() == 0 {
-		return err // another poll took it
+		return err // an earlier poll handled it
 	}
 	for _, t := range entry.Events {
 		id, err := s.track(ctx, tx, t)

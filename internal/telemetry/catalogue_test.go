@@ -19,6 +19,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/intake"
+	"advocatesync/internal/journal"
 	"advocatesync/internal/portal"
 	"advocatesync/internal/relay"
 	"advocatesync/internal/store"
@@ -71,6 +72,8 @@ func ours() catalogue {
 	s := (*store.Store)(nil)
 	intake.NewHandler(intake.HandlerConfig{Inbox: s, Triggers: wiring.NewTriggers(s, log), Metrics: c, Log: log, Now: time.Now})
 	intake.NewAdvocateHandler(intake.AdvocateConfig{Inbox: s, HTTP: http.DefaultClient, Metrics: c, Log: log, Now: time.Now})
+	intake.NewJournal(intake.JournalConfig{Inbox: s, Triggers: wiring.NewTriggers(s, log), Metrics: c, Now: time.Now})
+	journal.New(journal.Config{Metrics: c})
 	relay.NewMetrics(c)
 	relay.NewAdvocate(relay.AdvocateConfig{Metrics: c, Log: log, Now: time.Now})
 	portal.NewMetrics(c)

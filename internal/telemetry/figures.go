@@ -15,13 +15,13 @@ import (
 // figuresTimeout bounds the queries behind one scrape.
 const figuresTimeout = 5 * time.Second
 
-// figures shows how every connection stands whenever Prometheus asks.
+// figures collects the state of every connection at each scrape.
 type figures struct {
 	from  ConnectionSource
 	limit int // HubSpot calls a portal grants in 10 s
 	log   *slog.Logger
 
-	stuck, active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, guarded, massActive, massRows, massTotal *prometheus.Desc
+	stuck, active, waiting, sinceReport, budget, paused, parked, tracked, drift, agreed, guarded, erasures, erasing, recorded, journalLag, massActive, massRows, massTotal *prometheus.Desc
 }
 
 // ConnectionSource is asked at each scrape.
@@ -50,6 +50,10 @@ func ConnectionMetrics(reg prometheus.Registerer, from ConnectionSource, limit i
 		drift:       describe("drift", "Differences between both sides that the latest reconcile left, by class.", "class"),
 		agreed:      describe("agreed_timestamp_seconds", "When both sides were last known to agree, but for what waits for a person; absent before."),
 		guarded:     describe("deletions_waiting", "Contacts deleted in HubSpot whose participants wait until a person approves, because they are many."),
+		erasures:    describe("erasures_open", "Privacy deletions that were heard of and are not done."),
+		erasing:     describe("erasure_oldest_seconds", "Time since the oldest privacy deletion was heard of that is not done; 0: there is none."),
+		recorded:    describe("journal_recorded", "1 while HubSpot's journal records for the connection's portal; 0: what webhooks lose is found by reconciles alone."),
+		journalLag:  describe("journal_lag_seconds", "Age of the moment up to which everything was read that HubSpot's journal has published; absent while it records nothing."),
 		massActive:  describe("mass_sync_active", "1 while a mass sync is under way."),
 		massRows:    describe("mass_sync_rows", "Participants of the latest mass sync, by result; those updated had drifted apart.", "result"),
 		massTotal:   describe("mass_sync_participants", "Participants in the latest mass sync."),
@@ -58,7 +62,7 @@ func ConnectionMetrics(reg prometheus.Registerer, from ConnectionSource, limit i
 
 // Describe implements prometheus.Collector.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.stuck, f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.guarded, f.massActive, f.massRows, f.massTotal} {
+	for _, d := range []*prometheus.Desc{f.stuck, f.active, f.waiting, f.sinceReport, f.budget, f.paused, f.parked, f.tracked, f.drift, f.agreed, f.guarded, f.erasures, f.erasing, f.recorded, f.journalLag, f.massActive, f.massRows, f.massTotal} {
 		ch <- d
 	}
 }
@@ -93,6 +97,12 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 			show(f.drift, float64(n), class)
 		}
 		show(f.guarded, float64(c.Guarded))
+		show(f.erasures, float64(c.Erasures))
+		show(f.erasing, c.Erasing.Seconds())
+		show(f.recorded, number(c.JournalRecorded))
+		if c.JournalRecorded && c.JournalLag >= 0 {
+			show(f.journalLag, c.JournalLag.Seconds())
+		}
 		if !c.AgreedAt.IsZero() {
 			show(f.agreed, float64(c.AgreedAt.Unix()))
 		}
@@ -108,8 +118,8 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collectStuck shows the longest wait of each kind of work. Without Temporal it
-// is not known, and the other metrics still are.
+// collectStuck reports the longest wait of each kind of work. If Temporal
+// cannot be asked, only this metric is missing.
 func (f *figures) collectStuck(ctx context.Context, ch chan<- prometheus.Metric) {
 	stuck, err := f.from.Stuck(ctx)
 	if err != nil {
@@ -134,7 +144,7 @@ func number(b bool) float64 {
 	return 0
 }
 
-// ContactLag returns what observes how long a change in HubSpot took until its
+// ContactLag returns an observer of how long a change in HubSpot took until its
 // contact was in step.
 func ContactLag(reg prometheus.Registerer) func(connectionID string, lag time.Duration) {
 	lag := promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{

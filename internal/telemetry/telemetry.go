@@ -1,11 +1,11 @@
-// Package telemetry is what a process tells of itself: metrics for Prometheus,
-// those of Temporal's SDK among them, and, where the environment names a
-// collector, traces and the same metrics over OTLP.
+// Package telemetry reports on a process: metrics for Prometheus, those of
+// Temporal's SDK included, and, if the environment names a collector, traces
+// and the same metrics over OTLP.
 //
 // Traces are Temporal's: one span for each workflow, activity, signal and
-// start. They carry ids of ours and contact ids, as workflow ids do, and nothing
-// else of a person: calls to vendors are no spans, because addresses at Advocate
-// have participants' ids in them.
+// start. They carry our ids and contact ids, as workflow ids do, and no other
+// personal data: calls to vendors are not traced, because Advocate's URLs
+// contain participant ids.
 package telemetry
 
 import (
@@ -32,7 +32,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 )
 
-// shutdownTimeout is what a collector gets to take the last spans.
+// shutdownTimeout is how long a collector may take to accept the last spans.
 const shutdownTimeout = 5 * time.Second
 
 // Telemetry is one process's.
@@ -49,7 +49,7 @@ type Telemetry struct {
 // Start prepares the telemetry of a process under its service name. The SDK's
 // own variables say where a collector is: OTEL_EXPORTER_OTLP_ENDPOINT, or one
 // for traces or metrics alone, and what they document beside it. Without them
-// nothing leaves the process but what is asked of it.
+// the process sends nothing on its own.
 func Start(ctx context.Context, service string, getenv func(string) string, log *slog.Logger) (*Telemetry, error) {
 	t := &Telemetry{Registry: prometheus.NewRegistry(), log: log}
 	t.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -75,7 +75,7 @@ func (t *Telemetry) start(ctx context.Context, service string, getenv func(strin
 	t.sdkMetrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
 		Meter: meters.Meter("temporal-sdk-go"), UseMonotonicCounters: true,
 	})
-	// Exporters fail in the background, where nobody else would hear of it.
+	// Exporters fail in the background, where nobody else would report it.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.log.Warn("telemetry", "error", err) }))
 	if collector("TRACES", getenv) {
 		if err := t.trace(ctx, self); err != nil {
@@ -88,7 +88,7 @@ func (t *Telemetry) start(ctx context.Context, service string, getenv func(strin
 	return nil
 }
 
-// collector tells whether the environment names one for a kind of signal.
+// collector reports whether the environment names one for a kind of signal.
 func collector(signal string, getenv func(string) string) bool {
 	if getenv("OTEL_SDK_DISABLED") == "true" || getenv("OTEL_"+signal+"_EXPORTER") == "none" {
 		return false
@@ -106,12 +106,12 @@ func (t *Telemetry) trace(ctx context.Context, self *resource.Resource) error {
 	t.tracing, err = opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
 		Tracer:            tracers.Tracer("temporal-sdk-go"),
 		TextMapPropagator: propagation.TraceContext{},
-		DisableBaggage:    true, // it would carry what somebody else put there
+		DisableBaggage:    true, // it would carry what others put there
 	})
 	return err
 }
 
-// pushMetrics sends everything that the registry has.
+// pushMetrics sends everything in the registry.
 func (t *Telemetry) pushMetrics(ctx context.Context, self *resource.Resource) error {
 	exporter, err := otlpmetricgrpc.New(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func (t *Telemetry) Apply(options *client.Options) {
 	}
 }
 
-// Close hands over what is left, for up to five seconds.
+// Close flushes what is left, for up to five seconds.
 func (t *Telemetry) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()

@@ -18,28 +18,27 @@ import (
 
 var errWholeRecord = errors.New("a record as a whole is no value")
 
-// Trigger is a checked definition, ready to decide. It is safe for concurrent
-// use.
+// Trigger is a checked and compiled definition. It is safe for concurrent use.
 type Trigger struct {
 	def     Definition
 	when    *program   // nil: always
 	reverse *program   // nil: never
-	fields  []*program // beside the definition's; nil where the value is literal
+	fields  []*program // parallel to the definition's fields; nil for a literal value
 }
 
-// Definition returns what the trigger was made from.
+// Definition returns the trigger's definition.
 func (t *Trigger) Definition() Definition { return t.def }
 
 // program is a compiled expression.
 type program struct {
-	path  string // of the setting it stands in
+	path  string // of its setting
 	ast   *cel.Ast
 	run   cel.Program
 	reads map[bridge.ObjectType][]string
-	terms []term // what has to hold together, for explanations
+	terms []term // the parts of a conjunction, for explanations
 
-	portal   bool // it looks at the portal
-	event    bool // it looks at event.property
+	portal   bool // it reads the portal
+	event    bool // it reads event.property
 	converts bool // it multiplies or divides
 }
 
@@ -49,13 +48,13 @@ type term struct {
 	text string
 }
 
-// Load reads and checks a definition as an operator wrote it, against the
-// properties that the portal has. The error is MistakesError: all of them.
+// Load reads an operator's definition and checks it against the properties of the
+// portal. The error is a MistakesError with all mistakes.
 func Load(source []byte, s Schema) (*Trigger, error) { return load(source, s, false) }
 
-// Restore makes a trigger again of its text and of the schema, in JSON, that
-// Only gave when it was checked. What was allowed then goes on: a value that may
-// not be sent any more is parked when it comes up.
+// Restore compiles a trigger again from its text and from the schema, in JSON, that
+// Only returned when it was checked. Rules that came later do not apply to it; a
+// value that may no longer be sent is parked when it occurs.
 func Restore(source string, schema []byte) (*Trigger, error) {
 	var s Schema
 	if err := json.Unmarshal(schema, &s); err != nil {
@@ -79,7 +78,7 @@ type compiler struct {
 	schema   Schema
 	env      *cel.Env
 	mistakes MistakesError
-	applied  bool // it counts already: it is not held to rules that came later
+	applied  bool // it was applied before: rules that came later do not apply
 }
 
 func (c *compiler) compile() (*Trigger, error) {
@@ -100,8 +99,7 @@ func (c *compiler) compile() (*Trigger, error) {
 	return t, nil
 }
 
-// wrong notes a mistake at a setting; one that was wrong already is not said to
-// be wrong again.
+// wrong records a mistake at a setting, unless the setting has one already.
 func (c *compiler) wrong(path, format string, args ...any) {
 	if !c.mistakes.has(path) {
 		c.wrongAt(c.placeOf(path), path, format, args...)
@@ -114,14 +112,14 @@ func (c *compiler) wrongAt(at place, path, format string, args ...any) {
 
 func (c *compiler) placeOf(path string) place { return c.def.placeOf(path) }
 
-// Mistake says that something about a setting of the definition is wrong, at its
-// place in the text. It is for what only the outside world can tell.
+// Mistake returns a mistake at a setting's place in the text. It is for mistakes
+// that only a vendor can tell.
 func (d Definition) Mistake(path, problem string) Mistake {
 	at := d.placeOf(path)
 	return Mistake{Line: at.line, Column: at.column, Path: path, Problem: problem}
 }
 
-// placeOf finds a setting in the text, or what it ought to be in.
+// placeOf finds a setting in the text, or the setting that should contain it.
 func (d Definition) placeOf(path string) place {
 	for {
 		if at, ok := d.places[path]; ok || path == "" {
@@ -133,7 +131,7 @@ func (d Definition) placeOf(path string) place {
 
 var slug = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 
-// settings checks what is no expression and no target.
+// settings checks everything except expressions and the target.
 func (c *compiler) settings() {
 	d := c.def
 	if !slug.MatchString(d.ID) {
@@ -145,7 +143,7 @@ func (c *compiler) settings() {
 	c.event()
 }
 
-// unheard are properties of whose changes HubSpot sends no webhook.
+// unheard lists properties for whose changes HubSpot sends no webhooks.
 var unheard = []string{"hs_lastmodifieddate", "lastmodifieddate", "num_unique_conversion_events"}
 
 func (c *compiler) event() {
@@ -176,7 +174,7 @@ func (c *compiler) event() {
 	}
 }
 
-// property checks that HubSpot tells of a property's changes.
+// property checks that HubSpot sends webhooks for a property's changes.
 func (c *compiler) property(path, name string) {
 	o := c.def.Object
 	if o == "" {
@@ -189,7 +187,7 @@ func (c *compiler) property(path, name string) {
 	}
 }
 
-// condition compiles an expression that is true or false.
+// condition compiles a boolean expression.
 func (c *compiler) condition(path string, text Expression) *program {
 	if text == "" {
 		return nil
@@ -206,7 +204,7 @@ func (c *compiler) condition(path string, text Expression) *program {
 	return p
 }
 
-// expression compiles one expression; nil means that it is wrong.
+// expression compiles one expression; nil means that it has a mistake.
 func (c *compiler) expression(path string, text Expression) *program {
 	checked, issues := c.env.Compile(string(text))
 	if issues.Err() != nil {
@@ -243,7 +241,7 @@ func (c *compiler) expression(path string, text Expression) *program {
 	return p
 }
 
-// inspect notes what else an expression is made of.
+// inspect finds out what an expression reads and computes.
 func (p *program) inspect() {
 	ast.PostOrderVisit(p.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
@@ -265,7 +263,7 @@ var (
 	noOverload     = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
 )
 
-// explain puts CEL's messages into words of ours where there are better ones.
+// explain replaces CEL's messages by clearer ones, if there are any.
 func (c *compiler) explain(message string) string {
 	if m := undefinedField.FindStringSubmatch(message); m != nil {
 		var all []string
@@ -291,12 +289,12 @@ func (c *compiler) explain(message string) string {
 	return message
 }
 
-// celTypes puts CEL's names of types into ours.
+// celTypes replaces CEL's names of types by ours.
 var celTypes = strings.NewReplacer("string", "text", "timestamp", "a date", "bool", "true or false",
 	"double", "a number with decimals (1.0)", "uint", "a whole number (1u)", "int", "a whole number (1)",
 	", ", " with ", ".(", " of ")
 
-// reads lists the properties that an expression looks at, by object.
+// reads returns the properties that an expression reads, by object.
 func reads(checked *cel.Ast) map[bridge.ObjectType][]string {
 	out := map[bridge.ObjectType][]string{}
 	ast.PostOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -327,7 +325,8 @@ func reads(checked *cel.Ast) map[bridge.ObjectType][]string {
 	return out
 }
 
-// selected takes deal.amount apart; empty for anything else.
+// selected returns the parts of an expression like deal.amount; empty for any
+// other.
 func selected(e ast.Expr) (object, name string) {
 	if e.Kind() != ast.SelectKind {
 		return "", ""
@@ -342,7 +341,7 @@ func variable(e ast.Expr) string {
 	return e.AsIdent()
 }
 
-// terms takes a condition apart at its outermost &&.
+// terms splits a condition at its outermost &&.
 func terms(checked *cel.Ast) []term {
 	native := checked.NativeRep()
 	var out []term
@@ -364,9 +363,9 @@ func terms(checked *cel.Ast) []term {
 	return out
 }
 
-// Reads lists the properties that a decision needs of each record, in order.
-// The contact's are the customer's, where the trigger is about something else;
-// they include what choosing and naming a customer takes.
+// Reads returns the properties that a decision needs of each record, in order. For
+// a trigger on another type, those of contacts are the customer's; they include the
+// properties by which a customer is chosen.
 func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 	out := map[bridge.ObjectType][]string{}
 	for _, p := range t.programs() {
@@ -378,7 +377,7 @@ func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 		out[bridge.ObjectDeal] = append(out[bridge.ObjectDeal], propCurrency)
 	}
 	out[t.def.Object] = append(out[t.def.Object], t.def.Event.Properties...)
-	out[bridge.ObjectContact] = append(out[bridge.ObjectContact], customerProperties...)
+	out[bridge.ObjectContact] = slices.Concat(out[bridge.ObjectContact], customerProperties, t.personal())
 	for o, names := range out {
 		slices.Sort(names)
 		out[o] = slices.Compact(names)
@@ -386,7 +385,7 @@ func (t *Trigger) Reads() map[bridge.ObjectType][]string {
 	return out
 }
 
-// typeWords names a type for people who do not program.
+// typeWords returns the name of a type for people who do not program.
 func typeWords(t *cel.Type) string {
 	switch t.Kind() {
 	case cel.StringKind:

@@ -2,8 +2,8 @@ package trigger
 
 import "strings"
 
-// currencies are the codes of ISO 4217 in which amounts can be: its list of
-// active codes as of January 2026, without metals, units of account and tests.
+// currencies are the codes of ISO 4217 for amounts: the active codes as of January
+// 2026, without metals, units of account and test codes.
 var currencies = func() map[string]bool {
 	all := map[string]bool{}
 	for _, code := range strings.Fields(`

@@ -8,14 +8,14 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// customerProperties are what choosing and naming a customer takes.
+// customerProperties are the properties by which a customer is chosen.
 var customerProperties = []string{bridge.PropEmail, bridge.PropReferredByCode, bridge.PropReferralCookie}
 
-// ChooseCustomer picks the one who is credited for a record that has several
-// contacts, all of them mapped to participants and read with the properties
-// that Reads lists. Who was referred comes before who was not, then whoever was
-// there first; so a later contact never takes over what an earlier one brought.
-// ok is false if there are none.
+// ChooseCustomer picks the contact who is credited for a record with several
+// contacts. All of them must be mapped to participants and read with the properties
+// that Reads returns. A referred contact comes before one that was not, then the
+// older one; so a later contact never takes the credit of an earlier one. ok is
+// false if there are none.
 func ChooseCustomer(mapped []bridge.Object) (customer bridge.Object, ok bool) {
 	if len(mapped) == 0 {
 		return bridge.Object{}, false
@@ -36,7 +36,7 @@ func unreferred(c bridge.Object) int {
 	return 0
 }
 
-// numeric is an id for comparisons: HubSpot gives them out in order.
+// numeric returns an id for comparisons: HubSpot assigns ids in order.
 func numeric(id string) int64 {
 	n, _ := strconv.ParseInt(id, 10, 64)
 	return n

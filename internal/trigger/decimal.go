@@ -20,10 +20,10 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// decimal is a number of an expression, exact. It takes the place of CEL's
-// double, whose name it keeps for the type checker: no amount of money ever
-// passes through binary floating point. A fraction is exact through all four
-// operations; only when it becomes text must its decimals end.
+// decimal is an exact number in an expression. It replaces CEL's double, whose name
+// it keeps for the type checker, so that no amount of money passes through binary
+// floating point. A fraction stays exact through all four operations; only when it
+// becomes text must its decimals end.
 type decimal struct{ rat *big.Rat }
 
 // Bounds that keep an evaluation cheap: HubSpot's numbers have far fewer digits.
@@ -52,8 +52,8 @@ func parseDecimal(text string) (decimal, bool) {
 	return decimal{rat}, ok
 }
 
-// text writes the number out, without an exponent and without trailing zeros.
-// ok is false if its decimals never end.
+// text formats the number without an exponent and without trailing zeros. ok is
+// false if its decimals never end.
 func (d decimal) text() (text string, ok bool) {
 	places, exact := d.rat.FloatPrec()
 	if !exact {
@@ -62,7 +62,7 @@ func (d decimal) text() (text string, ok bool) {
 	return d.rat.FloatString(places), true
 }
 
-// round is the number with so many decimals; a half goes away from zero, as in
+// round returns the number rounded to a number of decimals; a half goes away from zero, as in
 // commerce.
 func (d decimal) round(places int64) ref.Val {
 	const most = 20
@@ -80,7 +80,7 @@ func bounded(rat *big.Rat) ref.Val {
 	return decimal{rat}
 }
 
-// asDecimal takes a number of any type.
+// asDecimal converts a number of any type.
 func asDecimal(v ref.Val) (decimal, bool) {
 	switch v := v.(type) {
 	case decimal:
@@ -134,7 +134,7 @@ func (d decimal) Compare(other ref.Val) ref.Val {
 // IsZeroValue implements traits.Zeroer.
 func (d decimal) IsZeroValue() bool { return d.rat.Sign() == 0 }
 
-// ConvertToNative implements ref.Val. Nothing takes a decimal for anything else.
+// ConvertToNative implements ref.Val. A decimal converts to nothing else.
 func (d decimal) ConvertToNative(reflect.Type) (any, error) { return nil, errNoNumber }
 
 // ConvertToType implements ref.Val.
@@ -181,7 +181,8 @@ func (d decimal) Type() ref.Type { return types.DoubleType }
 // Value implements ref.Val.
 func (d decimal) Value() any { return d }
 
-// comparisons say for each operator of an order which results of Compare hold.
+// comparisons says, for each ordering operator, for which results of Compare it
+// holds.
 var comparisons = map[string]func(compared types.Int) bool{
 	operators.Less:          func(c types.Int) bool { return c < 0 },
 	operators.LessEquals:    func(c types.Int) bool { return c <= 0 },
@@ -189,8 +190,8 @@ var comparisons = map[string]func(compared types.Int) bool{
 	operators.GreaterEquals: func(c types.Int) bool { return c >= 0 },
 }
 
-// exactArithmetic is CEL's standard library with exact numbers: what CEL itself
-// does through binary floating point, or by dropping a remainder, is replaced.
+// exactArithmetic returns CEL's standard library with exact numbers: functions that
+// use binary floating point or drop a remainder are replaced.
 func exactArithmetic() []cel.EnvOption {
 	without := env.NewLibrarySubset().AddExcludedFunctions(
 		&env.Function{Name: operators.Divide}, &env.Function{Name: overloads.TypeConvertDouble})
@@ -207,8 +208,8 @@ func exactArithmetic() []cel.EnvOption {
 	return append([]cel.EnvOption{cel.StdLib(cel.StdLibSubset(without))}, options...)
 }
 
-// redeclared is a function of the standard library with the same signatures, but
-// done our way.
+// redeclared returns a function of the standard library with the same signatures,
+// but our binding.
 func redeclared(name string, binding cel.FunctionOpt) cel.EnvOption {
 	signatures := []cel.FunctionOpt{binding}
 	for _, f := range stdlib.Functions() {
@@ -224,7 +225,7 @@ func redeclared(name string, binding cel.FunctionOpt) cel.EnvOption {
 
 func comparison(holds func(types.Int) bool) func(lhs, rhs ref.Val) ref.Val {
 	return func(lhs, rhs ref.Val) ref.Val {
-		if _, exact := rhs.(decimal); exact { // CEL's whole numbers know nothing of ours
+		if _, exact := rhs.(decimal); exact { // CEL's integers cannot be compared with ours
 			if l, ok := asDecimal(lhs); ok {
 				lhs = l
 			}
@@ -241,7 +242,7 @@ func comparison(holds func(types.Int) bool) func(lhs, rhs ref.Val) ref.Val {
 	}
 }
 
-// divide refuses to drop a remainder, as CEL does with whole numbers.
+// divide divides exactly, where CEL drops the remainder of integers.
 func divide(lhs, rhs ref.Val) ref.Val {
 	l, ok := lhs.(traits.Divider)
 	if !ok {
@@ -282,8 +283,8 @@ func round(number, places ref.Val) ref.Val {
 
 var literalText = regexp.MustCompile(`^-?\s*(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?`)
 
-// exactLiterals gives the numbers that stand in an expression as they are
-// written. CEL's parser has them as floats already.
+// exactLiterals keeps the numbers in an expression as they are written. CEL's
+// parser has turned them into floats.
 func exactLiterals(checked *cel.Ast) (interpreter.InterpretableDecorator, error) {
 	written := map[int64]decimal{}
 	native := checked.NativeRep()

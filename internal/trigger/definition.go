@@ -7,7 +7,7 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// EventType says what has to happen to the object.
+// EventType is what has to happen to the object.
 type EventType string
 
 const (
@@ -16,26 +16,26 @@ const (
 	FormSubmitted   EventType = "form_submitted"
 )
 
-// Event is what sets a trigger off.
+// Event is what fires a trigger.
 type Event struct {
 	Type       EventType
 	Properties []string // PropertyChanged: any of these
 	Forms      []string // FormSubmitted: ids of forms
 }
 
-// Once says how often one object may count.
+// Once is how often one object may count.
 type Once string
 
 const (
-	OncePerObject Once = "object" // whatever happens to it, the default
+	OncePerObject Once = "object" // once, whatever happens to it; the default
 	OncePerChange Once = "change" // for every change that matches
 )
 
 // EmailForm is how a customer's email is sent.
 type EmailForm string
 
-// All forms are of the trimmed, lower-case email; hashes are lower-case hex.
-// CustomerId is a hash even where the email is sent as it is: by itself it never
+// All forms use the trimmed, lower-case email; hashes are lower-case hex.
+// CustomerId is a hash even if the email is sent raw, so that by itself it never
 // identifies a person.
 const (
 	EmailRaw    EmailForm = "raw"
@@ -43,21 +43,26 @@ const (
 	EmailSHA256 EmailForm = "sha256"
 )
 
-// DefaultWait is how long an object waits for a mapped contact, where the
-// definition names no time.
+// DefaultWait is how long an object waits for a mapped contact, unless the
+// definition says otherwise.
 const DefaultWait = 7 * 24 * time.Hour
 
-// Definition is a trigger as an operator wrote it. Parse makes one.
+// DefaultAtOnce is how many matches within ten minutes need no approval, unless the
+// definition says otherwise.
+const DefaultAtOnce = 100
+
+// Definition is a trigger as an operator wrote it. Parse returns one.
 type Definition struct {
 	ID          string // lower-case letters, digits and dashes; at most 40
 	Description string
-	Enabled     *bool // nil: as it was; a new one is enabled
+	Enabled     *bool // nil: unchanged; a new one is enabled
 	Object      bridge.ObjectType
 	Event       Event
 	When        Expression // empty: always
 	Once        Once
 	Wait        time.Duration // for a mapped contact, from the change on
 	ReverseWhen Expression    // empty: never
+	AtOnce      int           // how many matches within ten minutes need no approval; those of an import always do; 0: none ever does
 
 	// Exactly one target.
 	Conversion *Conversion
@@ -70,7 +75,7 @@ type Definition struct {
 type Conversion struct {
 	CampaignID int64
 
-	// Exactly one of the three says which event type it is.
+	// Exactly one of the three names the event type.
 	ActionTrackerID int64
 	EventTypeID     int64
 	EventTypeCode   string
@@ -86,13 +91,13 @@ type AdvocateEvent struct {
 	Fields []Field // nested ones by their path
 }
 
-// Field says where the value of one field of the request comes from.
+// Field is the source of one field of the request.
 type Field struct {
-	Path []string   // names from the outside in; conversions have one
-	Expr Expression // computes it, or else there is a literal:
+	Path []string   // names from the outside in; one for conversions
+	Expr Expression // computes the value; empty: it is a literal:
 
-	Text  string // as it was written: a conversion's 10.50 stays 10.50
-	Value any    // as it is meant: string, bool or, exact, json.Number
+	Text  string // as written: a conversion's 10.50 stays 10.50
+	Value any    // as meant: string, bool or json.Number, which is exact
 }
 
 // Expression is the text of a CEL expression.
@@ -101,11 +106,11 @@ type Expression string
 // Watch is one kind of HubSpot webhook that a trigger needs.
 type Watch struct {
 	Object   bridge.ObjectType
-	Created  bool   // the creation, or else the change of
+	Created  bool   // the creation; false: a change of
 	Property string // this property
 }
 
-// Watches lists the webhooks that the trigger needs: those of its event, and
+// Watches returns the webhooks that the trigger needs: those of its event, and of
 // the changes that can make its reversal due.
 func (t *Trigger) Watches() []Watch {
 	var out []Watch

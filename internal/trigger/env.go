@@ -15,9 +15,9 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// What expressions may be made of. Whatever could cost more than maxCost on the
-// largest record that HubSpot holds is refused when it is compiled, and would be
-// stopped when it is evaluated.
+// Limits of expressions. An expression that could cost more than maxCost on the
+// largest possible record is refused when it is compiled, and stopped when it is
+// evaluated.
 const (
 	maxExpression = 4000 // characters
 	maxDepth      = 32
@@ -34,10 +34,10 @@ const (
 	varPortal = "portal"
 )
 
-// structName is what a variable's type is called in messages.
+// structName returns the name of a variable's type in messages.
 func structName(variable string) string { return "hubspot." + variable }
 
-// environment declares what expressions of a definition can refer to.
+// environment declares the variables and functions of a definition's expressions.
 func environment(d Definition, s Schema) (*cel.Env, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
@@ -70,7 +70,7 @@ func environment(d Definition, s Schema) (*cel.Env, error) {
 	)...)
 }
 
-// objects are the records that expressions may look at.
+// objects returns the types of records that expressions may read.
 func (d Definition) objects() []bridge.ObjectType {
 	if d.Object == bridge.ObjectContact || d.Object == "" {
 		return []bridge.ObjectType{bridge.ObjectContact}
@@ -78,7 +78,7 @@ func (d Definition) objects() []bridge.ObjectType {
 	return []bridge.ObjectType{d.Object, bridge.ObjectContact}
 }
 
-// provider gives CEL the types of records, whose fields are properties.
+// provider tells CEL the types of records, whose fields are properties.
 type provider struct {
 	*types.Registry
 
@@ -124,7 +124,7 @@ func (p *provider) FindStructFieldType(structType, field string) (*types.FieldTy
 	}, true
 }
 
-// NewValue implements types.Provider: expressions make no records.
+// NewValue implements types.Provider: expressions cannot create records.
 func (p *provider) NewValue(name string, fields map[string]ref.Val) ref.Val {
 	if _, ours := p.structs[name]; ours {
 		return types.NewErr("records cannot be made")
@@ -145,8 +145,7 @@ func (k kind) celType() *types.Type {
 	}
 }
 
-// record is a HubSpot record as a value of CEL. Nothing can be done with the
-// whole of it but compare it.
+// record is a HubSpot record as a CEL value. As a whole it can only be compared.
 type record struct {
 	name   string // of the variable
 	values map[string]string
@@ -190,8 +189,8 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	return &size
 }
 
-// EstimateCallCost implements cost.Estimator. CEL takes the text of a number or
-// a date for one of any length.
+// EstimateCallCost implements cost.Estimator. Without it CEL assumes that the text
+// of a number or a date can have any length.
 func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost.AstNode) *cost.CallEstimate { //nolint:gocritic // CEL's interface asks for the pointer
 	if function != "string" || len(args) != 1 || args[0].Type().Kind() == cel.StringKind {
 		return nil
@@ -200,7 +199,7 @@ func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost.A
 	return &cost.CallEstimate{CostEstimate: cost.Estimate{Min: 1, Max: 1}, ResultSize: &cost.SizeEstimate{Max: longest}}
 }
 
-// variables are the facts as expressions see them.
+// variables returns the facts as expressions see them.
 func (d Definition) variables(f Facts) map[string]any {
 	vars := map[string]any{
 		varNow: f.Now,

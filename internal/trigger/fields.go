@@ -9,8 +9,8 @@ import (
 	"cel.dev/cel-go/cel"
 )
 
-// parameter says what one field of a conversion takes. Sources: impact.com
-// Brand API, conversions; lengths without an entry there come from its prose.
+// parameter describes one field of a conversion. Sources: impact.com Brand API,
+// conversions; lengths without an entry there come from its prose.
 type parameter struct {
 	takes   kind
 	longest int  // characters; 0 means any number
@@ -27,7 +27,7 @@ var (
 
 func upTo(longest int) parameter { return parameter{takes: text, longest: longest} }
 
-// parameters are the fields of a conversion that a definition may fill.
+// parameters are the fields of a conversion that a definition may set.
 var parameters = map[string]parameter{
 	"EventDate": date,
 	"ClickId":   upTo(64), "CustomerId": upTo(255), "CustomProfileId": upTo(70), "CustomClickId": free,
@@ -59,7 +59,8 @@ var numbered = []struct {
 	{regexp.MustCompile(`^ItemDate[1-9]\d{0,3}_([1-9]|10)$`), date},
 }
 
-// settled are the fields that are not filled like others, and what fills them.
+// settled are the fields that a definition cannot set, and the setting that
+// determines each.
 var settled = map[string]string{
 	"CampaignId":      "conversion.campaign_id",
 	"ActionTrackerId": "conversion.action_tracker_id",
@@ -70,8 +71,8 @@ var settled = map[string]string{
 	"DispositionCode": "conversion.disposition_code",
 }
 
-// attribution are the fields of which one must say whose conversion it is.
-// CustomerId is filled where none is.
+// attribution are the fields that say whose conversion it is; one of them is
+// required. CustomerId is set by default.
 var attribution = []string{
 	"ClickId", "CustomerId", "CustomProfileId", "CustomClickId", "OrderPromoCode", "PromoCode", "MediaId",
 	"MediaPartnerId", "UniqueUrl", "CallerId", "GoogAId", "AndroidId", "AppleIfa", "AppleIfv",
@@ -89,7 +90,7 @@ func parameterOf(name string) (parameter, bool) {
 	return parameter{}, false
 }
 
-// target checks where the trigger leads to, and compiles its fields.
+// target checks the trigger's target, and compiles its fields.
 func (c *compiler) target() []*program {
 	d := c.def
 	switch {
@@ -180,7 +181,7 @@ func (c *compiler) parameter(f Field) *program {
 	return p
 }
 
-// together checks what fields ask of each other.
+// together checks what fields require of each other.
 func (c *compiler) together(fields []Field) {
 	filled := map[string]bool{}
 	for _, f := range fields {
@@ -211,7 +212,7 @@ func (c *compiler) together(fields []Field) {
 	}
 }
 
-// longestEventText is what Advocate takes in a field of an event, in bytes.
+// longestEventText is the limit of a text field of an Advocate event, in bytes.
 const longestEventText = 1500
 
 func (c *compiler) advocateEvent(e AdvocateEvent) []*program {
@@ -240,7 +241,7 @@ func (c *compiler) advocateEvent(e AdvocateEvent) []*program {
 	return programs
 }
 
-// plain is the type within an optional value.
+// plain returns the type within an optional value.
 func plain(t *cel.Type) *cel.Type {
 	if t.Kind() == cel.OpaqueKind && t.TypeName() == "optional_type" && len(t.Parameters()) == 1 {
 		return t.Parameters()[0]
@@ -257,7 +258,7 @@ func isScalar(t *cel.Type) bool {
 	}
 }
 
-// accepts tells whether an expression's type fits. Text takes anything.
+// accepts reports whether an expression's type fits. Text accepts any type.
 func (p parameter) accepts(t *cel.Type) bool {
 	t = plain(t)
 	if !isScalar(t) {
@@ -288,14 +289,14 @@ func (k kind) words() string {
 	}
 }
 
-// The years in which dates that are sent may lie.
+// The years of dates that may be sent.
 const (
 	firstYear = 1900
 	lastYear  = 2199
 )
 
-// check looks at a value as it will be sent; an empty one will not be. The
-// answer does not quote the value, which may be personal.
+// check returns what is wrong with a value as it will be sent; empty values are not
+// sent. The answer does not quote the value, which may be personal.
 func (p parameter) check(name, sent string) string {
 	if sent == "" {
 		return ""

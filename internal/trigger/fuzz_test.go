@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"advocatesync/internal/bridge"
@@ -20,6 +21,17 @@ func FuzzLoad(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, bomb := range []string{ // of expressions and of YAML
+		strings.Repeat("(", 5000), strings.Repeat("[", 5000), strings.Repeat("!", 5000) + "true", "1" + strings.Repeat("+1", 5000) + " == 2",
+		strings.Repeat("[1].all(x, ", 200) + "true" + strings.Repeat(")", 200), strings.Repeat("cel.bind(x, ", 24) + "true" + strings.Repeat(", x)", 24),
+		strings.Repeat("9", 20_000) + " == 1", `"a".matches("(` + strings.Repeat("a*", 500) + `)*b")`,
+	} {
+		f.Add("id: x\nobject: deal\nevent: {type: created}\nwhen: '" + bomb + "'\nadvocate_event: {key: k}\n")
+	}
+	f.Add("a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d]\n")
+	f.Add(strings.Repeat("[", 20_000))
+	f.Add(strings.Repeat("? ", 20_000))
+	f.Add(strings.Repeat("a: b\n", 5000))
 	f.Fuzz(func(t *testing.T, source string) {
 		tr, err := trigger.Load([]byte(source), schema)
 		if err != nil {

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// place is a position in the text that an operator wrote, from 1.
+// place is a position in an operator's text, from 1.
 type place struct {
 	line, column int
-	block        *block // of an expression that stands in lines of its own
+	block        *block // of an expression in a block of lines
 }
 
-// block is a value in lines of their own, below its name.
+// block is a YAML block scalar.
 type block struct {
 	line    int // of the first
 	indent  int // spaces before each
 	lengths []int
-	folded  bool // YAML makes one line of them
+	folded  bool // YAML folds them into one line
 	prefix  int  // bytes before the expression
 }
 
-// within is the position of a line (from 1) and column (from 0) of the
+// within returns the position of a line (from 1) and column (from 0) of the
 // expression that begins at p.
 func (p place) within(line, column int) place {
 	switch {
@@ -37,22 +37,22 @@ func (p place) within(line, column int) place {
 	return place{line: p.block.line + line - 1, column: p.block.indent + column + 1}
 }
 
-// unfold finds the line that a column of the one line came from.
+// unfold finds the line that a column of the folded line came from.
 func (b *block) unfold(column int) place {
 	at := place{line: b.line, column: b.indent + column + 1}
 	for _, length := range b.lengths {
 		if column <= length {
 			return place{line: at.line, column: b.indent + column + 1}
 		}
-		column -= length + 1 // the space that stands for the end of the line
+		column -= length + 1 // the space that replaces the end of the line
 		at.line++
 	}
 	return at
 }
 
-// Mistake is one thing that is wrong with a definition.
+// Mistake is one mistake in a definition.
 type Mistake struct {
-	Line    int    `json:"line"`   // from 1; 0 where the text does not say
+	Line    int    `json:"line"`   // from 1; 0: unknown
 	Column  int    `json:"column"` // from 1, in characters
 	Path    string `json:"path"`   // "conversion.fields.Amount"; empty for the whole
 	Problem string `json:"problem"`
@@ -70,8 +70,8 @@ func (m Mistake) String() string {
 	return b.String()
 }
 
-// MistakesError is an error: everything that is wrong with one definition, in the
-// order of the text.
+// MistakesError is an error with all mistakes of one definition, in the order of
+// the text.
 type MistakesError []Mistake
 
 func (m MistakesError) Error() string {
@@ -82,7 +82,7 @@ func (m MistakesError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// err sorts the mistakes; none are no error.
+// err returns the sorted mistakes as an error, or nil if there are none.
 func (m MistakesError) err() error {
 	if len(m) == 0 {
 		return nil
@@ -90,7 +90,7 @@ func (m MistakesError) err() error {
 	return m.sorted()
 }
 
-// sorted is in the order of the text.
+// sorted returns the mistakes in the order of the text.
 func (m MistakesError) sorted() MistakesError {
 	slices.SortStableFunc(m, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -98,7 +98,7 @@ func (m MistakesError) sorted() MistakesError {
 	return m
 }
 
-// WithMistakes adds to what Load answers what only the outside world can tell.
+// WithMistakes adds mistakes that only a vendor can tell to the error of Load.
 func WithMistakes(err error, more ...Mistake) error {
 	mistakes, wrong := errors.AsType[MistakesError](err)
 	if err != nil && !wrong {
@@ -107,8 +107,8 @@ func WithMistakes(err error, more ...Mistake) error {
 	return append(slices.Clone(mistakes), more...).err()
 }
 
-// has tells whether something is wrong at a path already, so that nothing has
-// to be said about what follows from it.
+// has reports whether there is a mistake at a path already, so that its
+// consequences need not be reported.
 func (m MistakesError) has(path string) bool {
 	return slices.ContainsFunc(m, func(one Mistake) bool { return one.Path == path })
 }

@@ -54,7 +54,7 @@ conversion:
 	want := []string{
 		`line 1, column 5: id: a trigger needs an id of lower-case letters, digits and dashes, at most 40, the first a letter`,
 		`line 5, column 13: event.property: the portal has no deal property "dealstge" (did you mean "dealstage"?)`,
-		`line 6, column 1: whem: there is no such setting (did you mean "when"?); there are advocate_event, conversion, description, enabled, event, id, object, once, reverse_when, wait_for_contact, when`,
+		`line 6, column 1: whem: there is no such setting (did you mean "when"?); there are advocate_event, at_once, conversion, description, enabled, event, id, object, once, reverse_when, wait_for_contact, when`,
 		`line 7, column 12: when: the portal has no property "amout" here (did you mean "amount"?)`,
 		`line 7, column 41: when: > does not take text with a whole number (1)`,
 		`line 7, column 48: when: there is no "sale"; there are contact, deal, event, now, portal, and CEL's functions`,
@@ -143,6 +143,7 @@ func TestLoad_refusals(t *testing.T) {
 		"two targets":            {deal + target + "conversion: {campaign_id: 1, event_type_id: 2}\n", []string{"line 4, column 17: advocate_event: a trigger has one target: a conversion or an Advocate event"}},
 		"no target":              {deal, []string{"line 1, column 1: say where it leads to: conversion or advocate_event"}},
 		"words":                  {"id: x\nobject: deals\nevent: {type: create}\nonce: never\nenabled: perhaps\n" + target, []string{`line 2, column 9: object: "deals" is not one of contact, deal, company (did you mean "deal"?)`, `line 3, column 15: event.type: "create" is not one of created, property_changed, form_submitted (did you mean "created"?)`, `line 4, column 7: once: "never" is not one of object, change`, "line 5, column 10: enabled: true or false is expected here"}},
+		"a bound":                {deal + target + "at_once: many\n", []string{`line 5, column 10: at_once: "many" is not a whole number from 0 (any number) to 1000000`}},
 		"a wait":                 {deal + target + "wait_for_contact: 100d\n", []string{`line 5, column 19: wait_for_contact: "100d" is not a time between 0 and 80 days: write it as 90m, 36h or 7d`}},
 		"ids":                    {deal + "conversion: {campaign_id: -1, event_type_id: many}\n", []string{`line 4, column 27: conversion.campaign_id: "-1" is not a whole number above 0`, `line 4, column 46: conversion.event_type_id: "many" is not a whole number above 0`}},
 		"a changed what":         {"id: x\nobject: deal\nevent: {type: property_changed}\n" + target, []string{"line 3, column 8: event.property: say which property has to change"}},

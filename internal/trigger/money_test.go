@@ -2,7 +2,9 @@ package trigger_test
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,20 @@ func TestDecide_amountsAreExact(t *testing.T) {
 		"equality":                           {"12345678901234567.89", "deal.amount == 12345678901234567.88 || deal.amount in [1.0, 12345678901234567.9] ? 1.0 : 0.0", "0", ""},
 		"grouped digits":                     {"1,200.50", "deal.amount", "", "deal.amount does not hold a number"},
 		"a decimal comma":                    {"1200,50", "deal.amount", "", "deal.amount does not hold a number"},
+		"a plus sign":                        {"+100.5", "deal.amount", "100.5", ""},
+		"grouped by a space":                 {"1 200", "deal.amount", "", "deal.amount does not hold a number"},
+		"grouped by an apostrophe":           {"1'200", "deal.amount", "", "deal.amount does not hold a number"},
+		"grouped by underscores":             {"1_200", "deal.amount", "", "deal.amount does not hold a number"},
+		"a minus of a typist":                {"\u2212" + "5", "deal.amount", "", "deal.amount does not hold a number"},
+		"digits of another script":           {"\u0663", "deal.amount", "", "deal.amount does not hold a number"},
+		"fullwidth digits":                   {"\uff11\uff12", "deal.amount", "", "deal.amount does not hold a number"},
+		"a currency sign":                    {"$100", "deal.amount", "", "deal.amount does not hold a number"},
+		"a currency behind it":               {"100 EUR", "deal.amount", "", "deal.amount does not hold a number"},
+		"a fraction":                         {"1/3", "deal.amount", "", "deal.amount does not hold a number"},
+		"in brackets":                        {"(5)", "deal.amount", "", "deal.amount does not hold a number"},
+		"a point alone":                      {".", "deal.amount", "", "deal.amount does not hold a number"},
+		"two points":                         {"1.200.50", "deal.amount", "", "deal.amount does not hold a number"},
+		"a sign that nobody sees":            {"1\u200b00", "deal.amount", "", "deal.amount does not hold a number"},
 		"infinity":                           {"Infinity", "deal.amount", "", "deal.amount does not hold a number"},
 		"no number":                          {"NaN", "deal.amount", "", "deal.amount does not hold a number"},
 		"another base":                       {"0x10", "deal.amount", "", "deal.amount does not hold a number"},
@@ -130,6 +146,10 @@ func TestDecide_theCurrencyIsNeverAGuess(t *testing.T) {
 		"the portal's is none":                       {"= " + own, "deal.amount", "", "EURO", "", "CurrencyCode is longer than 3 characters"},
 		"there is no such currency":                  {"= " + own, "deal.amount", "ABC", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
 		"one that is no more":                        {"= " + own, "deal.amount", "DEM", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
+		"gold":                                       {"= " + own, "deal.amount", "XAU", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
+		"a code for tests":                           {"= " + own, "deal.amount", "XTS", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
+		"no state's money":                           {"= " + own, "deal.amount", "BTC", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
+		"a code and a space":                         {"= " + own, "deal.amount", "EUR ", "EUR", "", unstated},
 		"small letters":                              {"= " + own, "deal.amount", "eur", "EUR", "", "CurrencyCode is no ISO 4217 code, as EUR and USD are"},
 		"a default that is the portal's":             {`= deal.?deal_currency_code.orValue("EUR")`, "deal.amount", "", "EUR", "EUR", ""},
 		"a default that is not":                      {`= deal.?deal_currency_code.orValue("EUR")`, "deal.amount", "", "USD", "", unstated},
@@ -188,6 +208,15 @@ func TestDecide_momentsThatAreNone(t *testing.T) {
 		"a sentinel":                    {"9999-12-31", "", never},
 		"a close that is only expected": {"2026-12-24T00:00:00Z", "", ahead},
 		"too old":                       {"2026-08-01", "", old},
+		"a day that no month has":       {"2026-02-30", "", unreadable},
+		"no zone":                       {"2026-11-20T08:15:30", "", unreadable},
+		"an hour that no day has":       {"2026-11-20T24:00:00Z", "", unreadable},
+		"a leap second":                 {"2026-11-20T23:59:60Z", "", unreadable},
+		"a week":                        {"2026-W47-5", "", unreadable},
+		"milliseconds with an exponent": {"1.7947296e12", "", unreadable},
+		"ten times the milliseconds":    {"17947296000000", "", unreadable},
+		"digits of another width":       {"\uff12\uff10\uff12\uff16-11-20", "", unreadable},
+		"a sign that nobody sees":       {"2026-11-20\u200b", "", unreadable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -268,23 +297,63 @@ func TestDecide_customerIdNeverNamesAPerson(t *testing.T) {
 			t.Errorf("%s: %s", expression, diff)
 		}
 	}
-	for _, number := range []string{"ada@example.org", "Ada@Example.org", "x@y", "+49 89 1234"} {
+	person := bridge.Properties{
+		"firstname": "Zoë", "lastname": "Weiß", "phone": "+49 (89) 123 45-67", "mobilephone": "0170 7654321", "hs_linkedin_url": "https://linkedin.example/in/zoe",
+		"hs_whatsapp_phone_number": "110", "work_email": "\u200b",
+	}
+	decided := func(number string) trigger.Decision {
 		f := facts(won())
-		f.Customer.Properties = bridge.Properties{"customer_number": number, "phone": "+49 89 1234"}
-		if got := decide(t, text("= contact.customer_number"), f); got.Verdict != trigger.Blocked {
-			t.Errorf("%q is sent: %+v", number, got.Conversion)
+		f.Customer.Properties = bridge.Properties{"customer_number": number}
+		maps.Copy(f.Customer.Properties, person)
+		return decide(t, text("= contact.customer_number"), f)
+	}
+	for _, number := range []string{
+		"ada@example.org", "Ada@Example.org", "x@y", "mailto:ada@example.org", "ada%40example.org", "ada&#64;example.org", "YWRhQGV4YW1wbGUub3Jn",
+		"+49 (89) 123 45-67", "+49891234567", "0049 89 1234567", "089/1234567", "89.123.45.67", "1234567", "tel:+49891234567", "+49 170 7654321", "110",
+		"Weiß", "WEISS, Zoe\u0308", "Zoë Weiß", "zoë.weiß", "Zoe\u0308", "https://linkedin.example/in/zoe",
+	} {
+		if got := decided(number); got.Verdict != trigger.Blocked || strings.Contains(got.Why, number) {
+			t.Errorf("%q: %s: %s: %+v", number, got.Verdict, got.Why, got.Conversion)
 		}
+	}
+	for _, number := range []string{"C-1001", "1001", "9912345", "49", "W", "7f0c5e9e-8d1b-4a53-9d7b-1f2d3c4b5a69", "4d186321c1a7f0f354b297e8914ab240"} {
+		if got := decided(number); got.Verdict != trigger.Send || got.Conversion.Fields["CustomerId"] != number {
+			t.Errorf("%q: %s: %s", number, got.Verdict, got.Why)
+		}
+	}
+	for _, nothing := range []string{"", " "} {
+		if got := decided(nothing); got.Verdict == trigger.Send && got.Conversion.Fields["CustomerId"] != "" || strings.Contains(got.Why, "is an email") {
+			t.Errorf("%q: %s: %s", nothing, got.Verdict, got.Why)
+		}
+	}
+	// What is to be told apart has to be read.
+	read := load(t, text("= contact.customer_number")).Reads()[bridge.ObjectContact]
+	for name := range person {
+		if !slices.Contains(read, name) {
+			t.Errorf("%s is not read: %v", name, read)
+		}
+	}
+	if read := load(t, dealWon).Reads()[bridge.ObjectContact]; slices.Contains(read, "phone") {
+		t.Errorf("%v is read although nobody needs it", read)
 	}
 }
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	const often = "once: change\n"
+	const (
+		often = "once: change\n"
+		ofAny = `line 17, column 7: once: every change of dealstage or amount counts while the condition holds, so one deal can count several times: leave once out, or add event.property == "dealstage" to the condition`
+	)
 	tests := map[string]struct{ source, want string }{
 		"nothing to say":            {dealWon, ""},
-		"a state of several":        {edited("property: dealstage", "property: [dealstage, amount]") + often, `line 17, column 7: once: every change of dealstage or amount counts while the condition holds, so one deal can count several times: leave once out, or add event.property == "dealstage" to the condition`},
+		"a state of several":        {edited("property: dealstage", "property: [dealstage, amount]") + often, ofAny},
 		"a state of something else": {edited("property: dealstage", "property: dealname") + often, "line 17, column 7: once: every change of dealname counts while the condition holds, so one deal can count several times: leave once out, or watch what the condition is about"},
 		"the change is asked for":   {edited("property: dealstage", "property: [dealstage, amount]", "deal.amount > 100", `event.property == "dealstage"`) + often, ""},
+		"one change is left":        {edited("property: dealstage", "property: [dealstage, amount]", "deal.amount > 100", `event.property != "amount"`) + often, ""},
+		"each change is asked for":  {edited("property: dealstage", "property: [dealstage, amount]", "deal.amount > 100", `event.property in ["dealstage", "amount"]`) + often, ofAny},
+		"a change, or a state":      {edited("property: dealstage", "property: [dealstage, amount]", "deal.amount > 100", `(event.property == "dealstage" || deal.amount > 100)`) + often, ofAny},
+		"the moment is asked for":   {edited("property: dealstage", "property: [dealstage, amount]", "deal.amount > 100", `event.occurred_at > timestamp("2026-01-01T00:00:00Z")`) + often, ofAny},
+		"a state of the customer":   {edited("property: dealstage", "property: [dealstage, amount]", whenWon, `when: contact.customer_number == "1"`) + often, ofAny},
 		"one property":              {dealWon + often, ""},
 		"once for each record":      {edited("property: dealstage", "property: [dealstage, amount]"), ""},
 		"no condition":              {edited(whenWon, "", "property: dealstage", "property: [dealstage, amount]") + often, ""},

@@ -12,9 +12,9 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// options looks for comparisons of a property with a value that it can never
-// have: a stage that is misspelt, or written by its label, would never match,
-// and nobody would be told.
+// options finds comparisons of a property with a value that it can never have: a
+// misspelt stage, or a label in place of a value, would never match, and nobody
+// would notice.
 func (c *compiler) options(path string, checked *cel.Ast) {
 	native := checked.NativeRep()
 	ast.PostOrderVisit(native.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -31,14 +31,14 @@ func (c *compiler) options(path string, checked *cel.Ast) {
 	}))
 }
 
-// literal is a text that an expression compares something with.
+// literal is a text in a comparison.
 type literal struct {
 	id   int64
 	text string
 	with ast.Expr
 }
 
-// compared lists the texts with which one step of an expression compares.
+// compared returns the texts with which one step of an expression compares.
 func compared(e ast.Expr) []literal {
 	if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 {
 		return nil
@@ -67,7 +67,7 @@ func compared(e ast.Expr) []literal {
 	return out
 }
 
-// shown lists options, but not hundreds of countries.
+// shown lists options for a message, but not hundreds of countries.
 func shown(options []string) string {
 	const most = 12
 	if len(options) <= most {

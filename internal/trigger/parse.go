@@ -20,8 +20,8 @@ import (
 const MaxSource = 64 << 10
 
 // Parse reads a definition in YAML or JSON. The error is MistakesError; what could
-// be read is returned with it. It looks at the form only: Load also checks what
-// is meant.
+// be read is returned with it. It checks the form only; Load also checks the
+// meaning.
 func Parse(source []byte) (Definition, error) {
 	d, mistakes := parse(source)
 	return d, mistakes.err()
@@ -29,7 +29,7 @@ func Parse(source []byte) (Definition, error) {
 
 func parse(source []byte) (Definition, MistakesError) {
 	r := &reader{lines: strings.Split(string(source), "\n"), places: map[string]place{}}
-	d := Definition{Once: OncePerObject, Wait: DefaultWait}
+	d := Definition{Once: OncePerObject, Wait: DefaultWait, AtOnce: DefaultAtOnce}
 	switch root := r.document(source); {
 	case root == nil:
 	case root.Kind != yaml.MappingNode:
@@ -41,7 +41,7 @@ func parse(source []byte) (Definition, MistakesError) {
 	return d, r.mistakes
 }
 
-// reader walks through a document and collects what is wrong with it.
+// reader walks through a document and collects its mistakes.
 type reader struct {
 	lines    []string
 	places   map[string]place
@@ -150,6 +150,7 @@ func (r *reader) definition(n *yaml.Node, d *Definition) {
 		"once":             func(n *yaml.Node, path string) { choose(r, n, path, &d.Once, OncePerObject, OncePerChange) },
 		"wait_for_contact": func(n *yaml.Node, path string) { r.span(n, path, &d.Wait) },
 		"reverse_when":     r.expression(&d.ReverseWhen),
+		"at_once":          func(n *yaml.Node, path string) { r.atOnce(n, path, &d.AtOnce) },
 		"conversion":       func(n *yaml.Node, path string) { d.Conversion = r.conversion(n, path) },
 		"advocate_event":   func(n *yaml.Node, path string) { d.Advocate = r.advocateEvent(n, path) },
 	})
@@ -188,7 +189,7 @@ func (r *reader) advocateEvent(n *yaml.Node, path string) *AdvocateEvent {
 	return e
 }
 
-// fields reads what a request is made of; only Advocate's events nest.
+// fields reads the fields of a request; only those of Advocate's events nest.
 func (r *reader) fields(n *yaml.Node, path string, outer []string, nest bool) []Field {
 	var out []Field
 	r.pairs(n, path, func(key, value *yaml.Node) {
@@ -210,7 +211,7 @@ func (r *reader) fields(n *yaml.Node, path string, outer []string, nest bool) []
 	return out
 }
 
-// field tells an expression, which begins with "=", from a literal value.
+// field reads an expression, which begins with "=", or a literal value.
 func (r *reader) field(n *yaml.Node, path string, names []string) Field {
 	f := Field{Path: names}
 	if expr, computed := strings.CutPrefix(n.Value, "="); computed {
@@ -246,11 +247,11 @@ func (r *reader) number(n *yaml.Node, path string) json.Number {
 		r.wrong(n, path, "%s cannot be sent as a number", n.Value)
 		return "0"
 	}
-	text, _ := d.text() // what is written in decimals has an end
+	text, _ := d.text() // a decimal notation always ends
 	return json.Number(text)
 }
 
-// expressionPlace is where an expression begins: prefix bytes into a value.
+// expressionPlace returns where an expression begins: prefix bytes into a value.
 func (r *reader) expressionPlace(n *yaml.Node, prefix int) place {
 	p := place{line: n.Line, column: n.Column}
 	switch n.Style {
@@ -323,6 +324,21 @@ func (r *reader) id(n *yaml.Node, path string, into *int64) {
 	*into = v
 }
 
+// mostAtOnce is the largest value of at_once.
+const mostAtOnce = 1_000_000
+
+func (r *reader) atOnce(n *yaml.Node, path string, into *int) {
+	if !r.scalar(n, path) {
+		return
+	}
+	v, err := strconv.Atoi(n.Value)
+	if err != nil || v < 0 || v > mostAtOnce {
+		r.wrong(n, path, "%q is not a whole number from 0 (any number) to %d", n.Value, mostAtOnce)
+		return
+	}
+	*into = v
+}
+
 func (r *reader) truth(n *yaml.Node, path string, into **bool) {
 	var v bool
 	if n.Kind != yaml.ScalarNode || n.Decode(&v) != nil {
@@ -332,8 +348,8 @@ func (r *reader) truth(n *yaml.Node, path string, into **bool) {
 	*into = &v
 }
 
-// longestWait bounds for how long an object waits for a mapped contact:
-// impact.com does not take events that are older than 88 days.
+// longestWait is the longest wait for a mapped contact: impact.com does not accept
+// events that are older than 88 days.
 const longestWait = 80 * 24 * time.Hour
 
 func (r *reader) span(n *yaml.Node, path string, into *time.Duration) {

@@ -11,20 +11,23 @@ import (
 	"advocatesync/internal/bridge"
 )
 
-// Schema tells, by object and name, which properties the portal has. What it
+// Schema lists the properties of the portal by object and name. A property that it
 // does not list does not exist.
 type Schema map[bridge.ObjectType]map[string]Property
 
-// Property is what expressions have to know of a property.
+// Property is what expressions need to know of a property.
 type Property struct {
 	Type string `json:"type"` // HubSpot's: "string", "number", "bool", "date", "datetime", "enumeration" or "phone_number"
 
-	// Options are the values of which it takes one; none: any.
+	// Options are the allowed values; none: any value.
 	Options []string `json:"-"`
 }
 
-// Only returns the part of a schema that a trigger's expressions use, which is
-// what has to be kept for compiling it again.
+// Kind names the type as expressions see it, for people who do not program.
+func (p Property) Kind() string { return typeWords(kindOf(p.Type).celType()) }
+
+// Only returns the part of a schema that a trigger's expressions use. It has to be
+// stored to compile the trigger again.
 func (t *Trigger) Only(s Schema) Schema {
 	out := Schema{}
 	for object, names := range t.Reads() {
@@ -42,7 +45,7 @@ func (t *Trigger) Only(s Schema) Schema {
 	return out
 }
 
-// kind is a property's type as expressions see it.
+// kind is the type of a property in expressions.
 type kind int
 
 const (
@@ -71,7 +74,7 @@ type EmptyError struct{ Name string } // "deal.amount"
 
 func (e *EmptyError) Error() string { return e.Name + " is empty" }
 
-// UnreadableError says that a property does not hold what its type promises.
+// UnreadableError says that a property's value does not fit its type.
 type UnreadableError struct {
 	Name string // "deal.amount"
 	Want string // "number"
@@ -111,9 +114,9 @@ func value(name, raw string, k kind) (any, error) {
 	}
 }
 
-// A count of milliseconds outside these bounds is no such count: seconds, read
-// as milliseconds, all lie within weeks of 1970, and microseconds thousands of
-// years ahead.
+// A number outside these bounds is no count of milliseconds: seconds, read as
+// milliseconds, lie within weeks of 1970, and microseconds thousands of years
+// ahead.
 var (
 	firstMillisecond = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	lastMillisecond  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
@@ -141,5 +144,5 @@ func readISO(raw string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// names lists an object's properties in order.
+// names returns an object's properties in order.
 func (s Schema) names(o bridge.ObjectType) []string { return slices.Sorted(maps.Keys(s[o])) }

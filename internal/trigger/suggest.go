@@ -6,10 +6,10 @@ import (
 	"advocatesync/internal/spelling"
 )
 
-// suggestion guesses which of the known names a misspelt one was meant to be:
-// `; did you mean "amount"?`, or nothing.
+// suggestion returns the known name that a misspelt one probably means, as `; did
+// you mean "amount"?`, or nothing.
 func suggestion(name string, known []string) string {
-	best, nearest := "", 3 // letters apart at which a guess is none
+	best, nearest := "", 3 // a name this far away is no suggestion
 	if len(name) < 5 {
 		nearest = 2
 	}

@@ -7,11 +7,12 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
 
 	"advocatesync/internal/bridge"
 )
 
-// Warnings lists what a definition may say but hardly means, each with its fix.
+// Warnings returns what a definition says but hardly means, each with a fix.
 func (t *Trigger) Warnings() []Mistake {
 	var out []Mistake
 	for path, problem := range map[string]string{
@@ -25,12 +26,17 @@ func (t *Trigger) Warnings() []Mistake {
 	return MistakesError(out).sorted()
 }
 
-// countsEveryEdit finds a condition about the state of a record that any of
-// several changes meets: each of them counts, while the state stays the same.
+// countsEveryEdit finds a condition on the state of a record in a trigger that
+// counts every change: each edit counts again while the state stays the same.
 func (t *Trigger) countsEveryEdit() string {
 	watched := t.def.Event.Properties
-	if t.def.Once != OncePerChange || t.when == nil || t.when.event || len(watched) == 0 {
+	if t.def.Once != OncePerChange || t.when == nil || len(watched) == 0 {
 		return ""
+	}
+	if t.when.event {
+		if watched = t.counting(watched); len(watched) < 2 {
+			return ""
+		}
 	}
 	decisive := watched[0]
 	for _, p := range watched {
@@ -50,7 +56,26 @@ func (t *Trigger) countsEveryEdit() string {
 		strings.Join(watched, " or "), t.def.Object, decisive)
 }
 
-// namesCurrency finds a currency that is written out beside amounts of deals.
+// counting returns those of some properties whose changes the condition may hold for,
+// whatever the record is.
+func (t *Trigger) counting(watched []string) []string {
+	return slices.DeleteFunc(slices.Clone(watched), func(property string) bool {
+		f := Facts{Change: Change{Property: property}}
+		unknown := []*cel.AttributePatternType{cel.AttributePattern(varNow), cel.AttributePattern(varPortal), cel.AttributePattern(varForm),
+			cel.AttributePattern(varEvent).QualString("occurred_at")}
+		for _, object := range bridge.ObjectTypes() {
+			unknown = append(unknown, cel.AttributePattern(string(object)))
+		}
+		vars, err := cel.PartialVars(t.def.variables(f), unknown...)
+		if err != nil {
+			return false
+		}
+		holds, _, err := t.when.run.Eval(vars)
+		return err == nil && holds == types.False
+	})
+}
+
+// namesCurrency finds a literal currency beside amounts of deals.
 func (t *Trigger) namesCurrency() string {
 	if !t.amountsOfDeals() {
 		return ""
@@ -70,7 +95,7 @@ func (t *Trigger) namesCurrency() string {
 	return fmt.Sprintf("%s is right only for deals in that currency, and others are parked: write = deal.?%s.orValue(portal.currency)", named, propCurrency)
 }
 
-// currencyNamed returns a currency that stands in an expression as a text.
+// currencyNamed returns a currency that an expression contains as a literal.
 func (p *program) currencyNamed() (code string) {
 	ast.PostOrderVisit(p.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.LiteralKind {
@@ -83,10 +108,10 @@ func (p *program) currencyNamed() (code string) {
 	return code
 }
 
-// personalCustomerID refuses what would make CustomerId name a person.
+// personalCustomerID refuses a CustomerId that identifies a person.
 func (c *compiler) personalCustomerID(path string, p *program) {
 	for _, name := range p.reads[bridge.ObjectContact] {
-		if slices.Contains(identifying, name) {
+		if slices.Contains(identifying, name) || slices.Contains(telephones, name) {
 			c.wrong(path, "would be the customer's %s: leave CustomerId out, and it is a hash of the customer's email", name)
 			return
 		}

@@ -1,6 +1,6 @@
-// Package vendors makes the clients of a connection's vendors: the one place that
-// knows their addresses, timeouts and credentials, and that keeps a connection's
-// status true to what their answers say.
+// Package vendors makes the clients of a connection's vendors. It alone knows their
+// addresses, timeouts and credentials, and it updates a connection's status from
+// their answers.
 package vendors
 
 import (
@@ -21,27 +21,33 @@ import (
 )
 
 const (
-	// callTimeout bounds one call. HubSpot's gateway gives up after 100 s; a call
-	// that takes a third of it is better tried again.
+	// callTimeout bounds one call. HubSpot's gateway gives up after 100 s; a call that
+	// takes a third of that is better retried.
 	callTimeout = 30 * time.Second
-	// tokenTimeout bounds a call of the token endpoint. It is shorter than a claim
-	// to refresh lasts.
+	// tokenTimeout bounds a call of the token endpoint. It is shorter than the lease
+	// of a claim to refresh.
 	tokenTimeout = 15 * time.Second
 )
 
-// Config says where the vendors are reached, and as which HubSpot app.
+// Config says where we reach the vendors, and as which HubSpot app.
 type Config struct {
 	HubSpot  *url.URL
 	Advocate *url.URL
 	Impact   *url.URL
-	App      hubspot.App // without a client id, portals connect by static token alone
+	App      hubspot.App // without a client id, portals can only connect by static token
+
+	// InsecureHosts are hosts whose files are fetched wherever they are: stand-ins.
+	InsecureHosts []string
+	// MaxExport is how many bytes an export of Advocate's may have; 0 means the
+	// client's default.
+	MaxExport int64
 
 	// ImpactConcurrency is how many calls this process may have under way at
 	// impact.com for one account; 0 means one.
 	ImpactConcurrency int
 }
 
-// Store is where tokens and connections are kept.
+// Store stores tokens and connections.
 type Store interface {
 	oauth.Store
 	RecordAnswer(ctx context.Context, connectionID string, a bridge.Answer) (c bridge.Connection, changed bool, err error)
@@ -54,6 +60,7 @@ type Vendors struct {
 	Tokens *oauth.Tokens
 
 	store Store
+	files http.RoundTripper // fetches what Advocate names
 	log   *slog.Logger
 }
 
@@ -62,6 +69,7 @@ func New(cfg Config, s Store, log *slog.Logger) *Vendors {
 	app := hubspot.NewOAuth(cfg.HubSpot, cfg.App, &http.Client{Timeout: tokenTimeout})
 	return &Vendors{
 		Config: cfg, OAuth: app, Tokens: oauth.NewTokens(s, app, time.Now), store: s, log: log,
+		files: outbound.Files(cfg.Advocate, cfg.InsecureHosts...),
 	}
 }
 
@@ -74,8 +82,9 @@ type Clients struct {
 	watch *watch
 }
 
-// Connected makes the clients of a connection. What their calls meet is kept as the
-// connection's status. Keep them: the limit of Advocate's calls lives in them.
+// Connected makes the clients of a connection. They record the vendors' answers as
+// the connection's status. Reuse them, because they hold the limiter of Advocate's
+// calls.
 func (v *Vendors) Connected(c bridge.Connection, secrets store.Credentials) Clients {
 	w := &watch{vendors: v, connectionID: c.ID, known: c.Refusals}
 	return Clients{
@@ -88,30 +97,30 @@ func (v *Vendors) Connected(c bridge.Connection, secrets store.Credentials) Clie
 	}
 }
 
-// Refresh tells the clients what is kept of their connection now.
+// Refresh updates the clients with the stored state of their connection.
 func (c Clients) Refresh(now bridge.Connection) { c.watch.refresh(now.Refusals) }
 
-// Portal makes a client with a static token that is not kept yet.
+// Portal makes a client with a static token that is not stored yet.
 func (v *Vendors) Portal(token string) *hubspot.Client {
 	return oauth.Client(v.HubSpot, nil, "", token, callTimeout)
 }
 
-// Consented makes a client with an access token that HubSpot has just handed out.
+// Consented makes a client with an access token that HubSpot has just issued.
 func (v *Vendors) Consented(access string) *hubspot.Client {
 	return oauth.Granted(v.HubSpot, access, callTimeout)
 }
 
-// Tenant makes a client with credentials that are not kept yet.
+// Tenant makes a client with credentials that are not stored yet.
 func (v *Vendors) Tenant(tenant string, secrets store.Credentials) *advocate.Client {
 	return v.advocate(bridge.Connection{Tenant: tenant}, secrets, nil)
 }
 
 func (v *Vendors) advocate(c bridge.Connection, secrets store.Credentials, heard func(context.Context, bridge.Answer)) *advocate.Client {
-	// The client's own timeout would count the wait for a free slot, and cut
-	// long downloads; an answer that does not begin is what must not last.
+	// The client's own timeout would include the wait for a free slot, and cut long
+	// downloads. What must be bounded is the wait for an answer to begin.
 	return advocate.New(advocate.Config{
 		BaseURL: v.Advocate, Tenant: c.Tenant, User: secrets.AdvocateUser, Key: secrets.AdvocateKey,
-		ContactIDField: c.ContactIDField, Heard: heard,
+		ContactIDField: c.ContactIDField, Heard: heard, Files: v.files, MaxExport: v.MaxExport,
 	}, &http.Client{Transport: outbound.NewLimiter(answering())})
 }
 
@@ -126,12 +135,12 @@ func answering() http.RoundTripper {
 	return transport
 }
 
-// recordTimeout bounds the note of an answer, which is taken even if the caller has
-// given up.
+// recordTimeout bounds the recording of an answer, which happens even if the caller
+// has given up.
 const recordTimeout = 5 * time.Second
 
-// watch hears the answers of one connection's vendors. Most change nothing, and cost
-// nothing.
+// watch receives the answers of one connection's vendors. Most of them change
+// nothing and cost nothing.
 type watch struct {
 	vendors      *Vendors
 	connectionID string
@@ -146,8 +155,8 @@ func (w *watch) refresh(known []bridge.Refusal) {
 	w.known = known
 }
 
-// heard keeps an answer that is news. Of many that say the same at once, the first
-// is kept.
+// heard records an answer that changes something. Of concurrent answers that say
+// the same, the first is recorded.
 func (w *watch) heard(ctx context.Context, a bridge.Answer) {
 	w.mu.Lock()
 	next := bridge.Hear(w.known, a, time.Now().UTC())
@@ -162,7 +171,7 @@ func (w *watch) heard(ctx context.Context, a bridge.Answer) {
 	log := w.vendors.log.With("connection", w.connectionID)
 	c, changed, err := w.vendors.store.RecordAnswer(ctx, w.connectionID, a)
 	switch {
-	case bridge.KindOf(err) == bridge.NotFound: // it was disconnected meanwhile
+	case bridge.KindOf(err) == bridge.NotFound: // disconnected meanwhile
 	case err != nil:
 		log.WarnContext(ctx, "connection status not recorded", "err", err)
 	case changed:

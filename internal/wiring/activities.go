@@ -8,19 +8,19 @@ import (
 	"advocatesync/internal/store"
 )
 
-// ActivityOptions are what activities need to be told.
+// ActivityOptions configure the activities.
 type ActivityOptions struct {
 	Hold           time.Duration // of deletions
-	ExportPatience time.Duration // with an export, before another one is asked for
+	ExportPatience time.Duration // with an export, before another one is requested
 	Inferred       bridge.InferredErasure
 	VerdictAfter   time.Duration    // when a verdict is first asked for
-	ExportNow      func() time.Time // tells how old an export is; nil: the wall clock
+	ExportNow      func() time.Time // the time by which an export's age is measured; nil: the wall clock
 }
 
-// Activities are all that workers do, by the queue that carries it: structs whose
-// exported methods are activities. Those of triggers are on every queue.
+// Activities are all activities by task queue: structs whose exported methods are
+// activities. Those of triggers are on every queue.
 type Activities struct {
-	Live, Bulk, Calls []any
+	Live, Bulk, Pages, Calls []any
 }
 
 // NewActivities returns the one list of activities, for workers and for tests.
@@ -28,21 +28,25 @@ func NewActivities(connections *Connections, s *store.Store, opts ActivityOption
 	if opts.ExportNow == nil {
 		opts.ExportNow = time.Now
 	}
-	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, s.Hasher(), connections.vendors.ImpactConcurrency, opts.VerdictAfter, time.Now)
+	tracking := activities.NewTracking(connections, NewTriggers(s, connections.log), s, connections.vendors.ImpactConcurrency, opts.VerdictAfter, time.Now)
+	bulk := s.Bulk()
+	batches := activities.NewContactBatches(activities.NewContacts(connections, bulk, opts.Hold, time.Now))
 	return Activities{
 		Live: []any{
-			activities.NewContacts(connections, s, s.Hasher(), opts.Hold, time.Now),
+			activities.NewContacts(connections, s, opts.Hold, time.Now),
 			tracking,
 		},
 		Bulk: []any{
-			activities.NewExports(connections, s, s.Hasher(), opts.ExportPatience, opts.ExportNow),
-			activities.NewPages(connections, s, s.Hasher()),
-			activities.NewRetries(connections, s),
-			activities.NewHousekeeping(s, time.Now),
-			activities.NewPrograms(connections, s),
-			activities.NewReconciles(connections, s, opts.Inferred),
+			batches, // for workflows of releases that had no queue for pages
+			activities.NewExports(connections, bulk, opts.ExportPatience, opts.ExportNow),
+			activities.NewPages(connections, bulk),
+			activities.NewRetries(connections, bulk),
+			activities.NewHousekeeping(bulk, time.Now),
+			activities.NewPrograms(connections, bulk),
+			activities.NewReconciles(connections, bulk, opts.Inferred),
 			tracking,
 		},
+		Pages: []any{batches},
 		Calls: []any{tracking},
 	}
 }
@@ -51,7 +55,7 @@ func NewActivities(connections *Connections, s *store.Store, opts ActivityOption
 func (a Activities) All() []any {
 	var all []any
 	seen := map[any]bool{}
-	for _, queue := range [][]any{a.Live, a.Bulk, a.Calls} {
+	for _, queue := range [][]any{a.Live, a.Bulk, a.Pages, a.Calls} {
 		for _, s := range queue {
 			if !seen[s] {
 				seen[s] = true

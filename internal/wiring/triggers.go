@@ -10,7 +10,7 @@ import (
 	"advocatesync/internal/trigger"
 )
 
-// definitions is the part of the store that triggers are read from.
+// definitions is the part of the store that Triggers reads.
 type definitions interface {
 	Triggers(ctx context.Context, connectionID string) ([]store.Trigger, error)
 }
@@ -21,7 +21,7 @@ type Triggers struct {
 	log   *slog.Logger
 
 	mu       sync.Mutex
-	compiled map[versionKey]*trigger.Trigger // nil: it does not compile (any more)
+	compiled map[versionKey]*trigger.Trigger // nil: it does not compile
 }
 
 // versionKey names one version of one trigger, which never changes.
@@ -35,9 +35,9 @@ func NewTriggers(s definitions, log *slog.Logger) *Triggers {
 	return &Triggers{store: s, log: log, compiled: map[versionKey]*trigger.Trigger{}}
 }
 
-// Active returns the enabled triggers of a connection, as they are now. One that
-// this build cannot compile any more is logged and left out: it must not hold
-// up the others, nor the intake of webhooks.
+// Active returns the enabled triggers of a connection, as they are now. A trigger
+// that this build can no longer compile is logged and left out: it must not stop
+// the others, nor the intake of webhooks.
 func (t *Triggers) Active(ctx context.Context, connectionID string) ([]activities.ActiveTrigger, error) {
 	found, err := t.store.Triggers(ctx, connectionID)
 	if err != nil {
@@ -65,7 +65,7 @@ func (t *Triggers) Watches(ctx context.Context, connectionID string) ([]trigger.
 	return watches, err
 }
 
-// compile returns nil for what does not compile.
+// compile returns nil for a trigger that does not compile.
 func (t *Triggers) compile(ctx context.Context, one store.Trigger) *trigger.Trigger {
 	key := versionKey{one.ConnectionID, one.ID, one.Version}
 	t.mu.Lock()

@@ -60,7 +60,7 @@ func (h *Host) forAccount(limited bool, next tenantHandler) http.HandlerFunc {
 	}
 }
 
-// account finds the tenant of an account, and tells whether the token opens it.
+// account finds the tenant of an account, and reports whether the token opens it.
 func (h *Host) account(sid, token string) (t *Tenant, admitted bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -109,6 +109,14 @@ func (t *Tenant) SpoilNextExports(flaws ...FileFlaws) {
 	t.nextFlaws = append(t.nextFlaws, flaws...)
 }
 
+// Ordered reports whether verdicts or flaws are left for exports that nobody has
+// created yet.
+func (t *Tenant) Ordered() bool {
+	t.host.mu.Lock()
+	defer t.host.mu.Unlock()
+	return len(t.nextFlaws)+len(t.nextExport) > 0
+}
+
 // takeFlaws returns what was ordered for the next file. It needs host.mu.
 func (t *Tenant) takeFlaws() FileFlaws {
 	if len(t.nextFlaws) == 0 {

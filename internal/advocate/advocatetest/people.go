@@ -182,7 +182,7 @@ func (t *Tenant) Count() int {
 	return t.people.live
 }
 
-// Erased tells whether that identity, in any form, is marked do-not-track.
+// Erased reports whether that identity, in any form, is marked do-not-track.
 func (t *Tenant) Erased(accountID, id string) bool {
 	t.host.mu.RLock()
 	defer t.host.mu.RUnlock()

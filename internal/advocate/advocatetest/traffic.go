@@ -118,7 +118,7 @@ func (f Fault) refuse(w http.ResponseWriter, r *http.Request) {
 	writeError(w, e)
 }
 
-// holds tells whether a call's address or body contains the text.
+// holds reports whether a call's address or body contains the text.
 func holds(r *http.Request, text string) bool {
 	if text == "" || strings.Contains(r.URL.RequestURI(), text) {
 		return true

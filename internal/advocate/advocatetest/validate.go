@@ -14,7 +14,7 @@ var (
 	topLevel  = regexp.MustCompile(`^[A-Za-z]{2,63}$|^xn--[a-z0-9-]+$`)
 )
 
-// validate refuses field values on their own, before any state is looked at.
+// validate refuses field values on their own, before any state is read.
 func (in userInput) validate(k Knobs) *apiError {
 	if in.Email != nil && !validEmail(*in.Email) {
 		return refuse(k, "RS023", "Email %s is invalid", *in.Email)

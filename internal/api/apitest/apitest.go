@@ -1,5 +1,5 @@
-// Package apitest lets tests speak to the admin API the way the command line
-// does, and holds everything that is said against the OpenAPI document.
+// Package apitest lets tests use the admin API as the command line does, and
+// checks every exchange against the OpenAPI document.
 package apitest
 
 import (
@@ -28,11 +28,11 @@ import (
 	"advocatesync/internal/store"
 )
 
-// Token is what the handlers of this package want to see.
+// Token is the token that the handlers of this package accept.
 const Token = "a-token-for-tests-alone"
 
-// NewHandler returns the API's handler over an operator and a store, either of
-// which may be nil for what does not reach it. Token opens it as an admin.
+// NewHandler returns the API's handler over an operator and a store; either may
+// be nil if the test does not reach it. Token grants the role admin.
 func NewHandler(o *operator.Operator, s *store.Store, log *slog.Logger) *api.Handler {
 	return api.NewHandler(api.Config{
 		Operator: o, Access: operator.NewAccess(s, "", time.Now), Callers: fixed{Token: Admin},
@@ -40,10 +40,10 @@ func NewHandler(o *operator.Operator, s *store.Store, log *slog.Logger) *api.Han
 	})
 }
 
-// Admin is the caller who shows Token.
+// Admin is the caller who presents Token.
 var Admin = bridge.Caller{Kind: bridge.CallerToken, Name: "tester", TokenID: "testertest", Role: bridge.RoleAdmin}
 
-// fixed knows callers by their tokens.
+// fixed maps tokens to callers.
 type fixed map[string]bridge.Caller
 
 // Authenticate refuses unknown tokens as operator.Access does.
@@ -55,7 +55,7 @@ func (f fixed) Authenticate(_ context.Context, token string) (bridge.Caller, err
 }
 
 // NewClient returns a client of the API over an operator and its store, in this
-// process. What it sends and gets has to be as documented.
+// process. It fails the test if an exchange is not as documented.
 func NewClient(t testing.TB, o *operator.Operator, s *store.Store) *api.Client {
 	t.Helper()
 	handler := NewHandler(o, s, slog.New(slog.DiscardHandler))
@@ -95,7 +95,7 @@ func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// replay reads a body, and returns one to be read in its stead.
+// replay reads a body and returns a copy to read in its place.
 func replay(body io.ReadCloser) (content []byte, again io.ReadCloser, err error) {
 	if body == nil {
 		return nil, nil, nil
@@ -104,8 +104,8 @@ func replay(body io.ReadCloser) (content []byte, again io.ReadCloser, err error)
 	return content, io.NopCloser(bytes.NewReader(content)), errors.Join(err, body.Close())
 }
 
-// asDocumented checks one exchange. A request that the server refuses as wrong
-// need not be as documented.
+// asDocumented checks one exchange. A request that the server refuses as
+// invalid need not be as documented.
 func asDocumented(r *http.Request, sent []byte, resp *http.Response, got []byte) error {
 	document, err := load()
 	if err != nil {
@@ -130,7 +130,7 @@ func asDocumented(r *http.Request, sent []byte, resp *http.Response, got []byte)
 type document struct {
 	tree     map[string]any
 	compiler *jsonschema.Compiler
-	mu       sync.Mutex // the compiler is not for several at once
+	mu       sync.Mutex // the compiler is not safe for concurrent use
 }
 
 const location = "openapi.json"
@@ -158,8 +158,8 @@ var load = sync.OnceValues(func() (*document, error) {
 	return &document{tree: root, compiler: compiler}, compiler.AddResource(location, value)
 })
 
-// closeObjects makes every object refuse what the document does not name:
-// others may be sent more by a later server, the tests must not.
+// closeObjects makes every object refuse what the document does not name: a
+// later server may send more to other clients, but not to the tests.
 func closeObjects(tree any) {
 	switch node := tree.(type) {
 	case map[string]any:
@@ -193,8 +193,8 @@ func (d *document) find(r *http.Request) (string, error) {
 	return pointer, nil
 }
 
-// matches counts the parts that are equal, not just taken for a parameter; it
-// is -1 if the path is another one.
+// matches counts the parts that are equal rather than parameters; it is -1 if
+// the path does not match.
 func matches(path, asked []string) int {
 	if len(path) != len(asked) {
 		return -1
@@ -244,8 +244,8 @@ func (d *document) parameter(operation, name string) string {
 	return ""
 }
 
-// plain reads a parameter as JSON would have it. One that is documented as text
-// is text, whatever it looks like.
+// plain reads a parameter as JSON. One that is documented as text stays text,
+// whatever it looks like.
 func (d *document) plain(schema, text string) any {
 	if s, _ := d.at(d.follow(schema)).(map[string]any); isNumber(text) && s["type"] != "string" {
 		return json.Number(text)

@@ -17,6 +17,7 @@ id: deal-won
 object: deal
 event: {type: property_changed, property: dealstage}
 when: deal.dealstage == "closedwon"
+at_once: 0
 conversion:
   campaign_id: 47255
   action_tracker_id: 30101
@@ -138,9 +139,12 @@ func (s *system) apply(ctx context.Context, definition string) error {
 	return err
 }
 
-// await looks until a condition holds, for a minute at most.
+// awaitAtMost is how long a scenario waits for what should take seconds.
+const awaitAtMost = 5 * time.Minute
+
+// await polls until a condition holds, for awaitAtMost.
 func (s *system) await(ctx context.Context, holds func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, awaitAtMost)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -1,4 +1,4 @@
-// Command bench measures mass syncs, and bursts of deals, on this machine, against stand-ins that
+// Command bench measures mass syncs, reports, reconciles, and bursts of imports, deletions and deals, on this machine, against stand-ins that
 // enforce HubSpot's limit of 110 calls in any ten seconds, and prints one table.
 //
 //	go run -C internal/demo ./bench                          all scenarios, small: about ten minutes
@@ -40,6 +40,8 @@ type bench struct {
 	records  int       // participants of a scenario
 	live     int       // contacts created while a mass sync runs
 	burstOf  int       // deals that are won at once
+	imports  int       // contacts of an import
+	deleted  int       // contacts that are deleted at once
 	sizes    []int     // of the growth scenario
 	profile  string    // folder for profiles of the worker; empty: none
 	log      io.Writer // what happens meanwhile
@@ -54,31 +56,17 @@ var scenarios = []struct {
 }{
 	{"mapped", "mapped participants whose values changed, then a second mass sync without news", (*bench).mapped},
 	{"unmapped", "participants without a contact, half of whom HubSpot knows by email", (*bench).unmapped},
+	{"report", "mapped participants who all changed since the last report, without HubSpot's limit", (*bench).report},
 	{"live", "contacts created in HubSpot while a mass sync runs", (*bench).liveBeside},
+	{"import", "contacts created by an import, and by form beside it", (*bench).imported},
+	{"reconcile", "mapped participants in step, but for a thousandth; contacts created by form beside it", (*bench).reconcile},
+	{"deletions", "contacts deleted at once, held back, approved; contacts created by form beside it", (*bench).deletions},
 	{"deals", "deals that are won at once, with HubSpot's limit and without", (*bench).deals},
 	{"growth", "mapped participants at several sizes, without HubSpot's limit", (*bench).growth},
 }
 
 func run(ctx context.Context, args []string, out, log io.Writer) error {
-	b := &bench{log: log}
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&b.records, "records", 30_000, "participants of a scenario")
-	flags.IntVar(&b.live, "live", 200, "contacts created while a mass sync runs")
-	flags.IntVar(&b.burstOf, "deals", 1000, "deals that are won at once")
-	sizes := flags.String("sizes", "10000,100000", "participants of each step of the growth scenario")
-	flags.StringVar(&b.profile, "profile", "", "write CPU profiles of the worker into this folder")
-	flags.Usage = func() { usage(flags) }
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	for size := range strings.SplitSeq(*sizes, ",") {
-		n, err := strconv.Atoi(size)
-		if err != nil || n <= 0 {
-			return fmt.Errorf("-sizes: %q is not a number of participants", size)
-		}
-		b.sizes = append(b.sizes, n)
-	}
-	wanted, err := choose(flags.Args())
+	b, wanted, err := asked(args, log)
 	if err != nil {
 		return err
 	}
@@ -104,6 +92,33 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	fmt.Fprintf(out, "%s, %d CPUs, %s; took %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(),
 		time.Since(began).Round(time.Second))
 	return b.table.show(out)
+}
+
+// asked is the bench that the command line asks for, and which scenarios it names.
+func asked(args []string, log io.Writer) (*bench, map[string]bool, error) {
+	b := &bench{log: log}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(log)
+	flags.IntVar(&b.records, "records", 30_000, "participants of a scenario")
+	flags.IntVar(&b.live, "live", 200, "contacts created while a mass sync runs")
+	flags.IntVar(&b.burstOf, "deals", 1000, "deals that are won at once")
+	flags.IntVar(&b.imports, "imports", 3000, "contacts of an import")
+	flags.IntVar(&b.deleted, "deleted", 1000, "contacts that are deleted at once")
+	sizes := flags.String("sizes", "10000,100000", "participants of each step of the growth scenario")
+	flags.StringVar(&b.profile, "profile", "", "write CPU profiles of the worker into this folder")
+	flags.Usage = func() { usage(flags) }
+	if err := flags.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	for size := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n <= 0 {
+			return nil, nil, fmt.Errorf("-sizes: %q is not a number of participants", size)
+		}
+		b.sizes = append(b.sizes, n)
+	}
+	wanted, err := choose(flags.Args())
+	return b, wanted, err
 }
 
 func usage(flags *flag.FlagSet) {

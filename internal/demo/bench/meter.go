@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,4 +93,38 @@ func readProcess(file string) (process, error) {
 		id: id, parent: int(number(parent)), name: string(text[open+1 : end]),
 		taken: taken{cpu: time.Duration(ticks) * time.Second / ticksPerSecond, resident: number(residentPages) * int64(os.Getpagesize())},
 	}, nil
+}
+
+// cpuSince is the CPU time that each program has taken since a time.
+func cpuSince(before map[string]taken) map[string]time.Duration {
+	cpu := map[string]time.Duration{}
+	for name, now := range processes() {
+		cpu[name] = now.cpu - before[name].cpu
+	}
+	return cpu
+}
+
+func cpuLine(cpu map[string]time.Duration) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(cpu)) {
+		if cpu[name] >= 100*time.Millisecond {
+			parts = append(parts, fmt.Sprintf("%s %.1f s", name, cpu[name].Seconds()))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// memory is what a process took, in bytes, sampled evenly.
+type memory []int64
+
+// at is what it took at a part of the time, in MiB.
+func (m memory) at(part float64) float64 {
+	return float64(m[int(part*float64(len(m)-1))]) / (1 << 20)
+}
+
+func (m memory) String() string {
+	if len(m) == 0 {
+		return "not known"
+	}
+	return fmt.Sprintf("%.0f, %.0f, %.0f MiB, most %.0f", m.at(0.1), m.at(0.5), m.at(1), float64(slices.Max(m))/(1<<20))
 }

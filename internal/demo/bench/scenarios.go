@@ -30,8 +30,8 @@ func (b *bench) mapped(ctx context.Context) error {
 		b.table.add(what+": HubSpot calls per record", "≤ 0.0105", fmt.Sprintf("%.4f", m.callsPerRecord()), times(m.callsPerRecord(), 0.0105))
 		b.table.add(what+": 429s", "< 0.1 % of calls", m.tooMany(), "")
 		b.table.add(what+": written again with the same", "0", fmt.Sprint(m.traffic.Repeats), "")
-		b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory(), "")
-		b.table.add(what+": CPU", "–", m.cpuLine(), m.cpuPerRecord())
+		b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory.String(), "")
+		b.table.add(what+": CPU", "–", cpuLine(m.cpu), m.cpuPerRecord())
 		b.table.add(what+": events in its history", "–", fmt.Sprint(m.events), "")
 		if m, err = b.massSync(ctx, s, nil); err != nil {
 			return err
@@ -79,10 +79,7 @@ func (b *bench) liveBeside(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		slices.Sort(l.took)
-		at := func(q float64) float64 { return l.took[int(q*float64(len(l.took)-1))].Seconds() }
-		b.table.add(fmt.Sprintf("%d contacts created beside it, one every %s: fields back", b.live, every.Round(time.Millisecond)), "p99 ≤ 2 s",
-			fmt.Sprintf("p50 %.2f s, p99 %.2f s, most %.2f s", at(0.5), at(0.99), at(1)), times(at(0.99), 2))
+		b.table.addLatencies(fmt.Sprintf("%d contacts created beside it, one every %s: fields back", b.live, every.Round(time.Millisecond)), l.took)
 		b.table.add("meanwhile: contacts/s of the mass sync", "–", fmt.Sprintf("%.0f", m.rate), percent(m.rate, ceiling)+" of the ceiling")
 		b.table.add("meanwhile: 429s", "< 0.1 % of calls", m.tooMany(), "")
 		return nil
@@ -94,12 +91,13 @@ type latencies struct {
 	system *system
 	people int
 	every  time.Duration
-	born   map[string]time.Time // by contact id: those that wait
+	born   map[string]time.Time // by contact id
+	waits  map[string]bool      // those of them that wait
 	took   []time.Duration
 }
 
 func (l *latencies) measure(ctx context.Context) error {
-	l.born = map[string]time.Time{}
+	l.born, l.waits = map[string]time.Time{}, map[string]bool{}
 	create, poll := time.NewTicker(l.every), time.NewTicker(25*time.Millisecond)
 	defer create.Stop()
 	defer poll.Stop()
@@ -116,7 +114,7 @@ func (l *latencies) measure(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			l.born[id] = born
+			l.born[id], l.waits[id] = born, true
 			created++
 		case <-poll.C:
 			if err := l.poll(ctx); err != nil {
@@ -129,10 +127,10 @@ func (l *latencies) measure(ctx context.Context) error {
 
 // poll notes the contacts that have their fields now.
 func (l *latencies) poll(ctx context.Context) error {
-	if len(l.born) == 0 {
+	if len(l.waits) == 0 {
 		return nil
 	}
-	oldest := slices.Min(slices.Collect(maps.Keys(l.born))) // ids of one length
+	oldest := slices.Min(slices.Collect(maps.Keys(l.waits))) // ids of one length
 	before, err := strconv.Atoi(oldest)
 	if err != nil {
 		return err
@@ -142,9 +140,9 @@ func (l *latencies) poll(ctx context.Context) error {
 		return err
 	}
 	for _, record := range records {
-		if born, waits := l.born[record.ID]; waits && record.Properties[bridge.PropReferralCode] != "" {
-			l.took = append(l.took, time.Since(born))
-			delete(l.born, record.ID)
+		if l.waits[record.ID] && record.Properties[bridge.PropReferralCode] != "" {
+			l.took = append(l.took, time.Since(l.born[record.ID]))
+			delete(l.waits, record.ID)
 		}
 	}
 	return nil
@@ -179,8 +177,8 @@ func (b *bench) growth(ctx context.Context) error {
 			rest := (m.whole - m.apply).Seconds() / float64(m.Total) * 1e6
 			b.table.add(what+": export, plan and end, µs per record", "–", fmt.Sprintf("%.0f", rest), fmt.Sprintf("%.1f s in all", m.whole.Seconds()))
 			b.table.add(what+": contacts/s while applying", "–", fmt.Sprintf("%.0f", m.rate), fmt.Sprintf("%.1f × the ceiling", m.rate/ceiling))
-			b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory(), "")
-			b.table.add(what+": CPU", "–", m.cpuLine(), m.cpuPerRecord())
+			b.table.add(what+": worker's memory at 10, 50, 100 %", "flat", m.memory.String(), "")
+			b.table.add(what+": CPU", "–", cpuLine(m.cpu), m.cpuPerRecord())
 			return nil
 		})
 		if err != nil {
@@ -188,10 +186,6 @@ func (b *bench) growth(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (m measured) memory() string {
-	return fmt.Sprintf("%.0f, %.0f, %.0f MiB, most %.0f", m.residentAt(0.1), m.residentAt(0.5), m.residentAt(1), m.residentMost())
 }
 
 func (m measured) cpuPerRecord() string {

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"advocatesync/internal/demo/seed"
 	"advocatesync/internal/demo/stack"
@@ -26,14 +25,15 @@ const ceiling = 1100.0 // records a second
 // system is one running stack and what the bench needs of it.
 type system struct {
 	*stack.Stack
-	vendors seed.Vendors
-	store   *store.Store
+	vendors  seed.Vendors
+	store    *store.Store
+	database *pgx.Conn
 }
 
 // with runs a scenario on a stack of its own.
 func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*system) error) (err error) {
 	opts.Binaries, opts.Apart = b.binaries, true
-	opts.ReportInterval = time.Minute // as in production
+	opts.ReportInterval, opts.JournalInterval = time.Minute, 15*time.Second // as in production
 	log, err := os.CreateTemp("", "advocatesync-bench-*.log")
 	if err != nil {
 		return err
@@ -55,9 +55,15 @@ func (b *bench) with(ctx context.Context, opts stack.Options, scenario func(*sys
 		if s.store != nil {
 			s.store.Close()
 		}
+		if s.database != nil {
+			err = errors.Join(err, s.database.Close(context.WithoutCancel(ctx)))
+		}
 		err = errors.Join(err, s.Close())
 	}()
 	if s.store, err = s.Store(ctx); err != nil {
+		return err
+	}
+	if s.database, err = pgx.Connect(ctx, s.DatabaseURL()); err != nil {
 		return err
 	}
 	return scenario(s)
@@ -73,14 +79,12 @@ type measured struct {
 	rate   float64       // contacts a second while it applied
 	events int64         // in its Temporal history, or the last of several
 	cpu    map[string]time.Duration
-	// resident is what the worker took, sampled evenly from the first write to
-	// the last.
-	resident []int64
+	memory memory // of the worker, sampled evenly from the first write to the last
 }
 
 func (m measured) callsPerRecord() float64 { return float64(m.HubSpotCalls) / float64(m.Total) }
 
-// sampleEvery is how often a mass sync is looked at: often against the seconds
+// sampleEvery is how often a mass sync is sampled: often against the seconds
 // that it takes, rarely enough not to be a load itself.
 const sampleEvery = 100 * time.Millisecond
 
@@ -112,25 +116,12 @@ func (b *bench) massSync(ctx context.Context, s *system, meanwhile func() error)
 		return m, err
 	}
 	m.events = described.GetWorkflowExecutionInfo().GetHistoryLength()
-	m.cpu = map[string]time.Duration{}
-	for name, now := range processes() {
-		m.cpu[name] = now.cpu - before[name].cpu
-	}
-	b.say("%s: %d of %d done in %s, %d HubSpot calls, CPU %s", m.State, m.Done(), m.Total, m.whole.Round(time.Millisecond), m.HubSpotCalls, m.cpuLine())
+	m.cpu = cpuSince(before)
+	b.say("%s: %d of %d done in %s, %d HubSpot calls, CPU %s", m.State, m.Done(), m.Total, m.whole.Round(time.Millisecond), m.HubSpotCalls, cpuLine(m.cpu))
 	if m.Run.State != store.RunDone || m.Done() != m.Total {
 		return m, fmt.Errorf("mass sync %d ended as %s: %s", m.ID, m.Run.State, m.Reason)
 	}
 	return m, nil
-}
-
-func (m measured) cpuLine() string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(m.cpu)) {
-		if m.cpu[name] >= 100*time.Millisecond {
-			parts = append(parts, fmt.Sprintf("%s %.1f s", name, m.cpu[name].Seconds()))
-		}
-	}
-	return strings.Join(parts, ", ")
 }
 
 // watch looks at one mass sync until it has ended.
@@ -194,7 +185,7 @@ func (w *watch) note(m *measured) {
 		w.begin()
 	}
 	w.written = m.traffic.Writes
-	m.resident = append(m.resident, processes()["worker"].resident)
+	m.memory = append(m.memory, processes()["worker"].resident)
 }
 
 // begin starts what is to happen beside the mass sync.
@@ -206,21 +197,6 @@ func (w *watch) begin() {
 		w.beside = make(chan error, 1)
 		go func() { w.beside <- w.meanwhile() }()
 	}
-}
-
-// residentAt is the worker's memory at a part of the run, in MiB.
-func (m measured) residentAt(part float64) float64 {
-	if len(m.resident) == 0 {
-		return 0
-	}
-	return float64(m.resident[int(part*float64(len(m.resident)-1))]) / (1 << 20)
-}
-
-func (m measured) residentMost() float64 {
-	if len(m.resident) == 0 {
-		return 0
-	}
-	return float64(slices.Max(m.resident)) / (1 << 20)
 }
 
 // profiled is how long a CPU profile of the worker is taken.

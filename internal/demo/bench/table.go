@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // table is what the bench prints in the end, ready for docs/performance.md.
@@ -14,6 +16,13 @@ type table struct{ rows [][4]string }
 // one.
 func (t *table) add(what, goal, seen, ratio string) {
 	t.rows = append(t.rows, [4]string{what, goal, seen, ratio})
+}
+
+// addLatencies notes how long contacts waited for their participant's fields.
+func (t *table) addLatencies(what string, took []time.Duration) {
+	slices.Sort(took)
+	at := func(q float64) float64 { return took[int(q*float64(len(took)-1))].Seconds() }
+	t.add(what, "p99 ≤ 2 s", fmt.Sprintf("p50 %.2f s, p99 %.2f s, most %.2f s", at(0.5), at(0.99), at(1)), times(at(0.99), 2))
 }
 
 func (t *table) show(out io.Writer) error {

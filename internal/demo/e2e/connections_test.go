@@ -253,8 +253,8 @@ func TestTwoConnections_aMassSyncInOneIsNotFeltInTheOther(t *testing.T) {
 	if calls := o.portal.Calls(); calls > 3*len(ids) {
 		t.Errorf("%d calls in the quiet portal for %d contacts", calls, len(ids))
 	}
-	if total := m.HubSpot.Counts(); total.Total != m.portal.Calls()+o.portal.Calls() || total.TooMany != 0 {
-		t.Errorf("%d calls, of which %d and %d in the portals; %d refused", total.Total, m.portal.Calls(), o.portal.Calls(), total.TooMany)
+	if refused := m.HubSpot.Counts().TooMany; refused != 0 {
+		t.Errorf("%d calls were refused for HubSpot's limit", refused)
 	}
 	if made, limit := m.portal.Calls(), 110; made == 0 || o.portal.Calls() >= limit && o.portal.Calls() >= made {
 		t.Errorf("%d calls for the mass sync, %d for live contacts", made, o.portal.Calls())

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +40,11 @@ func (p somebody) secrets() []string {
 }
 
 // A privacy deletion, before, with and long after an ordinary one: afterwards
-// nothing of the person is left in the database, in any history, or in any log;
-// and nothing brings the person back.
+// nothing of the person is left in any table or on any other surface; and nothing
+// brings the person back. Histories, logs, metrics and traces never had anything.
 func TestErasureLeavesNothingBehind(t *testing.T) {
-	o := &operating{system: start(t, stack.Options{ReportInterval: time.Second})}
+	traces, address := collect(t)
+	o := &watched{operating: &operating{system: start(t, stack.Options{ReportInterval: time.Second, Collector: address})}, traces: traces}
 	before := o.person(t, "zephyrine.quux@privacy.example", "Zephyrine", "Quuxworth")
 	with := o.person(t, "balthazar.frob@privacy.example", "Balthazar", "Frobisher")
 	after := o.person(t, "wilhelmina.xyzzy@privacy.example", "Wilhelmina", "Xyzzyton")
@@ -73,7 +77,7 @@ func TestErasureLeavesNothingBehind(t *testing.T) {
 	o.reports(t, 2)
 
 	o.wantForgotten(t, people)
-	if o.state(t, bystander) != "parked" || answer[shown](t, o, "contact show "+bystander).Mapped {
+	if o.state(t, bystander) != "parked" || answer[shown](t, o.operating, "contact show "+bystander).Mapped {
 		t.Error("the contact that shared the participant was not told about, or is still mapped")
 	}
 	t.Run("they do not come back", func(t *testing.T) { o.staysAway(t, &before, &with) })
@@ -186,25 +190,74 @@ func (o *operating) staysAway(t *testing.T, filler, joiner *somebody) {
 // wantKnown proves that the search can find what it searches for: while people
 // are mapped the database holds their participants' ids, and histories and logs
 // can be read at all.
-func (o *operating) wantKnown(t *testing.T, people []*somebody) {
+// watched is a system whose traces are kept, too.
+type watched struct {
+	*operating
+	traces *collector
+}
+
+// surfaces are where a person could be named, besides the tables, and what each says
+// for certain: a search that finds not even that looks at the wrong place. Nobody is
+// ever named on those that are clean.
+var surfaces = map[string]struct {
+	says  string // in lower case; empty: a contact's id
+	clean bool
+	later bool // says it once somebody is erased
+}{
+	"the histories":         {clean: true},
+	"the logs":              {says: "worker", clean: true},
+	"the starter's metrics": {says: "advocatesync_", clean: true},
+	"the worker's metrics":  {says: "advocatesync_", clean: true},
+	"the traces":            {says: "runactivity:synccontact", clean: true},
+	"the audit log":         {says: "connect", clean: true},
+	"the erasures":          {later: true},
+	"the receipts":          {later: true},
+	"the erasures' export":  {later: true},
+}
+
+// wantSearched makes sure that the search finds what there is, and nobody where nobody
+// may ever be named.
+func (o *watched) wantSearched(t *testing.T, people []*somebody, erased bool) map[string]string {
 	t.Helper()
+	eventually(t, patience, "the collector has the traces", func() bool { return strings.Contains(o.traces.text(), "RunActivity:SyncContact") })
 	places := o.places(t)
-	for _, p := range people {
-		if !mentions(places["the database"], p.now.ID) {
-			t.Error("the search does not find a mapped participant's id in the database")
+	for name, text := range places {
+		surface, known := surfaces[name]
+		if !known && !strings.HasPrefix(name, "the table ") {
+			t.Errorf("nobody says what %s holds for certain", name)
 		}
-		if !mentions(places["the histories"], p.contact) {
-			t.Error("the search does not find a contact's id in the histories")
+		if known && (!surface.later || erased) && !mentions(text, cmp.Or(surface.says, people[0].contact)) {
+			t.Errorf("the search does not find what %s says for certain", name)
+		}
+		for _, p := range people {
+			for _, secret := range p.secrets() {
+				if surface.clean && mentions(text, secret) {
+					t.Errorf("%s: names %q", name, secret)
+				}
+			}
 		}
 	}
-	if !mentions(places["the logs"], "worker") {
-		t.Error("the search does not find what the worker logs")
+	for name := range surfaces {
+		if _, searched := places[name]; !searched {
+			t.Errorf("%s is not searched", name)
+		}
+	}
+	return places
+}
+
+func (o *watched) wantKnown(t *testing.T, people []*somebody) {
+	t.Helper()
+	places := o.wantSearched(t, people, false)
+	for _, p := range people {
+		if !mentions(places["the table mapping"], p.now.ID) {
+			t.Error("the search does not find a mapped participant's id in the database")
+		}
 	}
 }
 
-func (o *operating) wantForgotten(t *testing.T, people []*somebody) {
+func (o *watched) wantForgotten(t *testing.T, people []*somebody) {
 	t.Helper()
-	places := o.places(t)
+	places := o.wantSearched(t, people, true)
 	for _, p := range people {
 		for _, secret := range p.secrets() {
 			for name, text := range places {
@@ -224,21 +277,77 @@ func mentions(text, value string) bool {
 }
 
 // places is everything that we keep, as text in lower case.
-func (o *operating) places(t *testing.T) map[string]string {
+func (o *watched) places(t *testing.T) map[string]string {
 	t.Helper()
 	var histories strings.Builder
 	for name, text := range o.histories(t) {
 		histories.WriteString(name + text + payloads(text))
 	}
-	return map[string]string{
-		"the database":  strings.ToLower(o.dump(t)),
-		"the histories": strings.ToLower(histories.String()),
-		"the logs":      strings.ToLower(o.log.String()),
+	places := map[string]string{
+		"the histories":         histories.String(),
+		"the logs":              o.log.String(),
+		"the starter's metrics": visit(t, http.DefaultClient, http.MethodGet, o.StarterMetricsURL+"/metrics", nil),
+		"the worker's metrics":  visit(t, http.DefaultClient, http.MethodGet, o.WorkerURL+"/metrics", nil),
+		"the traces":            o.traces.text(),
+		"the audit log":         o.said(t, "audit list --json"),
+		"the erasures":          o.said(t, "erasure list --json"),
+		"the receipts":          o.receipts(t),
+		"the erasures' export":  payloadsOfJWS(t, o.said(t, "erasure export")),
 	}
+	for table, rows := range o.tables(t) {
+		places["the table "+table] = rows
+	}
+	for name, text := range places {
+		places[name] = strings.ToLower(text)
+	}
+	return places
 }
 
-// dump returns every row of every table of ours as text.
-func (o *operating) dump(t *testing.T) string {
+// said is what a command prints.
+func (o *operating) said(t *testing.T, line string) string {
+	t.Helper()
+	out, code, said := o.starter(t, line)
+	if code != 0 {
+		t.Fatalf("starter %s: %s", line, said)
+	}
+	return out
+}
+
+// receipts are what the receipts of all erasures that are done say.
+func (o *operating) receipts(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, e := range answer[[]struct {
+		ID   int64  `json:"erasure_id"`
+		Step string `json:"step"`
+	}](t, o, "erasure list") {
+		if e.Step == "forgotten" {
+			all.WriteString(payloadsOfJWS(t, o.said(t, "erasure receipt "+strconv.FormatInt(e.ID, 10))))
+		}
+	}
+	return all.String()
+}
+
+// payloadsOfJWS are what signed documents in compact form say.
+func payloadsOfJWS(t *testing.T, documents string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, document := range strings.Fields(documents) {
+		parts := strings.Split(document, ".")
+		if len(parts) != 3 {
+			t.Fatalf("no JWS: %s", document)
+		}
+		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(payload)
+	}
+	return all.String()
+}
+
+// tables returns every row of every table of ours as text.
+func (o *operating) tables(t *testing.T) map[string]string {
 	t.Helper()
 	db, err := pgx.Connect(t.Context(), o.DatabaseURL())
 	if err != nil {
@@ -256,10 +365,10 @@ func (o *operating) dump(t *testing.T) string {
 		}
 		return all
 	}
-	var dump strings.Builder
+	tables := map[string]string{}
 	for _, table := range strs("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") {
 		rows := strs("SELECT t::text FROM " + pgx.Identifier{table}.Sanitize() + " AS t")
-		dump.WriteString(table + "\n" + strings.Join(rows, "\n") + "\n")
+		tables[table] = strings.Join(rows, "\n")
 	}
-	return dump.String()
+	return tables
 }

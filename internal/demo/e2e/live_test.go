@@ -47,6 +47,51 @@ func TestBurstOfNewContacts(t *testing.T) {
 	}
 }
 
+// An import goes by the page; a contact by form in the middle of it does not wait
+// for it. The worker dies once on the way: nobody is lost, nobody is doubled.
+func TestImport(t *testing.T) {
+	const people = 600
+	s := start(t, stack.Options{ReportInterval: time.Hour})
+	s.HubSpot.ResetCounts()
+	before := s.advocateCalls()
+
+	began := time.Now()
+	ids := make([]string, people)
+	for i := range people {
+		id, err := s.portal.Person(1).Importing().Create("contacts", map[string]string{"email": person(i), "firstname": "Person"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[i] = id
+	}
+	took := make([]time.Duration, people)
+	inStep := func() bool { return s.noteInStep(ids, took, func(int) time.Time { return began }) }
+	eventually(t, patience, "some contacts are in step", func() bool {
+		inStep()
+		return slices.ContainsFunc(took, func(d time.Duration) bool { return d != 0 })
+	})
+	born := time.Now()
+	form, err := s.portal.Person(1).Submitting().Create("contacts", map[string]string{"email": person(people), "firstname": "Lead"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the contact by form is in step", func() bool { return s.inStep(form, person(people)) })
+	t.Logf("a contact by form, in the middle of an import of %d: in step after %.2f s", people, time.Since(born).Seconds())
+	s.restartWorker(t)
+	eventually(t, patience, "all contacts are in step", inStep)
+	s.quiet(t)
+
+	hubspot, advocate := s.HubSpot.Counts(), s.advocateCalls()-before
+	t.Logf("%d contacts imported, a worker killed: in step after %.1f s, %d HubSpot and %d Advocate calls",
+		people, slices.Max(took).Seconds(), hubspot.Total, advocate)
+	if hubspot.TooMany != 0 {
+		t.Errorf("%d calls were refused for HubSpot's limit", hubspot.TooMany)
+	}
+	if got := s.tenant.Count(); got != people+1 {
+		t.Errorf("%d participants for %d contacts", got, people+1)
+	}
+}
+
 // 200 contacts, ten a second: how long from a contact's creation until its
 // fields are back. The figures are printed, not judged.
 func TestTimeUntilFieldsAreBack(t *testing.T) {
@@ -119,4 +164,12 @@ func TestUnrulyWebhooks(t *testing.T) {
 	if got := s.portal.Count("contacts"); got != people {
 		t.Errorf("%d contacts, want %d", got, people)
 	}
+}
+
+func (s *system) advocateCalls() int {
+	calls := 0
+	for _, route := range s.Advocate.Counts() {
+		calls += route.Calls
+	}
+	return calls
 }

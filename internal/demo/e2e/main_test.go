@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -67,7 +68,7 @@ type system struct {
 func start(t *testing.T, opts stack.Options) *system {
 	t.Helper()
 	log := &syncBuffer{}
-	opts.Log, opts.Binaries = log, binaries
+	opts.Log, opts.Binaries = log, cmp.Or(opts.Binaries, binaries)
 	s, err := stack.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("start: %v\n%s", err, log)

@@ -44,7 +44,6 @@ func TestOperator_massSync(t *testing.T) {
 		{"a dry run foretells", o.rehearses},
 		{"paused, resumed and cancelled", o.holdsAndCancels},
 		{"the rest done, beside what was foretold", o.syncsEverybody},
-		{"every documented command was run", func(t *testing.T) { o.ranTheManual(t, "mass-sync") }},
 	} {
 		if !t.Run(step.name, step.run) {
 			t.FailNow()
@@ -97,7 +96,7 @@ func (o *operating) syncsEverybody(t *testing.T) {
 	foretold := answer[massStatus](t, o, "mass-sync start --dry-run --wait")
 	text := o.done(t, "mass-sync start --wait")
 	t.Log("\n" + text)
-	if !strings.Contains(text, ": done, 1500 of 1500 done") || !strings.Contains(text, fmt.Sprintf("foretold by dry run %d", foretold.Run)) {
+	if !strings.Contains(text, ": done, 1500 of 1500 done") || !strings.Contains(text, fmt.Sprintf("predicted by dry run %d", foretold.Run)) {
 		t.Errorf("it tells:\n%s", text)
 	}
 	view := answer[massStatus](t, o, "mass-sync status")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestRollout_aNewVersionTakesOverWithoutTouchingRunsUnderWay(t *testing.T) {
 	running := "WorkflowType = 'ContactLifecycle' AND ExecutionStatus = 'Running' AND ContactId = '" + old + "'"
 	eventually(t, patience, "the deletion is held", func() bool { return o.count(t, running) == 1 })
 
-	if err := o.AddWorker(t.Context(), "b2"); err != nil {
+	if _, err := o.AddWorker(t.Context(), "b2"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, patience, "b2's workers are there", func() bool { return versions()["b2"] == rollout.Waiting })
@@ -51,6 +52,13 @@ func TestRollout_aNewVersionTakesOverWithoutTouchingRunsUnderWay(t *testing.T) {
 	o.done(t, "temporal promote b2 --deployment "+stack.Deployment)
 	if got := versions(); got["b2"] != rollout.Current || got["b1"] != rollout.Draining && got["b1"] != rollout.Drained {
 		t.Errorf("after the promotion: %v", got)
+	}
+
+	recorded := o.done(t, "audit list --json")
+	for _, want := range []string{`"setUpTemporal"`, `"promoteWorker"`, `"rampWorker"`, `"build:b2"`} {
+		if !strings.Contains(recorded, want) {
+			t.Errorf("the audit log does not hold %s", want)
+		}
 	}
 
 	fresh := o.createContact(t, map[string]string{"email": person(1)})

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"advocatesync/internal/bridge"
@@ -52,7 +53,8 @@ func (s *system) restart(t *testing.T) {
 }
 
 // wantNothingCutOff wants every attempt of an activity to have ended by itself:
-// with success, or with the answer that the rest has to wait.
+// with success, or with the answer that the rest has to wait. HubSpot may say so, too:
+// on a busy machine calls bunch up between the budget and the stand-in.
 func (s *system) wantNothingCutOff(t *testing.T) {
 	t.Helper()
 	attempts := 0
@@ -77,7 +79,7 @@ func (s *system) wantNothingCutOff(t *testing.T) {
 				continue
 			}
 			attempts++
-			if failure := e.Started.LastFailure; failure != nil && failure.Info.Type != string(bridge.Pending) {
+			if failure := e.Started.LastFailure; failure != nil && !slices.Contains([]bridge.Kind{bridge.Pending, bridge.Throttled}, bridge.Kind(failure.Info.Type)) {
 				t.Errorf("%s: an attempt ended with %q", name, failure.Message)
 			}
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"go.temporal.io/api/temporalproto"
@@ -22,7 +23,10 @@ func (s *system) count(t *testing.T, query string) int64 {
 
 // histories returns every history of the namespace as JSON, by workflow id and
 // run.
-func (s *system) histories(t *testing.T) map[string]string {
+func (s *system) histories(t *testing.T) map[string]string { return s.historiesOf(t, "") }
+
+// historiesOf is histories of the workflows whose ids begin with a prefix.
+func (s *system) historiesOf(t *testing.T, prefix string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	var page []byte
@@ -33,6 +37,9 @@ func (s *system) histories(t *testing.T) map[string]string {
 		}
 		for _, run := range answer.GetExecutions() {
 			execution := run.GetExecution()
+			if !strings.HasPrefix(execution.GetWorkflowId(), prefix) {
+				continue
+			}
 			all[execution.GetWorkflowId()+" "+execution.GetRunId()] = s.history(t, execution.GetWorkflowId(), execution.GetRunId())
 		}
 		if page = answer.GetNextPageToken(); len(page) == 0 {
@@ -52,7 +59,7 @@ func (s *system) history(t *testing.T, workflowID, runID string) string {
 		}
 		history.Events = append(history.Events, event)
 	}
-	// Shorthand payloads: readable, as a person sees them in the UI.
+	// What payloads say is in base64: payloads decodes it.
 	text, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&history)
 	if err != nil {
 		t.Fatal(err)

@@ -34,17 +34,23 @@ func (c *collector) text() string {
 	return c.spans.String()
 }
 
-func TestTraces_followAContactFromTheWebhookOnAndNameNobody(t *testing.T) {
+// collect starts a collector for a test, and returns its address.
+func collect(t *testing.T) (c *collector, address string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, got := grpc.NewServer(), &collector{}
-	tracepb.RegisterTraceServiceServer(server, got)
+	server, c := grpc.NewServer(), &collector{}
+	tracepb.RegisterTraceServiceServer(server, c)
 	go func() { _ = server.Serve(listener) }() // ends with Stop
 	t.Cleanup(server.Stop)
+	return c, "http://" + listener.Addr().String()
+}
 
-	s := start(t, stack.Options{Collector: "http://" + listener.Addr().String()})
+func TestTraces_followAContactFromTheWebhookOnAndNameNobody(t *testing.T) {
+	got, address := collect(t)
+	s := start(t, stack.Options{Collector: address})
 	id := s.createContact(t, map[string]string{"email": person(0), "firstname": "Persephone"})
 	eventually(t, patience, "the contact is in step", func() bool { return s.inStep(id, person(0)) })
 	s.quiet(t)

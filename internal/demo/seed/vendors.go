@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -23,7 +24,7 @@ const seedChunk = 5000
 
 func (v Vendors) seedParticipants(ctx context.Context, all []advocatetest.User) error {
 	for some := range slices.Chunk(all, seedChunk) {
-		if err := ask(ctx, http.MethodPost, v.Advocate+"/_admin/"+advocatetest.DefaultAlias+"/seed", some, nil); err != nil {
+		if err := ask(ctx, http.MethodPost, v.tenant()+"/seed", some, nil); err != nil {
 			return err
 		}
 	}
@@ -48,12 +49,71 @@ func (v Vendors) CreateContact(ctx context.Context, props map[string]string) (st
 	return made.ID, err
 }
 
+// ImportContact makes a contact as an import does, one of many, and returns its id.
+func (v Vendors) ImportContact(ctx context.Context, props map[string]string) (string, error) {
+	var made struct {
+		ID string `json:"id"`
+	}
+	err := ask(ctx, http.MethodPost, v.contacts(), map[string]any{"properties": props, "source": "IMPORT"}, &made)
+	return made.ID, err
+}
+
 // ContactsAfter returns up to limit contacts with ids above one.
 func (v Vendors) ContactsAfter(ctx context.Context, id string, limit int) ([]hubspottest.Record, error) {
 	var found []hubspottest.Record
 	err := ask(ctx, http.MethodGet, fmt.Sprintf("%s?after=%s&limit=%d", v.contacts(), id, limit), nil, &found)
 	return found, err
 }
+
+// ContactByEmail returns the contact with an email; false if there is none.
+func (v Vendors) ContactByEmail(ctx context.Context, email string) (hubspottest.Record, bool, error) {
+	found, err := v.ContactsAfter(ctx, "0", lookedThrough)
+	for _, record := range found {
+		if record.Properties["email"] == email && !record.Archived {
+			return record, true, err
+		}
+	}
+	return hubspottest.Record{}, false, err
+}
+
+// lookedThrough is how many contacts there may be for them to be found by email.
+const lookedThrough = 1000
+
+// ArchiveContact moves a contact to the recycle bin, as a person does.
+func (v Vendors) ArchiveContact(ctx context.Context, id string) error {
+	return ask(ctx, http.MethodDelete, v.contacts()+"/"+id, nil, nil)
+}
+
+// RestoreContact takes a contact out of the recycle bin.
+func (v Vendors) RestoreContact(ctx context.Context, id string) error {
+	return ask(ctx, http.MethodPost, v.contacts()+"/"+id+"/restore", nil, nil)
+}
+
+// EraseContact deletes a contact for privacy.
+func (v Vendors) EraseContact(ctx context.Context, id string) error {
+	return ask(ctx, http.MethodPost, v.contacts()+"/"+id+"/gdpr-delete", nil, nil)
+}
+
+// Join makes somebody a participant, as the program's page does.
+func (v Vendors) Join(ctx context.Context, email, firstName string) error {
+	return ask(ctx, http.MethodPost, v.tenant()+"/join", map[string]any{"email": email, "first_name": firstName}, nil)
+}
+
+// ParticipantByEmail returns the participant with an email; false if there is none.
+func (v Vendors) ParticipantByEmail(ctx context.Context, email string) (advocatetest.User, bool, error) {
+	var page struct {
+		Users []advocatetest.User `json:"users"`
+	}
+	err := ask(ctx, http.MethodGet, fmt.Sprintf("%s/users?limit=%d", v.tenant(), lookedThrough), nil, &page)
+	for _, user := range page.Users {
+		if user.Email == email {
+			return user, true, err
+		}
+	}
+	return advocatetest.User{}, false, err
+}
+
+func (v Vendors) tenant() string { return v.Advocate + "/_admin/" + advocatetest.DefaultAlias }
 
 func (v Vendors) contacts() string { return v.HubSpot + "/_admin/portals/default/objects/contacts" }
 
@@ -81,6 +141,13 @@ func (v Vendors) Traffic(ctx context.Context) (Traffic, error) {
 // Reset starts counting anew.
 func (v Vendors) Reset(ctx context.Context) error {
 	return ask(ctx, http.MethodDelete, v.HubSpot+"/_admin/counters", nil, nil)
+}
+
+// RepeatWithin has HubSpot spread the ten repetitions of a webhook that was not taken
+// over a time; its own is a day.
+func (v Vendors) RepeatWithin(ctx context.Context, t time.Duration) error {
+	knobs := map[string]any{"retry_within": t.String()}
+	return ask(ctx, http.MethodPatch, v.HubSpot+"/_admin/webhooks", map[string]any{"knobs": knobs}, nil)
 }
 
 // LiftLimits lets HubSpot take any number of calls.

@@ -45,6 +45,9 @@ type Options struct {
 	// TrackInterval is how often forms are read and verdicts asked for; 0 means a
 	// second, instead of production's minute.
 	TrackInterval time.Duration
+	// JournalInterval is how often HubSpot's journal is asked for what webhooks have
+	// lost; 0 means two seconds, instead of production's quarter of a minute.
+	JournalInterval time.Duration
 	// Limits are HubSpot's call limits; nil means those of an ordinary app.
 	Limits *hubspottest.Limits
 	// RatePer10s is what the worker believes HubSpot's limit to be; 0 means 110.
@@ -59,6 +62,9 @@ type Options struct {
 	// Apart serves the stand-ins from processes of their own, so that what they
 	// take is not taken for ours. Stack.HubSpot and Stack.Advocate are nil then.
 	Apart bool
+	// HistoryEvents is after how many events a workflow is told to go on in a fresh
+	// history; 0 means the server's 4,096. The embedded server alone knows it.
+	HistoryEvents int
 	// TemporalProcess is a command that calls ServeTemporal with the two arguments
 	// that are added to it, so that the server is a process of its own and can be
 	// killed. Empty embeds the server.
@@ -112,6 +118,9 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.TrackInterval == 0 {
 		opts.TrackInterval = time.Second
 	}
+	if opts.JournalInterval == 0 {
+		opts.JournalInterval = 2 * time.Second
+	}
 	if opts.DeletionHold == 0 {
 		opts.DeletionHold = 2 * time.Second
 	}
@@ -163,7 +172,13 @@ func Build(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter", "./internal/standin")
+	return BuildFrom(ctx, root, dir, "./worker", "./starter", "./internal/standin")
+}
+
+// BuildFrom compiles programs from the sources in another folder, such as those of a
+// release.
+func BuildFrom(ctx context.Context, root, dir string, programs ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", dir + string(filepath.Separator)}, programs...)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the binaries: %w\n%s", err, out)
@@ -331,6 +346,7 @@ func (s *Stack) configure(context.Context) error {
 		"HUBSPOT_RATE_PER_10S="+strconv.Itoa(s.opts.RatePer10s),
 		"REPORT_SYNC_INTERVAL="+s.opts.ReportInterval.String(),
 		"DELETION_HOLD="+s.opts.DeletionHold.String(),
+		"JOURNAL_INTERVAL="+s.opts.JournalInterval.String(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.opts.Collector,
 	)
 	s.env = append(s.env, s.temporalEnv()...)
@@ -393,19 +409,28 @@ func versioned(buildID string) []string {
 	return []string{"WORKER_DEPLOYMENT_NAME=" + Deployment, "WORKER_BUILD_ID=" + buildID}
 }
 
-// AddWorker starts one more worker, of another version. It stops with the stack.
-func (s *Stack) AddWorker(ctx context.Context, buildID string) error {
+// AddWorker starts one more worker: of the version buildID, or without one. It
+// stops with the stack, or before that by stop, as SIGTERM stops it.
+func (s *Stack) AddWorker(ctx context.Context, buildID string) (stop func() error, err error) {
 	address, err := s.reserve(ctx, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	env := slices.Concat(s.env, versioned(buildID), []string{"WORKER_LISTEN_ADDR=" + address})
+	env := slices.Concat(s.env, []string{"WORKER_LISTEN_ADDR=" + address})
+	if buildID != "" {
+		env = append(env, versioned(buildID)...)
+	}
 	added, err := launch(ctx, "worker "+buildID, s.binary("worker"), nil, env, s.opts.Log, "http://"+address+"/readyz")
-	if err == nil {
-		s.onClose(added.stop)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	s.onClose(added.stop)
+	return added.stop, nil
 }
+
+// UseBinaries has the processes that are started from now on be those of a folder
+// that Build filled, or a Build of other sources. What runs is left alone.
+func (s *Stack) UseBinaries(dir string) { s.binaries = dir }
 
 // Store opens the system's database beside its processes. The caller closes it.
 func (s *Stack) Store(ctx context.Context) (*store.Store, error) {

@@ -54,7 +54,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 }
 
 func (s *Stack) embedTemporal(ctx context.Context) (string, error) {
-	options := temporalserver.Options{UI: s.opts.Demo}
+	options := temporalserver.Options{UI: s.opts.Demo, HistoryEvents: s.opts.HistoryEvents}
 	if s.opts.Demo {
 		options.Port, options.UIPort = s.preferred(ctx, 7233), s.preferred(ctx, 8233)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // see PersonalData
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,9 +51,11 @@ func Tell(ctx context.Context, out io.Writer, s *stack.Stack, interval time.Dura
 		t.editsCrossOver,
 		t.namesStayAtHome,
 		t.duplicatesDoNoHarm,
+		t.lostWebhooksAreHeard,
 		t.dealBecomesConversion,
 		t.deletedAndRestored,
 		t.forgotten,
+		t.bothSidesAgree,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -160,6 +163,20 @@ func (t *teller) duplicatesDoNoHarm(ctx context.Context) error {
 	}
 	t.hold("there is exactly one participant for her")
 	return nil
+}
+
+// lostWebhooksAreHeard: what no webhook tells, HubSpot's journal does.
+func (t *teller) lostWebhooksAreHeard(ctx context.Context) error {
+	t.say("HubSpot loses every webhook while Clementine's contact gets a referral code.")
+	t.stack.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) { k.Drop = 1 })
+	defer t.stack.HubSpot.Webhooks().Tune(func(k *hubspottest.WebhookKnobs) { k.Drop = 0 })
+	code := t.user(benEmail).ReferralCodes[stack.Program]
+	if err := t.edit(cleoEmail, map[string]string{bridge.PropReferredByCode: code}); err != nil {
+		return err
+	}
+	return t.until(ctx, liveTime, "the journal tells of it, and Advocate counts Clementine as referred by "+code, func() bool {
+		return len(t.user(cleoEmail).ReferredByCodes) == 1
+	})
 }
 
 // wonDeals is the trigger of the story. docs/triggers.md explains what it says.
@@ -287,6 +304,42 @@ func (t *teller) forgotten(ctx context.Context) error {
 	return nil
 }
 
+// bothSidesAgree: what no webhook tells of is found, and that nothing else differs
+// is on record.
+func (t *teller) bothSidesAgree(ctx context.Context) error {
+	t.say("An import overwrites Annika's code. HubSpot tells nobody of it. A reconcile compares both sides.")
+	if err := t.edit(annEmail, map[string]string{bridge.PropReferralCode: "OVERWRITTEN"}); err != nil {
+		return err
+	}
+	if _, err := t.stack.Command(ctx, nil, "reconcile", "start", "--wait", "--json"); err != nil {
+		return err
+	}
+	if !t.inStep(annEmail) {
+		return errors.New("the reconcile did not repair Annika's contact")
+	}
+	t.hold("her code is back on the contact")
+	out, err := t.stack.Command(ctx, nil, "connection", "show", "--json")
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Agreement *struct {
+			AgreedAt time.Time `json:"agreed_at"`
+			Pairs    int64     `json:"pairs"`
+			Repaired int64     `json:"repaired"`
+		} `json:"agreement"`
+	}
+	if err := json.Unmarshal([]byte(out), &status); err != nil {
+		return fmt.Errorf("connection show: %w", err)
+	}
+	agreed := status.Agreement
+	if agreed == nil || agreed.Repaired == 0 {
+		return fmt.Errorf("no agreement after the reconcile: %s", out)
+	}
+	t.hold(fmt.Sprintf("both sides agreed at %s, of %d pairs, %d repaired", agreed.AgreedAt.UTC().Format(time.TimeOnly), agreed.Pairs, agreed.Repaired))
+	return nil
+}
+
 // The people of the story exist nowhere else.
 const (
 	annEmail  = "annika@shop.example"
@@ -332,7 +385,7 @@ func (t *teller) edit(email string, values map[string]string) error {
 	return t.portal.Person(1).Edit("contacts", record.ID, values)
 }
 
-// inStep reports that the contact carries everything its participant shares.
+// inStep reports whether the contact carries everything its participant shares.
 func (t *teller) inStep(email string) bool {
 	user, props := t.user(email), bridge.Properties(t.properties(email))
 	want := bridge.SharedProperties(bridge.Participant{

@@ -16,7 +16,7 @@ const clusterName = "active"
 
 // dynamicConfig returns the settings in which a server for one machine
 // differs from the vendor's defaults.
-func dynamicConfig() dynamicconfig.StaticClient {
+func dynamicConfig(opts Options) dynamicconfig.StaticClient {
 	values := map[string]any{
 		// Search attributes can be used as soon as they are registered. The
 		// price is a read per use, hence the higher limits on the database.
@@ -36,8 +36,15 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		// on one machine more of them bring nothing.
 		"matching.numTaskqueueReadPartitions":  1,
 		"matching.numTaskqueueWritePartitions": 1,
+		// Whether a version of the worker is drained is asked for every few seconds
+		// instead of every three minutes: whoever rolls one out here is watching.
+		"matching.wv.VersionDrainageStatusVisibilityGracePeriod": 5 * time.Second,
+		"matching.wv.VersionDrainageStatusRefreshInterval":       5 * time.Second,
 		// Where work piles up, the connections take turns.
 		"matching.enableFairness": true,
+	}
+	if opts.HistoryEvents > 0 {
+		values["limit.historyCount.suggestContinueAsNew"] = opts.HistoryEvents
 	}
 	settings := make(dynamicconfig.StaticClient, len(values))
 	for key, value := range values {

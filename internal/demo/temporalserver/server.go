@@ -43,6 +43,9 @@ type Options struct {
 	// and starting again on the same path works only in a new process, because
 	// Temporal keeps its SQLite connections for as long as the process lives.
 	DBFile string
+	// HistoryEvents is after how many events a workflow is told to go on in a fresh
+	// history; 0 means the server's 4,096.
+	HistoryEvents int
 	// SearchAttributes are the namespace's custom search attributes. SQL
 	// visibility takes at most 10 of type Keyword and 3 of each other type.
 	SearchAttributes map[string]enumspb.IndexedValueType
@@ -96,7 +99,7 @@ func (s *Server) start(ctx context.Context, opts Options) error {
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithConfig(serverConfig(ports, s.db.sql)),
 		temporal.WithStaticHosts(staticHosts(ports)),
-		temporal.WithDynamicConfigClient(dynamicConfig()),
+		temporal.WithDynamicConfigClient(dynamicConfig(opts)),
 		temporal.WithLogger(logger),
 	)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 // recordInput is what a person enters. User defaults to 77.
 type recordInput struct {
 	User       int64             `json:"user"`
+	Source     string            `json:"source"` // IMPORT or FORM; empty: by hand
 	ID         string            `json:"id"`
 	Properties map[string]string `json:"properties"`
 	Primary    string            `json:"primary"`
@@ -29,7 +30,14 @@ func (h *Host) asPerson(r *http.Request, do func(Person, recordInput) (any, erro
 		if err := body(r, &in); err != nil {
 			return nil, err
 		}
-		return do(p.Person(in.User), in)
+		who := p.Person(in.User)
+		switch in.Source {
+		case "IMPORT":
+			who = who.Importing()
+		case "FORM":
+			who = who.Submitting()
+		}
+		return do(who, in)
 	})
 }
 

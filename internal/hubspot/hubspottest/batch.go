@@ -96,7 +96,7 @@ func byEmail(_ batchInput, one inputJSON) string {
 	return strings.ToLower(string(one.Properties["email"]))
 }
 
-// traced tells whether every input has a trace id of its own, which is what
+// traced reports whether every input has a trace id of its own, which is what
 // turns on partial success (HubSpot docs: multi-status).
 func traced(inputs []inputJSON) bool {
 	seen := make(map[string]bool, len(inputs))

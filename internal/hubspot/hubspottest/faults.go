@@ -2,6 +2,7 @@ package hubspottest
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,6 +29,9 @@ type Fault struct {
 	// record, by its id or one of its values. With Times below zero that record
 	// is poison to every batch it travels in.
 	Contains string `json:"contains,omitempty"`
+	// Shows strikes only reads whose answer would hold this text: a record that the
+	// vendor cannot show, wherever it turns up.
+	Shows string `json:"shows,omitempty"`
 	// After carries the call out first: its answer is lost, its effect is not.
 	After bool `json:"after,omitempty"`
 	// Drop cuts the connection instead of answering.
@@ -65,11 +69,13 @@ func (h *Host) ClearFaults() {
 	h.faults.queue = nil
 }
 
-func (fs *faults) next(name string, c *call) (Fault, bool) {
+// next takes the fault that strikes a call before it is carried out, or, with an
+// answer, one that strikes because of what that would show.
+func (fs *faults) next(name string, c *call, answer *reply) (Fault, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for i, f := range fs.queue {
-		if f.Route != "" && f.Route != name || !c.holds(f.Contains) {
+		if f.Route != "" && f.Route != name || !c.holds(f.Contains) || (f.Shows != "") != (answer != nil) || !answer.holds(f.Shows) {
 			continue
 		}
 		if f.Times == 1 {
@@ -82,12 +88,29 @@ func (fs *faults) next(name string, c *call) (Fault, bool) {
 	return Fault{}, false
 }
 
-// holds tells whether the call's address or body contains the text.
+// showing reports whether any fault depends on answers, so that the others need not be
+// looked into.
+func (fs *faults) showing() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return slices.ContainsFunc(fs.queue, func(f Fault) bool { return f.Shows != "" })
+}
+
+// holds reports whether the call's address or body contains the text.
 func (c *call) holds(text string) bool {
 	return text == "" || strings.Contains(c.URL.RequestURI(), text) || bytes.Contains(c.body, []byte(text))
 }
 
-// replaces tells whether the fault stands in place of the real answer.
+// holds reports whether an answer would hold the text; no answer holds any.
+func (r *reply) holds(text string) bool {
+	if r == nil {
+		return text == ""
+	}
+	body, err := json.Marshal(r.body)
+	return err == nil && bytes.Contains(body, []byte(text))
+}
+
+// replaces reports whether the fault stands in place of the real answer.
 func (f Fault) replaces() bool { return f.Status > 0 || f.Drop }
 
 // faulted is the answer a fault gives instead of the real one.

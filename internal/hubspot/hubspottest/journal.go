@@ -64,7 +64,7 @@ type JournalSubscription struct {
 	ObjectIDs    []int64  `json:"objectIds"`  // empty is every record
 }
 
-// wants tells whether the subscription covers an event.
+// wants reports whether the subscription covers an event.
 func (s JournalSubscription) wants(e journalEvent) bool {
 	return s.PortalID == e.PortalID && s.ObjectTypeID == e.ObjectTypeID && slices.Contains(s.Actions, e.Action) &&
 		(len(s.ObjectIDs) == 0 || slices.Contains(s.ObjectIDs, e.ObjectID))
@@ -190,6 +190,41 @@ func (j *Journal) record(e journalEvent, values func() map[string]string) {
 	for _, portal := range []int64{0, e.PortalID} {
 		f := j.feed(portal)
 		f.pending = append(f.pending, pendingEvent{j.now().UnixMilli(), text})
+	}
+}
+
+// Tell puts a row into the journal of all portals as it is, however odd: HubSpot's
+// rows are documented in part only.
+func (j *Journal) Tell(row json.RawMessage) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f := j.feed(0)
+	f.pending = append(f.pending, pendingEvent{j.now().UnixMilli(), row})
+}
+
+// Publish makes files of what is due, as the next call would.
+func (j *Journal) Publish() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.upToDate(0)
+}
+
+// Unsubscribe removes all subscriptions of a portal, as somebody else with the app's
+// credentials can.
+func (j *Journal) Unsubscribe(portalID int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.subs = slices.DeleteFunc(j.subs, func(s journalSubscribed) bool { return s.PortalID == portalID })
+}
+
+// Resubscribe replaces the subscription of the same portal and type.
+func (j *Journal) Resubscribe(with JournalSubscription) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range j.subs {
+		if j.subs[i].same(with) {
+			j.subs[i].JournalSubscription = with
+		}
 	}
 }
 

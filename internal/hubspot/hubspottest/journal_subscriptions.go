@@ -34,7 +34,7 @@ func (s JournalSubscription) check(h *Host) *failure {
 	return nil
 }
 
-// same tells whether two subscriptions are one that changed.
+// same reports whether two subscriptions are one that changed.
 func (s JournalSubscription) same(other JournalSubscription) bool {
 	return s.Type == other.Type && s.PortalID == other.PortalID && s.ObjectTypeID == other.ObjectTypeID
 }

@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,10 +12,31 @@ import (
 type Person struct {
 	portal *Portal
 	userID int64
+	source string // of what they do; empty: their own hand
 }
 
 // Person returns a user of the portal.
-func (p *Portal) Person(userID int64) Person { return Person{p, userID} }
+func (p *Portal) Person(userID int64) Person { return Person{portal: p, userID: userID} }
+
+// Importing returns the user at work through an import: HubSpot says so of each
+// record (observed: changeSource IMPORT).
+func (u Person) Importing() Person {
+	u.source = "IMPORT"
+	return u
+}
+
+// Submitting returns the user as a visitor who fills in a form (observed:
+// changeSource FORM).
+func (u Person) Submitting() Person {
+	u.source = "FORM"
+	return u
+}
+
+func (u Person) author() author {
+	by := personAuthor(u.userID)
+	by.source = cmp.Or(u.source, by.source)
+	return by
+}
 
 // in runs an action on one object type under the portal's lock.
 func (u Person) in(objectType string, act func(*store, author) *failure) error {
@@ -26,7 +48,7 @@ func (u Person) in(objectType string, act func(*store, author) *failure) error {
 		return err
 	}
 	p.housekeep(s)
-	if f := act(s, personAuthor(u.userID)); f != nil {
+	if f := act(s, u.author()); f != nil {
 		return f
 	}
 	return nil

@@ -175,7 +175,7 @@ func (p *Portal) find(s *store, id int64, archived, follow bool) *record {
 	return r
 }
 
-// visible tells whether a read may see the record yet (observed: a read right
+// visible reports whether a read may see the record yet (observed: a read right
 // after a creation event can answer 404).
 func (p *Portal) visible(s *store, r *record) bool {
 	if left := s.unseen[r.id]; left > 0 {

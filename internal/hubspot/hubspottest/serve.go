@@ -47,6 +47,7 @@ func (h *Host) routes() {
 	h.subscriptionRoutes()
 	h.journalRoutes()
 	h.adminRoutes()
+	h.pageRoutes()
 }
 
 // versioned registers a route under each alias. In area the version follows
@@ -108,7 +109,7 @@ func (h *Host) answer(c *call, rt route, name string, head http.Header) (reply, 
 			return h.tooMany(policy, lim.RetryAfter), Fault{}
 		}
 	}
-	f, struck := h.faults.next(name, c)
+	f, struck := h.faults.next(name, c, nil)
 	if struck && !f.After && f.replaces() {
 		return h.faulted(f), f
 	}
@@ -118,8 +119,13 @@ func (h *Host) answer(c *call, rt route, name string, head http.Header) (reply, 
 		}
 	}
 	out := rt.handle(c)
-	if struck && f.After && f.Status > 0 {
+	switch {
+	case struck && f.After && f.Status > 0:
 		out = h.faulted(f)
+	case !struck && h.faults.showing():
+		if f, struck = h.faults.next(name, c, &out); struck && f.replaces() {
+			out = h.faulted(f)
+		}
 	}
 	return out, f
 }

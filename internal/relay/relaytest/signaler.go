@@ -11,7 +11,7 @@ import (
 	"advocatesync/workflows"
 )
 
-// Signal is one call of a Signaler.
+// Signal is one call of a Signaler; a start has no Name.
 type Signal struct {
 	WorkflowID string
 	Name       string
@@ -40,6 +40,17 @@ func (s *Signaler) SignalWithStartWorkflow(_ context.Context, workflowID, name s
 		return started{}, nil
 	}
 	return started{}, s.Fail(workflowID)
+}
+
+// ExecuteWorkflow keeps the start, as a call without a signal.
+func (s *Signaler) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, Signal{WorkflowID: options.ID, Options: options, Workflow: workflow, Args: args})
+	if s.Fail == nil {
+		return started{}, nil
+	}
+	return started{}, s.Fail(options.ID)
 }
 
 // started is a run that nobody reads.

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"advocatesync/internal/bridge"
 	"advocatesync/internal/localpg"
 	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
@@ -59,6 +62,75 @@ func New(t testing.TB) *store.Store {
 // it a second time with Sealer.
 func NewWithDSN(t testing.TB) (*store.Store, string) {
 	t.Helper()
+	dsn := database(t, template)
+	s, err := store.Open(t.Context(), dsn, Sealer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s, dsn
+}
+
+// Dump returns a database as pg_dump writes it, for Restore.
+func Dump(t testing.TB, dsn string) []byte {
+	t.Helper()
+	return client(t, nil, "pg_dump", "--clean", "--if-exists", "--no-owner", dsn)
+}
+
+// Restore puts a database back as it was when it was dumped, under the feet of
+// whoever is connected.
+func Restore(t testing.TB, dsn string, dump []byte) {
+	t.Helper()
+	client(t, dump, "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", dsn)
+}
+
+// Rotate replaces the pepper of a store from store.OpenAlone, once the server has
+// noticed that those who were connected are gone.
+func Rotate(t testing.TB, s *store.Store, recoveryKey []byte) store.PepperRotation {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(2 * time.Minute); ; <-tick.C {
+		r, err := s.RotatePepper(t.Context(), recoveryKey)
+		if err == nil {
+			return r
+		}
+		if bridge.KindOf(err) != bridge.Conflict || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// client runs one of PostgreSQL's own programs. A machine without it skips the test.
+func client(t testing.TB, input []byte, name string, args ...string) []byte {
+	t.Helper()
+	path, err := localpg.Client(name)
+	if errors.Is(err, localpg.ErrNotInstalled) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, stderr.Bytes())
+	}
+	return out
+}
+
+// NewEmpty returns the address of a database without a schema, for a test that
+// brings its own.
+func NewEmpty(t testing.TB) string {
+	t.Helper()
+	return database(t, "")
+}
+
+// database makes a database for one test, as a copy of another one or empty.
+func database(t testing.TB, of string) (dsn string) {
+	t.Helper()
 	cluster, err := shared.get()
 	if errors.Is(err, localpg.ErrNotInstalled) {
 		t.Skip(err)
@@ -67,16 +139,10 @@ func NewWithDSN(t testing.TB) (*store.Store, string) {
 		t.Fatal(err)
 	}
 	name := "test" + strconv.FormatInt(numbers.Add(1), 10)
-	if err := cluster.CreateDatabase(t.Context(), name, template); err != nil {
+	if err := cluster.CreateDatabase(t.Context(), name, of); err != nil {
 		t.Fatal(err)
 	}
-	dsn := cluster.DSN(name)
-	s, err := store.Open(t.Context(), dsn, Sealer(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s, dsn
+	return cluster.DSN(name)
 }
 
 // Sealer returns a sealer with the key of all test databases.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/vendors"
@@ -36,6 +38,14 @@ const Hold = time.Minute
 
 // ExportPatience is how long exports may take.
 const ExportPatience = time.Hour
+
+// patience is longer than any query takes, on whatever machine.
+const patience = 3 * time.Minute
+
+// RatePer10s is the portal's call limit: ten times HubSpot's usual one, since tests
+// skip time and the limit's windows do not. How a portal's limit is kept is tested in
+// portal, in store, and end to end.
+const RatePer10s = 1100
 
 // PublicURL is where browsers are told to reach us.
 const PublicURL = "https://sync.example.test"
@@ -56,6 +66,7 @@ type System struct {
 	Inferred bridge.InferredErasure
 
 	hubspotURL *url.URL
+	vendors    operator.Vendors
 	dsn        string
 	ahead      atomic.Int64 // how far exports' clock is ahead, in nanoseconds
 }
@@ -70,6 +81,7 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 	t.Helper()
 	crm := hubspottest.NewHost(opts...)
 	t.Cleanup(crm.Close)
+	crm.DefaultPortal().Tune(func(k *hubspottest.Knobs) { k.Limits.PerTenSeconds = RatePer10s })
 	server := httptest.NewServer(crm)
 	t.Cleanup(server.Close)
 	// Tests skip time; exports and verdicts, on the vendor's clock, must not take any.
@@ -84,6 +96,17 @@ func New(t *testing.T, opts ...hubspottest.Option) *System {
 	return s
 }
 
+// Behind puts a handler of the test's in front of both vendors, from now on.
+func (s *System) Behind(t *testing.T, front func(vendor http.Handler) http.Handler) {
+	t.Helper()
+	behind := func(vendor *url.URL) *url.URL {
+		server := httptest.NewServer(front(httputil.NewSingleHostReverseProxy(vendor)))
+		t.Cleanup(server.Close)
+		return address(t, server.URL)
+	}
+	s.connect(t, behind(s.hubspotURL), behind(address(t, s.Advocate.URL)))
+}
+
 func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	t.Helper()
 	s.hubspotURL = crm
@@ -91,13 +114,37 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 		ClientID: hubspottest.DefaultClientID, ClientSecret: hubspottest.DefaultClientSecret, Authorize: crm.JoinPath("/oauth/authorize"),
 	}
 	cfg := vendors.Config{HubSpot: crm, Advocate: referrals, Impact: referrals, App: app, ImpactConcurrency: 4}
-	s.Operator = operator.New(s.Store, s.Temporal, operator.Vendors{Config: cfg, PublicURL: PublicURL}, time.Minute, time.Now)
+	s.vendors = operator.Vendors{Config: cfg, PublicURL: PublicURL, RatePer10s: RatePer10s}
+	s.Operator = operator.New(s.Store, s.Temporal, s.vendors, time.Minute, time.Now, operator.PartPatience(patience))
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
-	budget := store.NewBudget(s.Store, store.BudgetOptions{})
+	budget := store.NewBudget(s.Store, store.BudgetOptions{Limit: RatePer10s})
 	s.Connections = wiring.NewConnections(vendors.New(cfg, s.Store, slog.New(slog.DiscardHandler)), s.Store, budget,
 		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Connections.Close)
+}
+
+// Trace has a tracer see the statements that Store and Operator send from now on.
+func (s *System) Trace(t *testing.T, tracer pgx.QueryTracer) {
+	t.Helper()
+	traced, err := store.Open(t.Context(), s.dsn, storetest.Sealer(t), store.Traced(tracer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(traced.Close)
+	s.Store = traced
+	s.Operator = operator.New(traced, s.Temporal, s.vendors, time.Minute, time.Now, operator.PartPatience(patience))
+}
+
+// Database opens a connection behind the store's back, which goes with the test.
+func (s *System) Database(t *testing.T) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
 }
 
 // Exec changes the database behind the store's back: so that time has passed, say.
@@ -110,6 +157,86 @@ func (s *System) Exec(t *testing.T, statement string, args ...any) {
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Dump returns the whole database, for Restore.
+func (s *System) Dump(t *testing.T) []byte {
+	t.Helper()
+	return storetest.Dump(t, s.dsn)
+}
+
+// Restore puts the database back as it was when it was dumped.
+func (s *System) Restore(t *testing.T, dump []byte) {
+	t.Helper()
+	storetest.Restore(t, s.dsn, dump)
+}
+
+// RotatePepper stops everything that uses the database, replaces the pepper, and
+// starts it again.
+func (s *System) RotatePepper(t *testing.T) {
+	t.Helper()
+	s.Connections.Close()
+	s.Store.Close()
+	alone, err := store.OpenAlone(t.Context(), s.dsn, storetest.Sealer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Rotate(t, alone, make([]byte, seal.KeySize))
+	alone.Close()
+	opened, err := store.Open(t.Context(), s.dsn, storetest.Sealer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(opened.Close)
+	s.Store = opened
+	s.connect(t, s.hubspotURL, address(t, s.Advocate.URL))
+}
+
+// Lock runs a statement behind the store's back and keeps its locks until the
+// returned function is called.
+func (s *System) Lock(t *testing.T, statement string, args ...any) (release func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := conn.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), statement, args...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// AwaitLocked returns once n statements wait for a lock.
+func (s *System) AwaitLocked(t *testing.T, n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(2 * time.Minute); ; <-tick.C {
+		var waiting int
+		if err := conn.QueryRow(t.Context(), `
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		if waiting >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d statements wait for a lock, want %d", waiting, n)
+		}
 	}
 }
 

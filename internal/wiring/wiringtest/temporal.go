@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -26,6 +27,8 @@ import (
 // Temporal takes schedules and workflow starts without running anything: tests
 // run workflows when they want them.
 type Temporal struct {
+	away atomic.Bool // it answers nothing
+
 	mu      sync.Mutex
 	started []Started
 	open    map[string]*openRun // by workflow id
@@ -46,6 +49,19 @@ type Started struct {
 	Options  client.StartWorkflowOptions
 	Workflow any
 	Args     []any
+}
+
+// Die has Temporal answer nothing from now on; Live has it answer again.
+func (w *Temporal) Die() { w.away.Store(true) }
+
+// Live has Temporal answer again.
+func (w *Temporal) Live() { w.away.Store(false) }
+
+func (w *Temporal) answers() error {
+	if w.away.Load() {
+		return serviceerror.NewUnavailable("connection refused")
+	}
+	return nil
 }
 
 // Started returns the workflows that were asked for, the oldest first.
@@ -84,6 +100,9 @@ func (w *Temporal) Stall(workflowID, workflowType, failure string, since time.Ti
 
 // SignalWorkflow counts the signal if the workflow is open.
 func (w *Temporal) SignalWorkflow(_ context.Context, workflowID, _, _ string, _ any) error {
+	if err := w.answers(); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, open := w.open[workflowID]; !open {
@@ -95,6 +114,9 @@ func (w *Temporal) SignalWorkflow(_ context.Context, workflowID, _, _ string, _ 
 
 // ExecuteWorkflow notes the start.
 func (w *Temporal) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	if err := w.answers(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, open := w.open[options.ID]; open && options.WorkflowExecutionErrorWhenAlreadyStarted {
@@ -117,6 +139,9 @@ var ofType = regexp.MustCompile(`WorkflowType = '(\w+)'`)
 // ListWorkflow lists the workflows that are open, of the type that the query
 // names; it leaves the rest of the query alone.
 func (w *Temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if err := w.answers(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	wanted := ofType.FindStringSubmatch(in.GetQuery())
@@ -135,6 +160,9 @@ func (w *Temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkf
 
 // DescribeWorkflowExecution tells of the activity that an open workflow waits for.
 func (w *Temporal) DescribeWorkflowExecution(_ context.Context, workflowID, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if err := w.answers(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	run := w.open[workflowID]
@@ -157,6 +185,9 @@ func (noRun) Get(ctx context.Context, _ any) error {
 
 // DescribeWorkflow tells of a workflow that was asked for that it is running.
 func (w *Temporal) DescribeWorkflow(_ context.Context, workflowID, _ string) (*client.WorkflowExecutionDescription, error) {
+	if err := w.answers(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, open := w.open[workflowID]; !open {
@@ -169,6 +200,9 @@ func (w *Temporal) DescribeWorkflow(_ context.Context, workflowID, _ string) (*c
 
 // TerminateWorkflow ends an open workflow.
 func (w *Temporal) TerminateWorkflow(_ context.Context, workflowID, _, _ string, _ ...any) error {
+	if err := w.answers(); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, open := w.open[workflowID]; !open {
@@ -181,7 +215,7 @@ func (w *Temporal) TerminateWorkflow(_ context.Context, workflowID, _, _ string,
 // ScheduleClient keeps schedules, and starts nothing.
 func (w *Temporal) ScheduleClient() client.ScheduleClient { return schedules{temporal: w} }
 
-// Schedule tells whether there is a schedule, whether it is paused, and how
+// Schedule reports whether there is a schedule, whether it is paused, and how
 // often it was triggered.
 func (w *Temporal) Schedule(id string) (there, paused bool, triggered int) {
 	w.mu.Lock()
@@ -231,6 +265,9 @@ type schedules struct {
 // Create keeps a schedule.
 func (s schedules) Create(ctx context.Context, options client.ScheduleOptions) (client.ScheduleHandle, error) {
 	w := s.temporal
+	if err := w.answers(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.schedules[options.ID] != nil {
@@ -261,6 +298,9 @@ type scheduleHandle struct {
 }
 
 func (h scheduleHandle) with(do func(*keptSchedule)) error {
+	if err := h.temporal.answers(); err != nil {
+		return err
+	}
 	h.temporal.mu.Lock()
 	defer h.temporal.mu.Unlock()
 	s := h.temporal.schedules[h.id]

@@ -1,0 +1,7 @@
+package outbound
+
+// What the tests of addresses look at.
+var (
+	IsPublic = isPublic
+	PublicBy = publicBy
+)
