@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 
 // asked is the bench that the command line asks for, and which scenarios it names.
 func asked(args []string, log io.Writer) (*bench, map[string]bool, error) {
-	b := &bench{log: log}
+	b := &bench{log: log, table: table{log: log}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(log)
 	flags.IntVar(&b.records, "records", 30_000, "participants of a scenario")

@@ -10,12 +10,16 @@ import (
 )
 
 // table is what the bench prints in the end, ready for docs/performance.md.
-type table struct{ rows [][4]string }
+type table struct {
+	log  io.Writer // hears of each figure as it is taken: a long bench may be stopped
+	rows [][4]string
+}
 
 // add notes a figure beside its goal, and the ratio of the two where there is
 // one.
 func (t *table) add(what, goal, seen, ratio string) {
 	t.rows = append(t.rows, [4]string{what, goal, seen, ratio})
+	fmt.Fprintf(t.log, "          %s: %s\n", what, seen)
 }
 
 // addLatencies notes how long contacts waited for their participant's fields.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	protocol "github.com/chromedp/cdproto/browser"
@@ -133,17 +134,29 @@ func (tab *Tab) Submit() (status int64) {
 func (tab *Tab) Save(link, name string) string {
 	tab.t.Helper()
 	dir := tab.t.TempDir()
+	// That the file is there says nothing: the browser takes the name first, with an
+	// empty file, and moves the content there later.
+	var complete atomic.Bool
+	ctx, cancel := context.WithCancel(tab.ctx)
+	defer cancel()
+	err := chromedp.ListenBrowser(ctx, func(event any) {
+		if progress, ok := event.(*protocol.EventDownloadProgress); ok && progress.State == protocol.DownloadProgressStateCompleted {
+			complete.Store(true)
+		}
+	})
+	if err != nil {
+		tab.t.Fatalf("listen for downloads: %v", err)
+	}
 	tab.do("allow downloads", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.CallBrowser(ctx, protocol.SetDownloadBehavior, protocol.SetDownloadBehaviorParams{
-			Behavior: protocol.SetDownloadBehaviorBehaviorAllow, BrowserContextID: chromedp.FromContext(ctx).BrowserContextID, DownloadPath: dir,
+			Behavior: protocol.SetDownloadBehaviorBehaviorAllow, BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
+			DownloadPath: dir, EventsEnabled: new(true),
 		})
 		return err
 	}))
 	tab.Press(link)
-	// The browser gives the file its name once it has all of it.
-	file := filepath.Join(dir, name)
-	tab.Until("save "+name, func() bool { _, err := os.Stat(file); return err == nil })
-	content, err := os.ReadFile(file)
+	tab.Until("save "+name, complete.Load)
+	content, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		tab.t.Fatal(err)
 	}
