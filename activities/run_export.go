@@ -29,20 +29,16 @@ type Exports struct {
 	store       *store.Store
 	hash        *seal.Hasher
 	patience    time.Duration
+	wait        time.Duration
 	now         func() time.Time
 }
 
 // NewExports returns the export activities over their dependencies. patience is how
 // long an export may take from its request until its rows are staged; after that
-// another one is requested.
-func NewExports(connections Connections, s *store.Store, patience time.Duration, now func() time.Time) *Exports {
-	return &Exports{connections: connections, store: s, hash: s.Hasher(), patience: patience, now: now}
+// another one is requested. wait is how long PrepareReport waits for one itself.
+func NewExports(connections Connections, s *store.Store, patience, wait time.Duration, now func() time.Time) *Exports {
+	return &Exports{connections: connections, store: s, hash: s.Hasher(), patience: patience, wait: wait, now: now}
 }
-
-// reportOverlap is how far a report reaches back behind the last one. Advocate
-// documents neither whether its bounds are inclusive nor how soon a write shows up
-// in an export, so some rows are exported twice. Known rows cost nothing.
-const reportOverlap = 5 * time.Minute
 
 // A small export is ready within a second; the vendor's own example took 28 s. So
 // the first polls come soon, and later ones every pollMost.
@@ -66,32 +62,6 @@ type Counts = store.Counts
 // Run names a run of the set path.
 type Run struct {
 	ID int64 `json:"run_id"`
-}
-
-// RequestReportInput names the connection to report on.
-type RequestReportInput struct {
-	ConnectionID string `json:"connection_id"`
-}
-
-// RequestReport makes sure that the connection has a report run with a requested
-// export. It resumes the unfinished run if there is one, and finds an export that
-// was requested but not recorded by its name. If Advocate refuses the export, the
-// run ends with that reason and the next report requests another.
-func (a *Exports) RequestReport(ctx context.Context, in RequestReportInput) (Run, error) {
-	conn, err := a.connections.Open(ctx, in.ConnectionID)
-	if err != nil {
-		return Run{}, retryable(err)
-	}
-	run, err := a.store.BeginReport(ctx, in.ConnectionID, reportOverlap)
-	if err != nil || run.ExportID != "" {
-		return Run{ID: run.ID}, retryable(err)
-	}
-	name := fmt.Sprintf("advocatesync %s run %d", conn.ID, run.ID)
-	err = a.request(ctx, conn, run, name)
-	if refused(err) {
-		err = errors.Join(err, a.store.AbortRun(ctx, run.ID, "Advocate refuses the export: "+err.Error()))
-	}
-	return Run{ID: run.ID}, retryable(err)
 }
 
 // refused reports whether Advocate refused the request for good.
@@ -142,9 +112,14 @@ func (a *Exports) request(ctx context.Context, conn ConnectionClients, run store
 // export fails for good as not_found, and so does one that is not ready when the
 // patience ends.
 func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
+	return retryable(a.awaitExport(ctx, in, activity.GetInfo(ctx).Attempt))
+}
+
+// awaitExport asks Advocate once.
+func (a *Exports) awaitExport(ctx context.Context, in Run, attempt int32) error {
 	run, conn, err := a.open(ctx, in)
 	if err != nil {
-		return retryable(err)
+		return err
 	}
 	if run.State != store.RunRequested {
 		return nil // an earlier attempt of this run got further
@@ -157,9 +132,9 @@ func (a *Exports) AwaitExport(ctx context.Context, in Run) error {
 	case export.Status == advocate.ExportAborted, export.Status == advocate.ExportExpired:
 		err = &bridge.Error{Kind: bridge.NotFound, Op: "advocate.export", Code: string(export.Status)}
 	default: // pending, or an undocumented status: it may still complete
-		err = &bridge.Error{Kind: bridge.Pending, Op: "advocate.export", Code: string(export.Status), RetryAfter: nextPoll(activity.GetInfo(ctx).Attempt)}
+		err = &bridge.Error{Kind: bridge.Pending, Op: "advocate.export", Code: string(export.Status), RetryAfter: nextPoll(attempt)}
 	}
-	return retryable(a.orGiveUp(run, err))
+	return a.orGiveUp(run, err)
 }
 
 // orGiveUp returns err, or a not_found error if the patience is over. It keeps

@@ -41,18 +41,16 @@ type ReportSyncInput struct {
 func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, error) {
 	run := activities.Run{ID: in.RunID}
 	if in.RunID == 0 {
-		request := activities.RequestReportInput{ConnectionID: in.ConnectionID}
-		if err := workflow.ExecuteActivity(bulk(ctx, "request the export"), exports.RequestReport, request).Get(ctx, &run); err != nil {
+		report, err := prepare(ctx, in.ConnectionID)
+		switch run = report.Run; {
+		case err != nil && run.ID == 0:
 			return ReportSyncResult{}, err
-		}
-		if err := fetch(ctx, run); err != nil {
+		case err != nil:
 			return abandon(ctx, run, err)
+		case report.Step == activities.ReportFinished:
+			return ReportSyncResult{Counts: report.Counts}, nil
 		}
-		var plan activities.PlanRunResult
-		if err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, run).Get(ctx, &plan); err != nil {
-			return abandon(ctx, run, err)
-		}
-		in.RunID, in.Pages = run.ID, plan.Pages
+		in.RunID, in.Pages = run.ID, report.Pages
 	}
 	if version(ctx, changePages) == workflow.DefaultVersion {
 		return applyOneByOne(ctx, in)
@@ -72,6 +70,31 @@ func ReportSync(ctx workflow.Context, in ReportSyncInput) (ReportSyncResult, err
 		return abandon(ctx, run, err)
 	}
 	return result, nil
+}
+
+// prepare has the report requested, staged and planned: by one activity if the
+// export is ready soon, and by one for each step if not. If it fails after the
+// request, it returns the run as well.
+func prepare(ctx workflow.Context, connectionID string) (activities.PreparedReport, error) {
+	var report activities.PreparedReport
+	request := activities.RequestReportInput{ConnectionID: connectionID}
+	if version(ctx, changePrepare) == workflow.DefaultVersion {
+		if err := workflow.ExecuteActivity(bulk(ctx, "request the export"), exports.RequestReport, request).Get(ctx, &report.Run); err != nil {
+			return report, err
+		}
+	} else if err := workflow.ExecuteActivity(bulk(ctx, "request, stage and plan"), exports.PrepareReport, request).Get(ctx, &report); err != nil {
+		return report, err
+	}
+	if report.Step == activities.ReportPlanned || report.Step == activities.ReportFinished {
+		return report, nil
+	}
+	if err := fetch(ctx, report.Run); err != nil {
+		return report, err
+	}
+	var plan activities.PlanRunResult
+	err := workflow.ExecuteActivity(bulk(ctx, "plan"), exports.PlanRun, report.Run).Get(ctx, &plan)
+	report.Pages = plan.Pages
+	return report, err
 }
 
 // fetch waits for the export and stages it.

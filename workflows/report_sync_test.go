@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
@@ -48,6 +50,55 @@ func TestReportSync_makesAContactOfANewParticipant(t *testing.T) {
 	}
 }
 
+// A thousand portals without news are a thousand of these a minute.
+func TestReportSync_withoutNewsIsOneActivity(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		delay time.Duration // until the export is ready
+		wait  time.Duration // for it
+		want  []string      // activities
+	}{
+		"the export is there at once":            {want: []string{"PrepareReport"}},
+		"it is there while the activity waits":   {delay: 300 * time.Millisecond, wait: time.Hour, want: []string{"PrepareReport"}},
+		"it is there once the activity has gone": {delay: 300 * time.Millisecond, want: []string{"PrepareReport", "AwaitExport", "StageExport", "PlanRun", "FinishRun"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := wiringtest.New(t)
+			s.Advocate.Tune(func(k *advocatetest.Knobs) { k.ExportDelay = advocatetest.Span(test.delay) })
+			s.Join(t, ann, "Ann", "Archer")
+			report(t, s)
+			env := environment(s)
+			env.RegisterActivityWithOptions(activities.NewExports(s.Connections, s.Store, time.Hour, test.wait, time.Now).PrepareReport,
+				activity.RegisterOptions{Name: "PrepareReport", DisableAlreadyRegisteredCheck: true})
+			var started []string
+			env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+				if !slices.Contains(started, info.ActivityType.Name) { // its attempts are polls
+					started = append(started, info.ActivityType.Name)
+				}
+			})
+			env.ExecuteWorkflow(workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: s.Connection.ID})
+			if err := env.GetWorkflowError(); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(started, test.want) {
+				t.Errorf("activities: %q, want %q", started, test.want)
+			}
+		})
+	}
+}
+
+// activitiesOf is the struct of a type among a system's activities.
+func activitiesOf[T any](t *testing.T, s *wiringtest.System) T {
+	t.Helper()
+	for _, a := range s.Activities() {
+		if found, ok := a.(T); ok {
+			return found
+		}
+	}
+	panic(fmt.Sprintf("there are no activities %T", *new(T)))
+}
+
 // Only a stub can tell when it is asked: the stand-in's exports are ready by the
 // wall clock, the workflow's pauses are skipped.
 func TestReportSync_stopsWaitingWhenItHearsThatTheExportIsThere(t *testing.T) {
@@ -62,6 +113,11 @@ func TestReportSync_stopsWaitingWhenItHearsThatTheExportIsThere(t *testing.T) {
 		}
 		return nil
 	}, activity.RegisterOptions{Name: "AwaitExport", DisableAlreadyRegisteredCheck: true})
+	exports := activitiesOf[*activities.Exports](t, s)
+	env.RegisterActivityWithOptions(func(ctx context.Context, in activities.RequestReportInput) (activities.PreparedReport, error) {
+		run, err := exports.RequestReport(ctx, in)
+		return activities.PreparedReport{Run: run, Step: activities.ReportRequested}, err
+	}, activity.RegisterOptions{Name: "PrepareReport", DisableAlreadyRegisteredCheck: true})
 	const heard = 500 * time.Millisecond // long before the next poll
 	env.RegisterDelayedCallback(func() {
 		ready.Store(true)

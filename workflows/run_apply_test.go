@@ -34,8 +34,9 @@ func (m *manyPages) register(env *testsuite.TestWorkflowEnvironment) {
 	}
 	nothing := func(context.Context, activities.Run) error { return nil }
 	stubs := map[string]any{
-		"RequestReport": func(context.Context, activities.RequestReportInput) (activities.Run, error) {
-			return activities.Run{ID: 7}, nil
+		"PrepareReport": func(context.Context, activities.RequestReportInput) (activities.PreparedReport, error) {
+			m.planned++
+			return activities.PreparedReport{Run: activities.Run{ID: 7}, Step: activities.ReportPlanned, Pages: m.pages}, nil
 		},
 		"RequestMass": func(context.Context, activities.RequestMassInput) error { return nil },
 		"AwaitExport": nothing, "StageExport": nothing, "StageParked": nothing, "PlanRun": plan, "PlanRetry": plan,

@@ -13,8 +13,12 @@ const pinned = workflow.VersioningBehaviorPinned
 // pages under way and finishes those that were begun.
 const changePages = "page-ranges"
 
+// changePrepare: a report is requested, staged and planned by one activity, which
+// also ends one without news.
+const changePrepare = "prepare-report"
+
 // version returns 1 where the change holds, and workflow.DefaultVersion for runs
 // that began without it.
-func version(ctx workflow.Context, change string) workflow.Version { //nolint:unparam // there will be more changes
+func version(ctx workflow.Context, change string) workflow.Version {
 	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1)
 }

@@ -199,7 +199,7 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
 	connections := w.open(x)
 	for _, a := range []any{
-		activities.NewContacts(connections, s, hold, time.Now), activities.NewExports(connections, s, patienceForExports, w.now), activities.NewPages(connections, s), activities.NewRetries(connections, s),
+		activities.NewContacts(connections, s, hold, time.Now), activities.NewExports(connections, s, patienceForExports, 0, w.now), activities.NewPages(connections, s), activities.NewRetries(connections, s),
 		activities.NewPrograms(connections, s), activities.NewReconciles(connections, s, bridge.InferredErase),
 		activities.NewTracking(connections, w.triggers, s, conversionsAtOnce, verdictAfter, time.Now),
 	} {

@@ -12,6 +12,7 @@ import (
 type ActivityOptions struct {
 	Hold           time.Duration // of deletions
 	ExportPatience time.Duration // with an export, before another one is requested
+	ExportWait     time.Duration // for an export, by the activity that requests it
 	Inferred       bridge.InferredErasure
 	VerdictAfter   time.Duration    // when a verdict is first asked for
 	ExportNow      func() time.Time // the time by which an export's age is measured; nil: the wall clock
@@ -38,7 +39,7 @@ func NewActivities(connections *Connections, s *store.Store, opts ActivityOption
 		},
 		Bulk: []any{
 			batches, // for workflows of releases that had no queue for pages
-			activities.NewExports(connections, bulk, opts.ExportPatience, opts.ExportNow),
+			activities.NewExports(connections, bulk, opts.ExportPatience, opts.ExportWait, opts.ExportNow),
 			activities.NewPages(connections, bulk),
 			activities.NewRetries(connections, bulk),
 			activities.NewHousekeeping(bulk, time.Now),

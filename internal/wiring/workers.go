@@ -32,7 +32,7 @@ type Workers []worker.Worker
 // NewWorkers registers all workflows and activities on their queues. The given
 // interceptors wrap the activities.
 func NewWorkers(c client.Client, s *store.Store, connections *Connections, opts ActivityOptions, d Deployment, more ...interceptor.WorkerInterceptor) Workers {
-	opts.VerdictAfter = activities.VerdictAfter
+	opts.VerdictAfter, opts.ExportWait = activities.VerdictAfter, activities.ExportWait
 	all := NewActivities(connections, s, opts)
 	live := worker.New(c, workflows.TaskQueue, options(d, more))
 	workflows.Register(live)
