@@ -168,7 +168,7 @@ func (s *server) get() (*localpg.Cluster, error) {
 // start makes the template: copying a migrated database takes milliseconds.
 func (s *server) start(ctx context.Context) error {
 	var err error
-	if s.cluster, err = localpg.Start(ctx, localpg.Options{}); err != nil {
+	if s.cluster, err = localpg.Start(ctx, localpg.Options{ManyDatabases: true}); err != nil {
 		return err
 	}
 	if err := s.cluster.CreateDatabase(ctx, template, ""); err != nil {
