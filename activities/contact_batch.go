@@ -85,8 +85,9 @@ func (a *ContactBatches) SyncContacts(ctx context.Context, in SyncContactsInput)
 	if err != nil {
 		return SyncContactsResult{}, retryable(err)
 	}
-	p := page{contacts: a.contacts, conn: conn, graceElapsed: in.GraceElapsed, mayHold: in.MayHold}
+	p := page{contacts: a.contacts, records: newPageRecords(a.contacts.store, conn.ID), conn: conn, graceElapsed: in.GraceElapsed, mayHold: in.MayHold}
 	err = p.sync(ctx, in.Contacts, got)
+	p.records.Close()
 	if err := errors.Join(err, a.contacts.store.ReleaseContacts(ctx, conn.ID, holder(ctx), got...)); err != nil {
 		return SyncContactsResult{}, retryable(err)
 	}
@@ -139,6 +140,7 @@ func (a *ContactBatches) deferred(ctx context.Context, connectionID string, resu
 // page is one sync of a page of contacts.
 type page struct {
 	contacts     *Contacts
+	records      *pageRecords
 	conn         ConnectionClients
 	graceElapsed bool
 	mayHold      bool
@@ -240,7 +242,7 @@ func (p *page) syncOne(ctx context.Context, heard HeardContact) outcome {
 	if !heard.Hints.ErasedAt.IsZero() {
 		return left // the contact's own workflow blocks the person before it calls any vendor
 	}
-	c := contactSync{Contacts: p.contacts, conn: p.conn, in: SyncContactInput{
+	c := contactSync{Contacts: p.contacts, records: p.records, conn: p.conn, in: SyncContactInput{
 		ConnectionID: p.conn.ID, ContactID: heard.ContactID, Hints: heard.Hints, GraceElapsed: p.graceElapsed,
 	}}
 	if heard.Hints.DeletionAlone() {

@@ -14,6 +14,7 @@ import (
 // contactSync is one sync of one contact.
 type contactSync struct {
 	*Contacts
+	records  contactRecords
 	conn     ConnectionClients
 	in       SyncContactInput
 	contact  *bridge.Contact // as a batch read shows it, or from the recycle bin
@@ -88,7 +89,7 @@ func (c *contactSync) readAndRecall(ctx context.Context) (err error) {
 		if err := c.read(ctx, traced); err != nil {
 			return err
 		}
-		if c.known, err = c.store.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
+		if c.known, err = c.records.Known(ctx, c.conn.ID, c.in.ContactID); err != nil {
 			return err
 		}
 		c.in.Hints = c.in.Hints.Merge(c.known.Unfinished)
@@ -271,14 +272,14 @@ func (c *contactSync) erased(ctx context.Context, s *bridge.ContactSnapshot) err
 		return nil
 	}
 	if emails := c.emailHashes(); len(emails) > 0 {
-		block, err := c.store.Blocked(ctx, c.conn.ID, emails...)
+		block, err := c.records.Blocked(ctx, c.conn.ID, emails...)
 		if s.Tombstone = block == store.Lasting; err != nil || s.Tombstone {
 			return err
 		}
 		s.Blocked = block == store.Provisional
 	}
 	if id := c.contact.Identity(); id.Complete() {
-		block, err := c.store.Blocked(ctx, c.conn.ID, c.hash.Identity(id))
+		block, err := c.records.Blocked(ctx, c.conn.ID, c.hash.Identity(id))
 		s.ErasedIDs, s.Blocked = block == store.Lasting, s.Blocked || block == store.Provisional
 		return err
 	}

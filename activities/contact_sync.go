@@ -111,7 +111,7 @@ func (a *Contacts) SyncContact(ctx context.Context, in SyncContactInput) (SyncCo
 
 // syncWith syncs a contact through the connection's clients.
 func (a *Contacts) syncWith(ctx context.Context, conn ConnectionClients, in SyncContactInput) (SyncContactResult, error) {
-	sync := contactSync{Contacts: a, conn: conn, in: in}
+	sync := contactSync{Contacts: a, records: a.store, conn: conn, in: in}
 	result, err := sync.run(ctx)
 	return result, sync.recordFailure(ctx, err)
 }
@@ -296,7 +296,7 @@ func (c *contactSync) settle(ctx context.Context, s store.Settlement) (bridge.St
 		s.EmailHash, s.OtherEmails = c.emailHash(), c.newOtherEmails()
 		s = c.parkBeside(s)
 	}
-	if err := c.store.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
+	if err := c.records.Settle(ctx, c.conn.ID, c.in.ContactID, s); err != nil {
 		return "", err
 	}
 	return s.State, nil

@@ -129,7 +129,7 @@ func (c *contactSync) remember(ctx context.Context, p bridge.Participant) error 
 	if email := bridge.NormalEmail(p.Email); email != "" {
 		theirs = c.hash.Email(email)
 	}
-	return c.store.Link(ctx, store.Linking{
+	return c.records.Link(ctx, store.Linking{
 		Mapping:   bridge.Mapping{ConnectionID: c.conn.ID, ContactID: c.in.ContactID, AccountID: p.AccountID, UserID: p.UserID},
 		Replaces:  before,
 		ByEmail:   bridge.NormalEmail(p.Email) == c.contact.Email(),

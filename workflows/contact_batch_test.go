@@ -1,8 +1,11 @@
 package workflows_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/store"
+	"advocatesync/internal/store/storetest"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
@@ -80,11 +84,19 @@ func TestContactBatch_costsAPageOfCalls(t *testing.T) {
 	}
 	s.HubSpot.ResetCounts()
 	before := advocateCalls(s)
+	statements := &storetest.Queries{}
+	s.Trace(t, statements)
+	statements.Take()
 
 	result := batch(t, s, ids...)
 
+	sent := len(statements.Take())
 	if diff := cmp.Diff(activities.SyncContactsResult{Settled: 100}, result); diff != "" {
 		t.Error(diff)
+	}
+	t.Logf("100 contacts: %d statements to the database", sent)
+	if sent > 90 {
+		t.Errorf("100 contacts cost %d statements, want at most 90: two for each of the 25 who are matched, and some for the page", sent)
 	}
 	hubspot, advocate := s.HubSpot.Counts().Total, advocateCalls(s)-before
 	t.Logf("100 contacts: %d HubSpot and %d Advocate calls", hubspot, advocate)
@@ -96,6 +108,52 @@ func TestContactBatch_costsAPageOfCalls(t *testing.T) {
 	}
 	if heard := deferred(t, s); len(heard) != 0 {
 		t.Errorf("left to their own workflows: %v", heard)
+	}
+}
+
+// The page's mappings are stored all or none: the others' must not be lost with one
+// that is refused.
+func TestContactBatch_undoesOnlyWhoWasErasedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	ids := make([]string, 10)
+	for i := range ids {
+		ids[i] = s.CreateContact(t, map[string]string{"email": person(i)})
+	}
+	erased := sync.OnceValue(func() error {
+		return s.Store.AddTombstone(t.Context(), s.Connection.ID, s.Store.Hasher().Email(person(3)))
+	})
+	s.Behind(t, func(vendor http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err == nil && bytes.Contains(body, []byte("upsertUsers")) {
+				err = erased()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			vendor.ServeHTTP(w, r)
+		})
+	})
+
+	result := batch(t, s, ids...)
+
+	if diff := cmp.Diff(activities.SyncContactsResult{Settled: 10}, result); diff != "" {
+		t.Error(diff)
+	}
+	for i, id := range ids {
+		known, err := s.Store.Known(t.Context(), s.Connection.ID, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := bridge.StateMapped
+		if i == 3 {
+			want = bridge.StateErased
+		}
+		if known.Ledger.State != want || (known.Mapping != nil) != (i != 3) {
+			t.Errorf("contact %d is %q, mapped to %v, want %q", i, known.Ledger.State, known.Mapping, want)
+		}
 	}
 }
 

@@ -16,10 +16,12 @@ type Decision struct {
 	Reason bridge.Reason
 }
 
-// addDecision stores the ledger's new decision together with the previous one.
-const addDecision = `
+// addDecisions stores the ledger's new decisions together with the previous ones.
+const addDecisions = `
 INSERT INTO contact_decision (connection_id, contact_id, decided_at, state, reason)
-SELECT connection_id, contact_id, decided_at, state, reason FROM contact_ledger WHERE connection_id = $1 AND contact_id = $2`
+SELECT connection_id, contact_id, decided_at, state, reason FROM contact_ledger
+ WHERE connection_id = $1 AND contact_id = ANY ($2)
+ ORDER BY contact_id`
 
 // Decisions returns at most limit decisions about a contact, the latest first, as
 // far back as they are kept. Those of reports and mass syncs are not stored; the

@@ -70,6 +70,9 @@ func (s *Store) Erased(ctx context.Context, connectionID string, hashes ...[]byt
 const selectErased = `
 SELECT EXISTS (SELECT 1 FROM tombstone WHERE connection_id = $1 AND key_hash = ANY($2) AND NOT provisional)`
 
+const selectErasedKeys = `
+SELECT key_hash FROM tombstone WHERE connection_id = $1 AND key_hash = ANY($2) AND NOT provisional`
+
 func erased(ctx context.Context, q queryer, connectionID string, hashes ...[]byte) (found bool, err error) {
 	err = q.QueryRow(ctx, selectErased, connectionID, hashes).Scan(&found)
 	return found, err
@@ -99,8 +102,27 @@ func erasedAfterWaiting(ctx context.Context, tx pgx.Tx, connectionID string, has
 	return found, err
 }
 
-func (s *Store) contactErased(ctx context.Context, tx pgx.Tx, connectionID, contactID string) (bool, error) {
-	return erasedAfterWaiting(ctx, tx, connectionID, s.hasher.ContactID(contactID))
+// contactsErased does awaitErasure, and then returns those of the contacts under whose
+// id there is a tombstone.
+func (s *Store) contactsErased(ctx context.Context, tx pgx.Tx, connectionID string, contactIDs ...string) (map[string]bool, error) {
+	of := make(map[string]string, len(contactIDs))
+	keys := make([][]byte, len(contactIDs))
+	for i, id := range contactIDs {
+		keys[i] = s.hasher.ContactID(id)
+		of[string(keys[i])] = id
+	}
+	erased := map[string]bool{}
+	var batch pgx.Batch
+	batch.Queue(shareErasureLock, connectionID)
+	batch.Queue(selectErasedKeys, connectionID, keys).Query(func(rows pgx.Rows) error {
+		var key []byte
+		_, err := pgx.ForEachRow(rows, []any{&key}, func() error {
+			erased[of[string(key)]] = true
+			return nil
+		})
+		return err
+	})
+	return erased, tx.SendBatch(ctx, &batch).Close()
 }
 
 // refuseErased returns a do_not_track error if any of the keys belongs to an erased

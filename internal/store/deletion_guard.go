@@ -266,9 +266,9 @@ func (s *Store) rejectOne(ctx context.Context, tx pgx.Tx, connectionID, contactI
 	if err != nil {
 		return err
 	}
-	erased, err := s.contactErased(ctx, tx, connectionID, contactID)
+	erased, err := s.contactsErased(ctx, tx, connectionID, contactID)
 	if err == nil {
-		err = settle(ctx, tx, connectionID, contactID, Settlement{State: bridge.StateDeleted, Reason: reason}, erased)
+		err = settle(ctx, tx, connectionID, map[string]Settlement{contactID: {State: bridge.StateDeleted, Reason: reason}}, erased)
 	}
 	return err
 }

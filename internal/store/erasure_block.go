@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -181,20 +181,34 @@ const (
 // Blocked tells whether any of the keys belongs to a person who was erased, or
 // is to be.
 func (s *Store) Blocked(ctx context.Context, connectionID string, hashes ...[]byte) (Block, error) {
-	var provisional bool
-	err := s.pool.QueryRow(ctx, `
-SELECT bool_and(provisional) FROM tombstone WHERE connection_id = $1 AND key_hash = ANY ($2)
-HAVING count(*) > 0`, connectionID, hashes).Scan(&provisional)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return Unblocked, nil
-	case err != nil:
-		return Unblocked, wrap(err, "blocked in %s", connectionID)
-	case provisional:
-		return Provisional, nil
-	default:
-		return Lasting, nil
+	blocks, err := s.Blocks(ctx, connectionID, hashes)
+	return blocks[0], err
+}
+
+// Blocks does what Blocked does for several people at once.
+func (s *Store) Blocks(ctx context.Context, connectionID string, people ...[][]byte) ([]Block, error) {
+	blocks := make([]Block, len(people))
+	rows, err := s.pool.Query(ctx, "SELECT key_hash, provisional FROM tombstone WHERE connection_id = $1 AND key_hash = ANY ($2)",
+		connectionID, slices.Concat(people...))
+	if err != nil {
+		return blocks, wrap(err, "blocked in %s", connectionID)
 	}
+	found := map[string]Block{}
+	var key []byte
+	var provisional bool
+	_, err = pgx.ForEachRow(rows, []any{&key, &provisional}, func() error {
+		found[string(key)] = Lasting
+		if provisional {
+			found[string(key)] = Provisional
+		}
+		return nil
+	})
+	for i, keys := range people {
+		for _, key := range keys {
+			blocks[i] = max(blocks[i], found[string(key)])
+		}
+	}
+	return blocks, wrap(err, "blocked in %s", connectionID)
 }
 
 // WithEmails returns the participants that had one of the emails when they were

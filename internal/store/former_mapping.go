@@ -62,14 +62,14 @@ UPDATE contact_ledger SET sent_hash = NULL, written_hash = NULL WHERE connection
 // without a mapping is only settled.
 func (s *Store) EndMapping(ctx context.Context, connectionID, contactID string, ending bridge.Ending, out Settlement) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		erased, err := s.contactErased(ctx, tx, connectionID, contactID)
+		erased, err := s.contactsErased(ctx, tx, connectionID, contactID)
 		if err != nil {
 			return err
 		}
 		if err := unmap(ctx, tx, connectionID, contactID, ending); err != nil {
 			return err
 		}
-		return settle(ctx, tx, connectionID, contactID, out, erased)
+		return settle(ctx, tx, connectionID, map[string]Settlement{contactID: out}, erased)
 	})
 	return wrap(err, "end_mapping of contact %s/%s", connectionID, contactID)
 }

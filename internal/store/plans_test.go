@@ -316,6 +316,22 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"settle": func(ctx context.Context) error {
 			return d.Settle(ctx, id, "5", store.Settlement{State: bridge.StateMapped})
 		},
+		"known of a page":   func(ctx context.Context) error { return second(d.KnownAll(ctx, id, page(7)...)) },
+		"blocked of a page": func(ctx context.Context) error { return second(d.Blocks(ctx, id, hashes[:1], hashes[1:])) },
+		"link a page": func(ctx context.Context) error {
+			var links []store.Linking
+			for _, contact := range page(200) {
+				links = append(links, store.Linking{Mapping: bridge.Mapping{ConnectionID: id, ContactID: contact, AccountID: "a" + contact, UserID: "u" + contact}})
+			}
+			return d.LinkAll(ctx, id, links)
+		},
+		"settle a page": func(ctx context.Context) error {
+			outs := map[string]store.Settlement{}
+			for _, contact := range page(400) {
+				outs[contact] = store.Settlement{State: bridge.StateMapped, WrittenHash: []byte("w"), KnownSeq: new(int64), KeepWarnings: true}
+			}
+			return d.SettleAll(ctx, id, outs)
+		},
 		"retry contacts": func(ctx context.Context) error {
 			return second(d.RetryContacts(ctx, id, []int64{item + 1}, time.Now()))
 		},
@@ -355,6 +371,15 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"z abort a run":   func(ctx context.Context) error { return d.AbortRun(ctx, run, "") },
 		"z disconnecting": func(ctx context.Context) error { return second(d.Disconnect(ctx, id)) },
 	}
+}
+
+// page are the ids of a page of contacts, the first of which is given.
+func page(from int) []string {
+	ids := make([]string, 100)
+	for i := range ids {
+		ids[i] = fmt.Sprint(from + i)
+	}
+	return ids
 }
 
 // refused drops the answer of a call that is to wait.

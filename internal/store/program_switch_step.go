@@ -315,9 +315,12 @@ func (s *Store) BeginRefresh(ctx context.Context, switchID int64) (run Run, err 
 	return run, wrap(err, "begin refresh of switch %d", switchID)
 }
 
-// revisitLate requests a sync of a contact whose write of another program's values
+// revisitLate requests a sync of the contacts whose write of another program's values
 // is recorded only now: that write may have come after the refresh.
-var revisitLate = resyncOf(`SELECT id, $2::text FROM connection WHERE id = $1 AND program <> $3`)
+var revisitLate = resyncOf(`
+SELECT c.id, w.contact_id
+  FROM connection c CROSS JOIN unnest($2::text[], $3::text[]) AS w (contact_id, program)
+ WHERE c.id = $1 AND c.program <> w.program`)
 
 // revisit requests a sync of the contacts that are not known to have the right
 // values.
