@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,16 +207,15 @@ func TestIntake_outlastsAnOutageOfTemporal(t *testing.T) {
 	t.Parallel()
 	w := newWhole(t)
 	w.deliver(t, array(creation))
-	tries := 0
+	var tries atomic.Int32
 	w.carry(t, &relaytest.Signaler{Fail: func(string) error {
-		tries++
-		if tries < 3 {
+		if tries.Add(1) < 3 {
 			return serviceerror.NewUnavailable("connection refused")
 		}
 		return nil
 	}})
-	if tries != 3 {
-		t.Errorf("%d tries, want 3", tries)
+	if n := tries.Load(); n != 3 {
+		t.Errorf("%d tries, want 3", n)
 	}
 }
 

@@ -39,7 +39,11 @@ type Outbox[H any] struct {
 	// Relay folds up to limit waiting events per workflow and calls send with the
 	// result, which returns an error or nil for each. Failed ones are offered again
 	// after a pause.
-	Relay func(ctx context.Context, limit int, send func(context.Context, []H) []error) (int, error)
+	Relay relaying[H]
+	// Live is Relay for the events that somebody waits for; nil: the inbox does not tell
+	// them from others. They have passes of their own, so that they never wait until
+	// others are handed over.
+	Live relaying[H]
 	// Lag is the age of the oldest waiting event, 0 if none waits.
 	Lag func(ctx context.Context) (time.Duration, error)
 	// Purge deletes events that were relayed before a time.
@@ -64,7 +68,7 @@ type Config[H any] struct {
 func Contacts(s *store.Store, to Signaler, metrics *Metrics, log *slog.Logger) Config[store.ContactHints] {
 	return Config[store.ContactHints]{
 		Inbox:   "contacts",
-		Outbox:  Outbox[store.ContactHints]{Relay: s.RelayHints, Lag: s.Metrics().InboxLag, Purge: s.Bulk().PurgeInbox},
+		Outbox:  Outbox[store.ContactHints]{Relay: s.RelayHints, Live: s.RelayLive, Lag: s.Metrics().InboxLag, Purge: s.Bulk().PurgeInbox},
 		Send:    contactSender{to}.send,
 		Events:  pageEvents,
 		Metrics: metrics, Log: log, Now: time.Now,
@@ -89,36 +93,45 @@ func Objects(s *store.Store, to Signaler, metrics *Metrics, log *slog.Logger) Co
 type Relay[H any] struct {
 	Config[H]
 
-	woken chan struct{}
+	woken, wokenLive chan struct{}
+	claiming         sync.Mutex // held while events are claimed
 }
 
 // New returns a relay.
 func New[H any](cfg Config[H]) *Relay[H] {
 	cfg.Log = cfg.Log.With("inbox", cfg.Inbox)
-	return &Relay[H]{Config: cfg, woken: make(chan struct{}, 1)}
+	return &Relay[H]{Config: cfg, woken: make(chan struct{}, 1), wokenLive: make(chan struct{}, 1)}
 }
 
 // Wake starts a pass soon. It never blocks.
 func (r *Relay[H]) Wake() {
-	select {
-	case r.woken <- struct{}{}:
-	default: // a pass is already due
+	for _, woken := range []chan struct{}{r.woken, r.wokenLive} {
+		select {
+		case woken <- struct{}{}:
+		default: // a pass is already due
+		}
 	}
 }
 
 // Run relays, and purges the inbox, until ctx ends. It never gives up: failures
 // are logged and retried, because the events were acknowledged.
 func (r *Relay[H]) Run(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { r.maintain(ctx) })
-	both.Go(func() { r.relay(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { r.maintain(ctx) })
+	all.Go(func() { r.relay(ctx, r.Outbox.Relay, r.woken) })
+	if r.Outbox.Live != nil {
+		all.Go(func() { r.relay(ctx, r.Outbox.Live, r.wokenLive) })
+	}
+	all.Wait()
 }
 
-func (r *Relay[H]) relay(ctx context.Context) {
+// relaying is one way to relay an inbox's events; see Outbox.Relay.
+type relaying[H any] func(ctx context.Context, limit int, send func(context.Context, []H) []error) (int, error)
+
+func (r *Relay[H]) relay(ctx context.Context, events relaying[H], woken <-chan struct{}) {
 	backoff := newBackoff()
 	for ctx.Err() == nil {
-		sent, err := r.pass(ctx)
+		sent, err := r.pass(ctx, events)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -128,7 +141,7 @@ func (r *Relay[H]) relay(ctx context.Context) {
 			pause(ctx, delay, nil)
 			continue
 		case sent == 0:
-			pause(ctx, pollEvery, r.woken)
+			pause(ctx, pollEvery, woken)
 		}
 		backoff = newBackoff()
 	}
@@ -155,11 +168,16 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 // failures are logged, and their events are retried by the outbox. If Temporal
 // could not be reached at all, no event is to blame: the pass is undone, so that no
 // event has to pause, and fails.
-func (r *Relay[H]) pass(ctx context.Context) (sent int, err error) {
+func (r *Relay[H]) pass(ctx context.Context, events relaying[H]) (sent int, err error) {
 	ctx, undo := context.WithCancel(ctx)
 	defer undo()
+	// One loop claims at a time: two would part the events of a contact.
+	r.claiming.Lock()
+	claimed := sync.OnceFunc(r.claiming.Unlock)
+	defer claimed()
 	var outage error
-	_, err = r.Outbox.Relay(ctx, r.Events, func(ctx context.Context, batch []H) []error {
+	_, err = events(ctx, r.Events, func(ctx context.Context, batch []H) []error {
+		claimed()
 		errs := r.send(ctx, batch)
 		sent, outage = r.judge(ctx, errs)
 		if outage != nil {

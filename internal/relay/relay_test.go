@@ -129,16 +129,25 @@ func elapse(d time.Duration) {
 	synctest.Wait()
 }
 
-// running starts a relay that ends with the test.
-func running(t *testing.T, outbox *memoryOutbox, signaler Signaler) *Relay[store.ContactHints] {
-	t.Helper()
-	r := New(Config[store.ContactHints]{
+func configured(outbox *memoryOutbox, signaler Signaler) Config[store.ContactHints] {
+	return Config[store.ContactHints]{
 		Inbox:   "contacts",
 		Outbox:  Outbox[store.ContactHints]{Relay: outbox.RelayHints, Lag: outbox.InboxLag, Purge: outbox.PurgeInbox},
 		Send:    contactSender{signaler}.send,
 		Events:  passEvents,
 		Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	}
+}
+
+// running starts a relay over one outbox that ends with the test.
+func running(t *testing.T, outbox *memoryOutbox, signaler Signaler) *Relay[store.ContactHints] {
+	t.Helper()
+	return run(t, configured(outbox, signaler))
+}
+
+func run(t *testing.T, cfg Config[store.ContactHints]) *Relay[store.ContactHints] {
+	t.Helper()
+	r := New(cfg)
 	var done sync.WaitGroup
 	ctx, stop := context.WithCancel(context.Background())
 	done.Go(func() { r.Run(ctx) })
@@ -179,6 +188,40 @@ func TestRelay_startsAndSignalsEachContact(t *testing.T) {
 		contact, _ := got.Options.TypedSearchAttributes.GetKeyword(workflows.SearchContactID)
 		if connection != "c1" || contact != "501" {
 			t.Errorf("search attributes %q and %q", connection, contact)
+		}
+	})
+}
+
+// Handing an import over takes as long as Temporal takes to start its pages.
+func TestRelay_whatSomebodyWaitsForNeverWaitsUntilAnImportIsHandedOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		imported, byForm, signaler := newOutbox("501"), newOutbox(), &relaytest.Signaler{}
+		handedOver := make(chan struct{})
+		signaler.FailWith(func(id string) error {
+			if id == "contact/c1/501" {
+				<-handedOver
+			}
+			return nil
+		})
+		cfg := configured(imported, signaler)
+		cfg.Outbox.Live = byForm.RelayHints
+		relay := run(t, cfg)
+		synctest.Wait()
+
+		for _, contact := range []string{"901", "902"} {
+			byForm.add(contact)
+			relay.Wake()
+			synctest.Wait()
+			if signaler.To(contact) != 1 || imported.left() != 1 {
+				t.Errorf("%d signals to contact %s, %d of the import left, want 1 and 1", signaler.To(contact), contact, imported.left())
+			}
+		}
+
+		close(handedOver)
+		synctest.Wait()
+		if imported.left() != 0 || byForm.left() != 0 {
+			t.Errorf("%d of the import and %d by form are left", imported.left(), byForm.left())
 		}
 	})
 }

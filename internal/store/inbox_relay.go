@@ -28,14 +28,20 @@ type inbox struct {
 	columns string // the columns of an event e that its fold reads
 	claimed string // what else a claim sets
 	order   string // the order of due events within a connection
+	only    string // which events i are claimed
+	lanes   string // leads the index over every lane to the events i that are due
+	along   string // which events o go along with the claimed events l of the same contact; empty: none
 }
 
 var (
 	contactInbox = inbox{table: "inbox", columns: "e.id, e.connection_id, e.contact_id, e.kind, e.occurred_at, e.bulk",
-		order: "i.bulk, i.not_before, i.id",
+		order: "i.bulk, i.not_before, i.id", lanes: " AND i.bulk IN (false, true)",
 		// A claimed request no longer absorbs another one: the sync must see what the
 		// other requester has written.
 		claimed: ", requested = false"}
+	// liveInbox are the contacts that somebody may wait for.
+	liveInbox = inbox{table: contactInbox.table, columns: contactInbox.columns, claimed: contactInbox.claimed,
+		order: "i.not_before, i.id", only: " AND NOT i.bulk", along: "o.connection_id = l.connection_id AND o.contact_id = l.contact_id AND o.bulk"}
 	objectInbox = inbox{table: "object_inbox", columns: objectColumns, order: "i.not_before, i.id"}
 )
 
@@ -47,25 +53,35 @@ const RelayLease = 15 * time.Second
 // turn, so that a burst in one portal does not delay another. Within a connection,
 // live events go before bulk. Claimed events are not due before the lease ends.
 func (i inbox) claim() string {
+	all, along := "SELECT id FROM due", ""
+	if i.along != "" {
+		all += " UNION ALL SELECT id FROM along"
+		along = `
+     along AS (
+     SELECT o.id
+       FROM ` + i.table + ` l JOIN ` + i.table + ` o ON ` + i.along + `
+      WHERE l.id = ANY (ARRAY (SELECT id FROM due)) AND o.relayed_at IS NULL AND o.not_before <= now()
+        FOR UPDATE OF o SKIP LOCKED),`
+	}
 	return `
 WITH waiting AS (
      SELECT c.id, count(*) OVER () AS connections
        FROM connection c
       WHERE` + mayWork + `
-        AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now())),
+        AND EXISTS (SELECT FROM ` + i.table + ` i WHERE i.connection_id = c.id AND i.relayed_at IS NULL AND i.not_before <= now()` + i.only + i.lanes + `)),
      due AS (
      SELECT i.id
        FROM waiting w
       CROSS JOIN LATERAL (
             SELECT i.id
               FROM ` + i.table + ` i
-             WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()
+             WHERE i.connection_id = w.id AND i.relayed_at IS NULL AND i.not_before <= now()` + i.only + `
              ORDER BY ` + i.order + `
              LIMIT greatest($1::bigint / w.connections, 1)
-               FOR UPDATE SKIP LOCKED) i),
+               FOR UPDATE SKIP LOCKED) i),` + along + `
      claimed AS (
      UPDATE ` + i.table + ` SET not_before = clock_timestamp() + $2::interval` + i.claimed + `
-      WHERE id = ANY (ARRAY (SELECT id FROM due))
+      WHERE id = ANY (ARRAY (` + all + `))
      RETURNING *)
 SELECT ` + i.columns + `
   FROM claimed e
@@ -104,6 +120,15 @@ func (s *Store) RelayHints(ctx context.Context, limit int,
 	send func(ctx context.Context, batch []ContactHints) []error,
 ) (relayed int, err error) {
 	return relayInbox(ctx, s, contactInbox, limit, foldContacts, send)
+}
+
+// RelayLive is RelayHints for the contacts that somebody may wait for, whatever else
+// waits. What else is due of them goes along: a merge and a deletion of one contact
+// belong together.
+func (s *Store) RelayLive(ctx context.Context, limit int,
+	send func(ctx context.Context, batch []ContactHints) []error,
+) (relayed int, err error) {
+	return relayInbox(ctx, s, liveInbox, limit, foldContacts, send)
 }
 
 // relayInbox does what RelayHints does, for any inbox. fold turns events into what

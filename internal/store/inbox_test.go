@@ -368,3 +368,33 @@ func TestRelayHints_whatSomebodyWaitsForGoesBeforeAnImport(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestRelayLive_claimsTheContactsThatSomebodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	imported := d.event("1", store.EventCreated, 1)
+	imported.Bulk = true
+	edited := d.event("2", store.EventUpdated, 2)
+	alsoImported := d.event("2", store.EventCreated, 1)
+	alsoImported.Bulk = true
+	d.mustAppend(t, imported, edited, alsoImported)
+
+	var live, rest all
+	_, err := d.RelayLive(t.Context(), 100, live.send)
+	must(t, err)
+	want := []store.ContactHints{{ConnectionID: d.conn.ID, ContactID: "2", Hints: bridge.Hints{CreatedAt: at(1), UpdatedAt: at(2)}}}
+	if diff := cmp.Diff(want, live.got); diff != "" {
+		t.Errorf("what was edited by hand, and all that is known of it:\n%s", diff)
+	}
+	_, err = d.RelayHints(t.Context(), 100, func(ctx context.Context, batch []store.ContactHints) []error {
+		d.mustAppend(t, d.event("3", store.EventCreated, 3)) // while an import is handed over
+		if n, err := d.RelayLive(ctx, 100, new(all).send); n != 1 || err != nil {
+			t.Errorf("%d relayed meanwhile, %v", n, err)
+		}
+		return rest.send(ctx, batch)
+	})
+	must(t, err)
+	if len(rest.got) != 1 || rest.got[0].ContactID != "1" || !rest.got[0].Bulk {
+		t.Errorf("the rest: %+v, want what was imported alone", rest.got)
+	}
+}

@@ -260,6 +260,7 @@ func (d database) calls(t *testing.T) map[string]func(context.Context) error {
 		"inbox lag":        func(ctx context.Context) error { return second(d.InboxLag(ctx)) },
 		"objects' lag":     func(ctx context.Context) error { return second(d.ObjectInboxLag(ctx)) },
 		"relay":            func(ctx context.Context) error { return second(d.RelayHints(ctx, 100, new(all).send)) },
+		"relay live":       func(ctx context.Context) error { return second(d.RelayLive(ctx, 100, new(all).send)) },
 		"purge inbox":      func(ctx context.Context) error { return second(d.PurgeInbox(ctx, weekAgo)) },
 		"purge objects":    func(ctx context.Context) error { return second(d.PurgeObjectInbox(ctx, weekAgo)) },
 		"relay objects": func(ctx context.Context) error {

@@ -33,24 +33,24 @@ type Signaler struct {
 func (s *Signaler) SignalWithStartWorkflow(_ context.Context, workflowID, name string, arg any,
 	options client.StartWorkflowOptions, workflow any, args ...any,
 ) (client.WorkflowRun, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = append(s.calls, Signal{workflowID, name, arg, options, workflow, args})
-	if s.Fail == nil {
-		return started{}, nil
-	}
-	return started{}, s.Fail(workflowID)
+	return started{}, s.answer(Signal{workflowID, name, arg, options, workflow, args})
 }
 
 // ExecuteWorkflow keeps the start, as a call without a signal.
 func (s *Signaler) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	return started{}, s.answer(Signal{WorkflowID: options.ID, Options: options, Workflow: workflow, Args: args})
+}
+
+// answer keeps a call. Fail may take its time without holding up other calls.
+func (s *Signaler) answer(call Signal) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = append(s.calls, Signal{WorkflowID: options.ID, Options: options, Workflow: workflow, Args: args})
-	if s.Fail == nil {
-		return started{}, nil
+	s.calls = append(s.calls, call)
+	fail := s.Fail
+	s.mu.Unlock()
+	if fail == nil {
+		return nil
 	}
-	return started{}, s.Fail(options.ID)
+	return fail(call.WorkflowID)
 }
 
 // started is a run that nobody reads.
