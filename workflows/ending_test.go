@@ -40,6 +40,13 @@ func restore(t *testing.T, s *wiringtest.System, id string) {
 	}
 }
 
+func addEmail(t *testing.T, s *wiringtest.System, id, email string) {
+	t.Helper()
+	if err := s.Portal.Person(1).AddEmail(id, email); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func erase(t *testing.T, s *wiringtest.System, id string) {
 	t.Helper()
 	if err := s.Portal.Person(1).Erase(id); err != nil {

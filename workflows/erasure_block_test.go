@@ -70,9 +70,7 @@ func TestErasure_nobodyComesBackOnceItIsHeard(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
 			id := mappedContact(t, s, ann)
-			if err := s.Portal.Person(1).AddEmail(id, home); err != nil {
-				t.Fatal(err)
-			}
+			addEmail(t, s, id, home)
 			live(t, s, id, resync())
 			erase(t, s, id)
 			another := back(t, s, id)
@@ -103,9 +101,7 @@ func TestErasure_knowsAnEmailThatAReconcileSaw(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
 	id := mappedContact(t, s, ann)
-	if err := s.Portal.Person(1).AddEmail(id, home); err != nil {
-		t.Fatal(err)
-	}
+	addEmail(t, s, id, home)
 	reconcile(t, s, false)
 	erase(t, s, id)
 	hearErasure(t, s, id)

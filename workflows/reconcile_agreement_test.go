@@ -200,8 +200,8 @@ func TestReconcile_aContactRestoredWithoutAnEmailIsNoDrift(t *testing.T) {
 	s.InStep(t, id, ann, ann)
 }
 
-// Its own workflow leaves such a contact alone, so a reconcile must not ask for it.
-func TestReconcile_aContactThatGotAnErasedPersonsEmailIsLeftAlone(t *testing.T) {
+// Its own workflow leaves such a contact alone, so a reconcile asks a person about it.
+func TestReconcile_aContactThatGotAnErasedPersonsEmailIsLeftToAPerson(t *testing.T) {
 	t.Parallel()
 	const ben = "ben@shop.example"
 	s := wiringtest.New(t)
@@ -209,13 +209,14 @@ func TestReconcile_aContactThatGotAnErasedPersonsEmailIsLeftAlone(t *testing.T) 
 	id := mappedContact(t, s, ben)
 	erase(t, s, erasedOne)
 	live(t, s, erasedOne, erased())
-	if err := s.Portal.Person(1).AddEmail(id, ann); err != nil {
-		t.Fatal(err)
-	}
+	addEmail(t, s, id, ann)
 	s.EditContact(t, id, map[string]string{bridge.PropReferredByCode: "NOSUCHCODE"})
 	live(t, s, id, updated())
 	wantState(t, s, id, bridge.StateErased)
-	wantAgreement(t, s)
+	for range 2 {
+		wantLeft(t, s, map[string]int64{"erased_present parked": 1})
+	}
+	wantParked(t, s, bridge.CauseErasedPresent)
 	wantParticipant(t, s, ben, true)
 }
 

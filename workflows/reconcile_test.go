@@ -96,8 +96,14 @@ func wantDrift(t *testing.T, p store.ReconcileProgress, want map[string]int64) {
 // wantAgreement has another reconcile find nothing, and write nothing.
 func wantAgreement(t *testing.T, s *wiringtest.System) {
 	t.Helper()
+	wantLeft(t, s, map[string]int64{})
+}
+
+// wantLeft has another reconcile find what is left to people, and write nothing.
+func wantLeft(t *testing.T, s *wiringtest.System, left map[string]int64) {
+	t.Helper()
 	before, sent := s.Portal.Writes().Writes, upserts(s)
-	wantDrift(t, reconcile(t, s, false), map[string]int64{})
+	wantDrift(t, reconcile(t, s, false), left)
 	if n := s.Portal.Writes().Writes - before; n != 0 {
 		t.Errorf("%d contacts were written although both sides agree", n)
 	}
@@ -161,13 +167,27 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 		}, "vanished_contact repaired", nil},
 		"a deletion that turned out to be one for privacy, of a contact without a participant": {func(t *testing.T, s *wiringtest.System, _ string) {
 			s.Inferred = bridge.InferredErase
-			s.SetRules(t, bridge.Rules{})
-			ben := s.CreateContact(t, map[string]string{"email": "ben@shop.example"})
-			live(t, s, ben, created())
+			ben := keptOut(t, s)
 			archive(t, s, ben)
 			live(t, s, ben, deleted())
 			erase(t, s, ben)
 		}, "vanished_contact repaired", nil},
+		"a deleted contact without a participant": {func(t *testing.T, s *wiringtest.System, _ string) {
+			archive(t, s, keptOut(t, s))
+		}, "deleted_contact repaired", nil},
+		"a contact without a participant, deleted for privacy": {func(t *testing.T, s *wiringtest.System, _ string) {
+			s.Inferred = bridge.InferredErase
+			erase(t, s, keptOut(t, s))
+		}, "vanished_contact repaired", nil},
+		"a contact that waits for a person, deleted for privacy": {func(t *testing.T, s *wiringtest.System, id string) {
+			ben := mappedContact(t, s, "ben@shop.example")
+			s.EditContact(t, ben, map[string]string{bridge.PropUserID: ann, bridge.PropAccountID: ann})
+			live(t, s, ben, updated())
+			erase(t, s, ben)
+			erase(t, s, id)
+			live(t, s, id, erased())
+			wantState(t, s, ben, bridge.StateParked)
+		}, "vanished_contact parked", map[string]int64{"vanished_contact parked": 1}},
 		"a participant that was given an erased person's email": {func(t *testing.T, s *wiringtest.System, _ string) {
 			ben := mappedContact(t, s, "ben@shop.example")
 			erase(t, s, ben)
@@ -175,6 +195,19 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 			if _, err := s.Tenant.Edit(ann, ann, func(u *advocatetest.User) { u.Email = "ben@shop.example" }); err != nil {
 				t.Fatal(err)
 			}
+		}, "erased_present parked", map[string]int64{"erased_present parked": 1}},
+		"a contact that was given an erased person's email beside its own": {func(t *testing.T, s *wiringtest.System, id string) {
+			ben := mappedContact(t, s, "ben@shop.example")
+			erase(t, s, ben)
+			live(t, s, ben, erased())
+			addEmail(t, s, id, "ben@shop.example")
+		}, "erased_present parked", map[string]int64{"erased_present parked": 1}},
+		"a contact that was given an erased person's email beside its own, and synced since": {func(t *testing.T, s *wiringtest.System, id string) {
+			ben := mappedContact(t, s, "ben@shop.example")
+			erase(t, s, ben)
+			live(t, s, ben, erased())
+			addEmail(t, s, id, "ben@shop.example")
+			live(t, s, id, updated())
 		}, "erased_present parked", map[string]int64{"erased_present parked": 1}},
 		"an erased contact, of which nobody may be sure": {func(t *testing.T, s *wiringtest.System, id string) { erase(t, s, id) },
 			"vanished_contact parked", map[string]int64{"vanished_contact parked": 1}},
@@ -199,10 +232,20 @@ func TestReconcile_repairsWhatNobodyHeardOf(t *testing.T) {
 			if tt.then == nil {
 				wantAgreement(t, s)
 			} else {
-				wantDrift(t, reconcile(t, s, false), tt.then)
+				wantLeft(t, s, tt.then)
 			}
 		})
 	}
+}
+
+// keptOut makes a contact that we know and that the rules want no participant for.
+func keptOut(t *testing.T, s *wiringtest.System) (id string) {
+	t.Helper()
+	s.SetRules(t, bridge.Rules{})
+	id = s.CreateContact(t, map[string]string{"email": "ben@shop.example"})
+	live(t, s, id, created())
+	wantState(t, s, id, bridge.StateNotShared)
+	return id
 }
 
 // A contact that HubSpot shows in no form that can be read is there: it is neither
@@ -307,6 +350,20 @@ func TestReconcile_followsAMergeThatNobodyHeardOf(t *testing.T) {
 	s.InStep(t, survivor, ann, ann)
 	wantState(t, s, first, bridge.StateMergedAway)
 	wantState(t, s, second, bridge.StateMergedAway)
+	wantAgreement(t, s)
+}
+
+// Only one of the two was mapped. The other one's email is known all the same.
+func TestReconcile_followsAMergeOfAContactWithoutAParticipant(t *testing.T) {
+	t.Parallel()
+	s := wiringtest.New(t)
+	id, other := mappedContact(t, s, ann), keptOut(t, s)
+	if _, err := s.Portal.Person(1).Merge("contacts", id, other); err != nil {
+		t.Fatal(err)
+	}
+	reconcile(t, s, false)
+	wantState(t, s, id, bridge.StateMergedAway)
+	wantState(t, s, other, bridge.StateMergedAway)
 	wantAgreement(t, s)
 }
 

@@ -174,9 +174,7 @@ func TestReportSync_joinsTheContactThatARefusalNames(t *testing.T) {
 			for i := range tt.people {
 				email := fmt.Sprintf("ann%d@shop.example", i)
 				id := s.CreateContact(t, map[string]string{"email": fmt.Sprintf("ann%d@work.example", i)})
-				if err := s.Portal.Person(1).AddEmail(id, email); err != nil {
-					t.Fatal(err)
-				}
+				addEmail(t, s, id, email)
 				contacts[email], people[email] = id, s.Join(t, email, "Ann", "Archer")
 			}
 

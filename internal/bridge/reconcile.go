@@ -14,8 +14,8 @@ const (
 	ClassUnsentChanges      Class = "unsent_changes"      // changes on the contact were never sent to its participant
 	ClassWrongContactID     Class = "wrong_contact_id"    // the participant names another contact, or none
 	ClassIDsEdited          Class = "ids_edited"          // the contact's ids name a participant other than its own
-	ClassDeletedContact     Class = "deleted_contact"     // the contact is in the recycle bin, the participant is not deleted
-	ClassMergedContact      Class = "merged_contact"      // the contact lives on under another id
+	ClassDeletedContact     Class = "deleted_contact"     // the contact is in the recycle bin, and we count it as live
+	ClassMergedContact      Class = "merged_contact"      // the contact lives on under another id, and we count it as live
 	ClassVanishedContact    Class = "vanished_contact"    // the contact is gone without a trace: probably a privacy deletion
 	ClassParticipantGone    Class = "participant_gone"    // the participant is no longer in Advocate
 	ClassErasedPresent      Class = "erased_present"      // a person who was erased is there again, or a mapping names one
@@ -128,6 +128,10 @@ type ContactComparison struct {
 	Mapped   bool
 	State    State // of the ledger
 
+	// Recognised: we keep a hash of its email, by which an erasure would recognise the
+	// person.
+	Recognised bool
+
 	ParticipantExists bool // the export has the participant that it is mapped to
 	NamedExists       bool // the export has the participant that its ids name
 	SameValues        bool // its values are those that the participant shares
@@ -141,7 +145,7 @@ type ContactComparison struct {
 	Young          bool // created since the portal was connected
 	FormerDeleted  bool // its participant was deleted with it
 	OwnErasure     bool // this contact itself was erased
-	PersonErased   bool // its email, or its participant, is one of a person who was erased
+	PersonErased   bool // one of its emails, or its participant, is that of a person who was erased
 	Parked         bool // it waits for a person already
 	ChangedSince   bool // it was changed after the last decision about it
 	UnseenFor      time.Duration
@@ -169,22 +173,29 @@ func (c ContactComparison) compare() (Finding, bool) {
 	case c.PersonErased && c.Presence == PresenceLive:
 		return Finding{ClassErasedPresent, RepairPark}, true
 	case c.Presence == PresenceMerged:
-		return Finding{ClassMergedContact, RepairHintMerged}, c.Mapped
+		return Finding{ClassMergedContact, RepairHintMerged}, c.countsAsLive()
 	case c.Presence == PresenceArchived:
-		return Finding{ClassDeletedContact, RepairHintDeleted}, c.Mapped
+		return Finding{ClassDeletedContact, RepairHintDeleted}, c.countsAsLive()
 	case c.Presence == PresenceMissing:
 		return c.vanished()
 	case c.Presence == PresenceUnreadable:
 		return Finding{}, false
 	case c.State == StateErased && !c.ChangedSince:
-		// One of its other emails is an erased person's: its own workflow leaves it alone
-		// until it changes.
+		// Its email leads to a participant who was erased under another one: its own
+		// workflow leaves it alone until it changes.
 		return Finding{}, false
 	case c.Mapped:
 		return c.mapped()
 	default:
 		return c.unmapped()
 	}
+}
+
+// countsAsLive reports whether the contact lives as far as we know. What we keep of it
+// without a mapping goes 90 days after we have learned of its deletion, so we have to.
+func (c ContactComparison) countsAsLive() bool {
+	ended := c.State == StateDeleted || c.State == StateMergedAway || c.State == StateErased
+	return c.Mapped || c.Recognised && !ended
 }
 
 // vanished compares a contact that HubSpot shows nowhere. A contact leaves the
@@ -194,11 +205,9 @@ func (c ContactComparison) vanished() (Finding, bool) {
 	case c.State == StateErased || c.OwnErasure:
 		return Finding{}, false
 	case c.UnseenFor >= recycleBin:
-		return Finding{ClassDeletedContact, RepairHintDeleted}, c.Mapped
+		return Finding{ClassDeletedContact, RepairHintDeleted}, c.countsAsLive()
 	case c.InferredErased == InferredErase:
 		return Finding{ClassVanishedContact, RepairHintErased}, true
-	case c.Parked:
-		return Finding{ClassVanishedContact, RepairNone}, true
 	default:
 		return Finding{ClassVanishedContact, RepairPark}, true
 	}

@@ -60,11 +60,23 @@ func TestCompareContact(t *testing.T) {
 		}), nothing},
 		"mapped, and in the recycle bin": {inStep(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceArchived }),
 			bridge.Finding{Class: bridge.ClassDeletedContact, Repair: bridge.RepairHintDeleted}},
-		"unmapped, and in the recycle bin": {unmapped(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceArchived }), nothing},
+		"never synced, and in the recycle bin": {unmapped(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceArchived }), nothing},
+		"unmapped and recognised, and in the recycle bin": {unmapped(func(c *bridge.ContactComparison) {
+			c.Presence, c.Recognised, c.State = bridge.PresenceArchived, true, bridge.StateParked
+		}), bridge.Finding{Class: bridge.ClassDeletedContact, Repair: bridge.RepairHintDeleted}},
+		"deleted, and in the recycle bin": {unmapped(func(c *bridge.ContactComparison) {
+			c.Presence, c.Recognised, c.State = bridge.PresenceArchived, true, bridge.StateDeleted
+		}), nothing},
+		"unmapped and recognised, and merged away": {unmapped(func(c *bridge.ContactComparison) {
+			c.Presence, c.Recognised, c.State = bridge.PresenceMerged, true, bridge.StateNotShared
+		}), bridge.Finding{Class: bridge.ClassMergedContact, Repair: bridge.RepairHintMerged}},
 		"mapped, and merged away": {inStep(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceMerged }),
 			bridge.Finding{Class: bridge.ClassMergedContact, Repair: bridge.RepairHintMerged}},
 		"gone without a trace": {inStep(func(c *bridge.ContactComparison) { c.Presence = bridge.PresenceMissing }),
 			bridge.Finding{Class: bridge.ClassVanishedContact, Repair: bridge.RepairPark}},
+		"gone without a trace, while it waits for a person about something else": {inStep(func(c *bridge.ContactComparison) {
+			c.Presence, c.Parked = bridge.PresenceMissing, true
+		}), bridge.Finding{Class: bridge.ClassVanishedContact, Repair: bridge.RepairPark}},
 		"gone without a trace, which counts as an erasure": {inStep(func(c *bridge.ContactComparison) {
 			c.Presence, c.InferredErased = bridge.PresenceMissing, bridge.InferredErase
 		}), bridge.Finding{Class: bridge.ClassVanishedContact, Repair: bridge.RepairHintErased}},

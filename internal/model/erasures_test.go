@@ -117,3 +117,22 @@ func (w *world) checkBuried(contact string) {
 		}
 	}
 }
+
+// checkReturned: after a reconcile, a live contact with an email of a person who was
+// erased, whichever of its emails that is, waits for a person to look at it.
+func (w *world) checkReturned() {
+	for _, contact := range w.contacts {
+		if !w.alive(contact) || len(w.parked(contact)) > 0 {
+			continue
+		}
+		for _, email := range addresses(w.properties(contact)) {
+			buried, err := w.lab.store.Erased(w.ctx, w.connection.ID, w.lab.store.Hasher().Email(email))
+			if err != nil {
+				w.t.Fatalf("erased: %v", err)
+			}
+			if buried {
+				w.breaks("nobody is told of an erased person who is there again", contact)
+			}
+		}
+	}
+}

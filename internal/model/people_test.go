@@ -6,6 +6,7 @@ import (
 
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/store"
 )
 
 // The few emails that everybody in a world has; the last choice is none.
@@ -265,14 +266,19 @@ func (w *world) merge(primary, other string) {
 
 // mapping is what the product believes a contact to be mapped to; zero: nothing.
 func (w *world) mapping(id string) bridge.Identity {
-	known, err := w.lab.store.Known(w.ctx, w.connection.ID, id)
-	if err != nil {
-		w.t.Fatalf("known: %v", err)
-	}
+	known := w.known(id)
 	if known.Mapping == nil {
 		return bridge.Identity{}
 	}
 	return known.Mapping.Identity()
+}
+
+func (w *world) known(contact string) store.Known {
+	known, err := w.lab.store.Known(w.ctx, w.connection.ID, contact)
+	if err != nil {
+		w.t.Fatalf("known: %v", err)
+	}
+	return known
 }
 
 func (w *world) participant(n int) (advocatetest.User, bool) {

@@ -18,7 +18,7 @@ type reference struct {
 	wanted map[string]bridge.Identity // contact → the participant that a person mapped it to by its ids
 	erased map[string]bool            // contacts erased for privacy
 	forged map[string]bool            // contacts whose erasure somebody only claims
-	// Contacts erased of which nobody tells, and that were mapped to nobody: no
+	// Contacts erased of which nobody tells, and of which the product knew nothing: no
 	// record of either side leads to them.
 	untold map[string]bool
 
@@ -193,10 +193,7 @@ func (r *reference) heard(w *world, contact string) {
 	if !r.erased[contact] || email == "" {
 		return
 	}
-	known, err := w.lab.store.Known(w.ctx, w.connection.ID, contact)
-	if err != nil {
-		w.t.Fatalf("known: %v", err)
-	}
+	known := w.known(contact)
 	if _, before := r.blocked[email]; !before && bytes.Equal(known.EmailHash, w.lab.store.Hasher().Email(email)) {
 		r.blocked[email] = w.tick
 	}
@@ -241,11 +238,12 @@ func (r *reference) doubt(w *world, contact string) {
 	r.maybeAll(w, contact, ids)
 }
 
-// unheard: nobody tells of what happened. Of a contact that was mapped, a
-// reconcile finds out; of one that was not, nobody can know that it was erased.
+// unheard: nobody tells of what happened. Of a contact that was mapped, or whose email
+// was known, a reconcile finds out; of another one nobody can know that it was erased.
 func (r *reference) unheard(w *world, e hubspottest.Event) {
 	contact := fmt.Sprint(e.ObjectID)
-	if !r.erased[contact] || !w.mapping(contact).Empty() {
+	known := w.known(contact)
+	if !r.erased[contact] || known.Mapping != nil || known.EmailHash != nil {
 		return
 	}
 	r.untold[contact] = true

@@ -85,10 +85,7 @@ func (w *world) checkQuiet() {
 	w.ref.buried = true
 	mapped := map[bridge.Identity]bool{}
 	for _, contact := range w.contacts {
-		known, err := w.lab.store.Known(w.ctx, w.connection.ID, contact)
-		if err != nil {
-			w.t.Fatalf("known: %v", err)
-		}
+		known := w.known(contact)
 		if known.Mapping != nil {
 			mapped[known.Mapping.Identity()] = true
 		}
@@ -128,13 +125,18 @@ func (w *world) givenUp(contact string) bool {
 	})
 }
 
-// checkGone: archived, or merged away.
+// checkGone: archived, or merged away. What is kept of it goes in time only if the
+// product knows that it is gone.
 func (w *world) checkGone(contact string, known store.Known) {
 	if !w.retried && w.givenUp(contact) {
 		return
 	}
 	if known.Mapping != nil {
 		w.breaks("a contact that is gone is still mapped", contact, known.Ledger.State)
+	}
+	ended := []bridge.State{bridge.StateDeleted, bridge.StateMergedAway, bridge.StateErased}
+	if known.EmailHash != nil && !slices.Contains(ended, known.Ledger.State) {
+		w.breaks("a contact that is gone counts as live", contact, known.Ledger.State)
 	}
 }
 

@@ -203,4 +203,5 @@ func (w *world) agree() {
 	if got := w.writes(); got != before {
 		w.breaks("a reconcile in a quiet moment writes", got, before)
 	}
+	w.checkReturned()
 }

@@ -32,6 +32,7 @@ var hashedTables = []hashedTable{
 	{"participant_ledger", []string{"identity_hash", "row_hash"}, ""},
 	{"staged_participant", []string{"email_hash", "identity_hash", "row_hash", "shared_hash"}, ""},
 	{"reconcile_contact", []string{"contact_hash", "email_hash", "inputs_hash", "plain_inputs_hash", "mapped_hash", "named_hash", "shared_hash"}, ""},
+	{"reconcile_email", []string{"email_hash"}, ""},
 	// As hexadecimal text. An item's user id is a hash where it stands for a row or
 	// a submission that cannot be read.
 	{"form_submission", []string{"submission"}, ""},

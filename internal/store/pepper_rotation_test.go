@@ -73,7 +73,7 @@ func (d database) hashEverywhere(t *testing.T) {
 	listing, err := d.Listing(t.Context(), run.ID)
 	must(t, err)
 	must(t, second(d.StageListed(t.Context(), run.ID, listing, []store.ReconcileContact{{
-		ID: "102", Presence: bridge.PresenceLive, EmailHash: theirs("bob"), NamedHash: theirs("bob"), SharedHash: theirs("bob"),
+		ID: "102", Presence: bridge.PresenceLive, EmailHash: theirs("bob"), OtherEmails: [][]byte{theirs("rob")}, NamedHash: theirs("bob"), SharedHash: theirs("bob"),
 		InputsHash: theirs("bob"), PlainInputs: theirs("bob"), MappedHash: theirs("bob"),
 	}}, nil, "")))
 

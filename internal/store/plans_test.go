@@ -90,6 +90,8 @@ var seeds = []string{
 	 SELECT id, 'reconcile', 'done', 'p1', now(), now() FROM connection`,
 	`INSERT INTO reconcile_contact (run_id, contact_id, presence, read_at, contact_hash, half_pair, has_inputs)
 	 SELECT r.id, n, 'live', now(), sha256(n::text::bytea), false, false FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
+	`INSERT INTO reconcile_email (run_id, contact_id, email_hash)
+	 SELECT r.id, n, sha256(n::text::bytea) FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
 	`INSERT INTO reconcile_finding (run_id, class, repair, contact_id)
 	 SELECT r.id, 'values_differ', 'write', n FROM sync_run r, generate_series(1, 20) AS n WHERE r.kind = 'reconcile'`,
 	`INSERT INTO due_deletion (connection_id, contact_id, state, heard_at, waiting_since)

@@ -171,8 +171,20 @@ SELECT DISTINCT run.connection_id, shown.contact_id, shown.email_hash
  ORDER BY shown.contact_id, shown.email_hash
 ON CONFLICT (connection_id, contact_id, email_hash) DO NOTHING`
 
-// learnEmails stores the hashes of the additional emails of live contacts, by which
-// the person is recognised once the contact is gone.
+const stageOtherEmails = `
+WITH shown AS (SELECT * FROM unnest($3::text[], $4::bytea[]) AS s (contact_id, email_hash)),
+     dropped AS (
+     DELETE FROM reconcile_email e
+      WHERE e.run_id = $1 AND e.contact_id = ANY ($2)
+        AND NOT EXISTS (SELECT FROM shown s WHERE s.contact_id = e.contact_id AND s.email_hash = e.email_hash))
+INSERT INTO reconcile_email (run_id, contact_id, email_hash)
+SELECT $1, contact_id, email_hash FROM shown
+ ORDER BY contact_id, email_hash
+ON CONFLICT (run_id, contact_id, email_hash) DO NOTHING`
+
+// learnEmails stores the hashes of the additional emails of live contacts: with the
+// run, for the comparison, and with what we know of the contact, by which the person
+// is recognised once the contact is gone.
 func learnEmails(ctx context.Context, tx pgx.Tx, runID int64, contacts []ReconcileContact) error {
 	live, with, hashes := []string{}, []string{}, [][]byte{}
 	for _, c := range contacts {
@@ -184,12 +196,17 @@ func learnEmails(ctx context.Context, tx pgx.Tx, runID int64, contacts []Reconci
 			with, hashes = append(with, c.ID), append(hashes, hash)
 		}
 	}
-	_, err := tx.Exec(ctx, learnOtherEmails, runID, live, with, hashes)
-	return err
+	for _, learn := range []string{stageOtherEmails, learnOtherEmails} {
+		if _, err := tx.Exec(ctx, learn, runID, live, with, hashes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Contacts that we have synced since they were read; mapped contacts that no list
-// has shown; deleted contacts that we know and that are not in the recycle bin.
+// Contacts that we have synced since they were read; and those that no list has shown
+// although we count them as live, or as deleted so lately that they would be in the
+// recycle bin.
 const selectMoved = `
 SELECT contact_id FROM (
      SELECT c.contact_id
@@ -206,7 +223,9 @@ SELECT contact_id FROM (
       WHERE m.connection_id = $2 AND NOT EXISTS (SELECT FROM reconcile_contact c WHERE c.run_id = $1 AND c.contact_id = m.contact_id)
       UNION
      SELECT l.contact_id FROM contact_ledger l
-      WHERE l.connection_id = $2 AND l.state = 'deleted' AND l.reason <> 'erasure_rejected' AND l.decided_at > now() - interval '89 days'
+      WHERE l.connection_id = $2
+        AND CASE l.state WHEN 'deleted' THEN l.reason <> 'erasure_rejected' AND l.decided_at > now() - interval '89 days'
+                         ELSE l.state NOT IN ('erased', 'merged_away') END
         AND (l.email_hash IS NOT NULL
              OR EXISTS (SELECT FROM former_mapping f WHERE f.connection_id = $2 AND f.contact_id = l.contact_id))
         AND NOT EXISTS (SELECT FROM reconcile_contact c WHERE c.run_id = $1 AND c.contact_id = l.contact_id)) AS moved
@@ -252,6 +271,9 @@ func (s *Store) PurgeListed(ctx context.Context) (n int64, err error) {
 		return 0, wrap(err, "purge_listed")
 	}
 	for _, run := range runs {
+		if _, err := s.pool.Exec(ctx, "DELETE FROM reconcile_email WHERE run_id = $1", run); err != nil {
+			return n, wrap(err, "purge_listed of run %d", run)
+		}
 		for {
 			tag, err := s.pool.Exec(ctx, deleteListed, run, purgeSlice)
 			n += tag.RowsAffected()

@@ -17,7 +17,7 @@ const compareContacts = `
 DECLARE compared NO SCROLL CURSOR FOR
 SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
        CASE WHEN c.half_pair THEN 'half' WHEN c.named_hash IS NULL THEN 'none' WHEN c.named_hash = c.mapped_hash THEN 'mapped' ELSE 'other' END,
-       c.mapped_hash IS NOT NULL, coalesce(l.state, ''),
+       c.mapped_hash IS NOT NULL, l.email_hash IS NOT NULL, coalesce(l.state, ''),
        p.ordinal IS NOT NULL, n.ordinal IS NOT NULL,
        coalesce(c.shared_hash = p.shared_hash, false),
        coalesce(l.written_hash = c.shared_hash AND l.written_as_of > r.as_of, false),
@@ -28,7 +28,8 @@ SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
        coalesce(c.created_at >= conn.created_at, false),
        EXISTS (SELECT FROM former_mapping f WHERE f.connection_id = r.connection_id AND f.contact_id = c.contact_id AND f.ending = 'deleted'),
        EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash = c.contact_hash AND NOT t.provisional),
-       EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (c.email_hash, c.mapped_hash, p.email_hash) AND NOT t.provisional),
+       coalesce(other.erased, false)
+       OR EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.key_hash IN (c.email_hash, c.mapped_hash, p.email_hash) AND NOT t.provisional),
        EXISTS (SELECT FROM parked_item i
                 WHERE i.connection_id = r.connection_id AND i.contact_id = c.contact_id AND i.closed_at IS NULL
                   AND i.tracked_event_id IS NULL AND i.cause <> ALL ($2::text[])),
@@ -42,11 +43,18 @@ SELECT c.contact_id, coalesce(p.ordinal, 0), c.presence,
   LEFT JOIN reconcile_contact named ON named.run_id = r.id AND named.contact_id = p.contact_id_hint AND named.mapped_hash = p.identity_hash
   LEFT JOIN contact_ledger l ON l.connection_id = r.connection_id AND l.contact_id = c.contact_id
   LEFT JOIN mapping m ON m.connection_id = r.connection_id AND m.contact_id = c.contact_id
+  LEFT JOIN (SELECT e.contact_id, bool_or(t.provisional) AS blocked, bool_or(NOT t.provisional) AS erased
+               FROM sync_run s
+               JOIN reconcile_email e ON e.run_id = s.id
+               JOIN tombstone t ON t.connection_id = s.connection_id AND t.key_hash = e.email_hash
+              WHERE s.id = $1
+              GROUP BY e.contact_id) other ON other.contact_id = c.contact_id
   LEFT JOIN LATERAL (SELECT max(o.created_at) AS created_at FROM sync_run o
                       WHERE o.connection_id = r.connection_id AND o.kind = 'reconcile' AND o.state = 'done' AND NOT o.dry_run) before ON true
  WHERE r.id = $1
    AND NOT EXISTS (SELECT FROM tombstone t WHERE t.connection_id = r.connection_id AND t.provisional
                      AND t.key_hash IN (c.contact_hash, c.email_hash, c.mapped_hash, c.named_hash, p.email_hash))
+   AND NOT coalesce(other.blocked, false)
    AND coalesce(l.decided_at < r.as_of, true) AND coalesce(m.updated_at < r.as_of, true)
    AND NOT EXISTS (SELECT FROM inbox i WHERE i.connection_id = r.connection_id AND i.contact_id = c.contact_id AND i.relayed_at IS NULL)`
 
@@ -124,7 +132,7 @@ SELECT program, rule_participant_created, rule_participant_updated, rule_contact
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"reconcile_contact", "staged_participant", "contact_ledger", "mapping"} {
+	for _, table := range []string{"reconcile_contact", "reconcile_email", "staged_participant", "contact_ledger", "mapping"} {
 		if _, err := c.tx.Exec(ctx, "ANALYZE "+table); err != nil {
 			return err
 		}
@@ -218,7 +226,7 @@ func (c comparer) keep(ctx context.Context, chunk []*found) error {
 func (c comparer) contact(row pgx.CollectableRow) (*found, error) {
 	facts := bridge.ContactComparison{Rules: c.rules, InferredErased: c.inferred}
 	f := found{}
-	if err := row.Scan(&f.contactID, &f.ordinal, &facts.Presence, &facts.Names, &facts.Mapped, &facts.State,
+	if err := row.Scan(&f.contactID, &f.ordinal, &facts.Presence, &facts.Names, &facts.Mapped, &facts.Recognised, &facts.State,
 		&facts.ParticipantExists, &facts.NamedExists, &facts.SameValues, &facts.NewerThanExport, &facts.Unsent, &facts.WrongContactID,
 		&facts.HasEmail, &facts.EmailChanged, &facts.HasInputs, &facts.Young, &facts.FormerDeleted,
 		&facts.OwnErasure, &facts.PersonErased, &facts.Parked, &facts.ChangedSince, &facts.UnseenFor); err != nil {

@@ -173,12 +173,15 @@ SELECT DISTINCT $2, c.contact_id, c.email_hash
  ORDER BY c.contact_id, c.email_hash
 ON CONFLICT (connection_id, contact_id, email_hash) DO NOTHING`
 
-// The deletion guard has to know of all deletions before it decides about the
-// first.
+// The deletion guard has to know of all deletions of participants before it decides
+// about the first.
 const noteDeletions = `
 INSERT INTO due_deletion (connection_id, contact_id, state)
-SELECT $2, contact_id, 'due' FROM reconcile_finding WHERE run_id = $1 AND repair = 'deleted'
- ORDER BY contact_id
+SELECT $2, f.contact_id, 'due'
+  FROM reconcile_finding f
+  JOIN mapping m ON m.connection_id = $2 AND m.contact_id = f.contact_id
+ WHERE f.run_id = $1 AND f.repair = 'deleted'
+ ORDER BY f.contact_id
 ON CONFLICT (connection_id, contact_id) DO UPDATE SET state = 'due', kind = 'deletion', heard_at = now(), waiting_since = NULL WHERE due_deletion.state = 'done'`
 
 // ParkFindings parks the differences that only a person can resolve, one item for

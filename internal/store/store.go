@@ -10,9 +10,9 @@
 //     hashes;
 //   - sync_run, staged_participant: one pass from Advocate to HubSpot. The rows
 //     are personal data and go when the run ends;
-//   - reconcile, reconcile_contact, reconcile_finding, reconcile_count,
-//     reconcile_unlisted, agreement: both sides compared, by keyed hashes alone. What is staged goes when the
-//     run ends, the counts and the agreement stay;
+//   - reconcile, reconcile_contact, reconcile_email, reconcile_finding,
+//     reconcile_count, reconcile_unlisted, agreement: both sides compared, by keyed
+//     hashes alone. What is staged goes when the run ends, the counts and the agreement stay;
 //   - trigger_definition, trigger_version: the operators' rules for conversions.
 //
 // Beside them, budget holds the HubSpot calls that all workers share.
