@@ -87,7 +87,7 @@ func (l *lab) world(t reporter, p plan) *world {
 	w := &world{
 		t: t, ctx: ctx, lab: l, portal: crm, tenant: l.referrals.Tenant(""), pii: p.pii, lag: p.lag,
 		program: programs[0],
-		mail:    map[string][]bridge.Hints{}, living: map[string]bool{}, down: map[string]int{}, said: map[string]string{}, ref: newReference(),
+		mail:    map[string][]bridge.Hints{}, bulk: map[string]bool{}, living: map[string]bool{}, down: map[string]int{}, said: map[string]string{}, ref: newReference(),
 		triggers: wiring.NewTriggers(l.store, quietLog), dealMail: map[string]bridge.ObjectHints{}, tracking: map[string]bool{},
 	}
 	w.define()
@@ -147,12 +147,13 @@ func base(host string) *url.URL { return &url.URL{Scheme: "http", Host: host} }
 
 func (w *world) open(x *wire) activities.Connections {
 	client := &http.Client{Transport: x}
+	referrals := advocate.New(advocate.Config{
+		BaseURL: base(referralsHost), Tenant: advocatetest.DefaultAlias, Key: advocatetest.DefaultKey, Files: x,
+	}, client)
 	token := func(context.Context) (string, error) { return hubspottest.DefaultToken, nil }
 	return &connections{store: w.lab.store, link: activities.ConnectionClients{
-		HubSpot: portal.New(w.portal.ID(), hubspot.New(base(crmHost), token, client), plenty{}, portal.WithoutGaps()),
-		Advocate: advocate.New(advocate.Config{
-			BaseURL: base(referralsHost), Tenant: advocatetest.DefaultAlias, Key: advocatetest.DefaultKey, Files: x,
-		}, client),
+		HubSpot:  portal.New(w.portal.ID(), hubspot.New(base(crmHost), token, client), plenty{}, portal.WithoutGaps()),
+		Advocate: referrals, Batched: referrals,
 		Impact: impact.New(impact.Config{
 			BaseURL: base(impactHost), AccountSID: advocatetest.DefaultAccountSID, AuthToken: advocatetest.DefaultAuthToken,
 		}, client),
@@ -198,8 +199,9 @@ func (w *world) environment(nested bool) *testsuite.TestWorkflowEnvironment {
 	workflows.Register(env)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) { x.begin(info, args) })
 	connections := w.open(x)
+	contacts := activities.NewContacts(connections, s, hold, time.Now)
 	for _, a := range []any{
-		activities.NewContacts(connections, s, hold, time.Now), activities.NewExports(connections, s, patienceForExports, 0, w.now), activities.NewPages(connections, s), activities.NewRetries(connections, s),
+		contacts, activities.NewContactBatches(contacts), activities.NewExports(connections, s, patienceForExports, 0, w.now), activities.NewPages(connections, s), activities.NewRetries(connections, s),
 		activities.NewPrograms(connections, s), activities.NewReconciles(connections, s, bridge.InferredErase),
 		activities.NewTracking(connections, w.triggers, s, conversionsAtOnce, verdictAfter, time.Now),
 	} {

@@ -42,6 +42,7 @@ var (
 	sequences = flag.Int("model.sequences", 350, "number of random sequences that TestModel lives through")
 	seed      = flag.Uint64("model.seed", 1, "what the sequences are drawn from")
 	first     = flag.Int("model.first", 0, "number of the first sequence, from 0")
+	pages     = flag.Bool("model.pages", false, "draw imports and pages of contacts, too")
 	patience  = flag.Int("model.patience", 400, "number of smaller plans that are tried for a failure; 0 tells it as it was drawn")
 )
 
@@ -78,13 +79,13 @@ func TestModel(t *testing.T) {
 
 // effects counts what the rules were held against: sequences without any of it would
 // prove nothing.
-type effects struct{ sequences, conversions, receipts, deaths, pauses atomic.Int64 }
+type effects struct{ sequences, conversions, receipts, deaths, pauses, pages atomic.Int64 }
 
 func (e *effects) check(t *testing.T) {
 	t.Helper()
 	sequences := e.sequences.Load()
-	t.Logf("%d conversions counted, %d receipts verified, %d deaths and %d pauses in %d sequences",
-		e.conversions.Load(), e.receipts.Load(), e.deaths.Load(), e.pauses.Load(), sequences)
+	t.Logf("%d conversions counted, %d receipts verified, %d deaths, %d pauses and %d pages in %d sequences",
+		e.conversions.Load(), e.receipts.Load(), e.deaths.Load(), e.pauses.Load(), e.pages.Load(), sequences)
 	const enough = 200
 	if sequences < enough || t.Failed() {
 		return

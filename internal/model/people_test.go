@@ -34,6 +34,9 @@ func (w *world) person(s step, nested bool) {
 	case form:
 		w.fillInForm(s)
 		return
+	case importContacts:
+		w.importContacts(s)
+		return
 	case winDeal:
 		w.winDeal(s)
 		return
@@ -153,6 +156,21 @@ func (w *world) createContact(s step) {
 	}
 	if id, err := w.portal.Person(1).Create("contacts", props); err == nil {
 		w.did(id, nil)
+	}
+	w.listen()
+}
+
+// importContacts makes up to five contacts, none of them with an email that is taken.
+func (w *world) importContacts(s step) {
+	importing := w.portal.Person(1).Importing()
+	for i := range 2 + s.b%4 {
+		props := map[string]string{bridge.PropFirstName: names[s.c%len(names)]}
+		if e := email(s.a + i); e != "" {
+			props[bridge.PropEmail] = e
+		}
+		if id, err := importing.Create("contacts", props); err == nil {
+			w.did(id, nil)
+		}
 	}
 	w.listen()
 }

@@ -61,6 +61,8 @@ const (
 	setRules
 	pauseConnection // until it is resumed, at the latest when a quiet moment is awaited
 	resumeConnection
+	importContacts // some at once
+	page           // of the contacts that were created, changed or deleted as some of many
 )
 
 var verbNames = map[verb]string{
@@ -69,6 +71,7 @@ var verbNames = map[verb]string{
 	join: "join", rename: "rename", readdress: "readdress", newCode: "newCode", removeByStaff: "removeByStaff",
 	loseAnswer: "loseAnswer", failCall: "failCall", refuseCall: "refuseCall", redeliver: "redeliver", loseNews: "loseNews", reconcile: "reconcile", massSync: "massSync", pauseMass: "pauseMass", cancelMass: "cancelMass", switchProgram: "switchProgram", setRules: "setRules",
 	winDeal: "winDeal", moveDeal: "moveDeal", die: "die", track: "track", round: "round",
+	importContacts: "importContacts", page: "page",
 	pauseConnection: "pauseConnection", resumeConnection: "resumeConnection",
 	outage: "outage", poison: "poison", failExport: "failExport", spoilExport: "spoilExport",
 	ninetyDays: "ninetyDays", deliver: "deliver", live: "live", report: "report", quiet: "quiet",
@@ -145,8 +148,12 @@ func drawPlan(seed uint64, number int) plan {
 	d := drawing{rand.New(rand.NewPCG(seed, uint64(number)))}
 	interrupted := d.IntN(2) == 0
 	p := plan{rules: bridge.DefaultRules, steps: make([]step, 2+d.IntN(mostSteps-1))}
+	drawn := anything
+	if *pages {
+		drawn = append(slices.Clone(anything), often(3, importContacts, page)...)
+	}
 	for i := range p.steps {
-		p.steps[i] = d.step(anything)
+		p.steps[i] = d.step(drawn)
 		if interrupted && slices.Contains([]verb{live, track, round, report, massSync, switchProgram, reconcile}, p.steps[i].do) {
 			p.steps[i].during = d.interruptions()
 		}

@@ -16,6 +16,7 @@ import (
 
 	"go.temporal.io/sdk/testsuite"
 
+	"advocatesync/activities"
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -50,6 +51,7 @@ type world struct {
 	undelivered []hubspottest.Event       // raised by HubSpot
 	raised      []hubspottest.Event       // all there ever were
 	mail        map[string][]bridge.Hints // relayed to a contact's life, not yet seen by it
+	bulk        map[string]bool           // contacts in mail of which all was heard as of some of many
 	living      map[string]bool
 	deaf        bool // some news were lost, and nobody has reconciled since
 	reporting   bool
@@ -159,6 +161,11 @@ func (w *world) exec(s step, nested bool) {
 		w.relay()
 		if id := w.pending(s.a); id != "" {
 			w.live(id, s.during, nested)
+		}
+	case page:
+		if !w.switching {
+			w.relay()
+			w.page(nested)
 		}
 	case track:
 		w.relay()
@@ -335,6 +342,7 @@ func (w *world) relay() {
 	for {
 		n, err := w.lab.store.RelayHints(w.ctx, 500, func(_ context.Context, batch []store.ContactHints) []error {
 			for _, c := range batch {
+				w.bulk[c.ContactID] = c.Bulk && (w.bulk[c.ContactID] || len(w.mail[c.ContactID]) == 0)
 				w.mail[c.ContactID] = append(w.mail[c.ContactID], c.Hints)
 			}
 			return make([]error, len(batch))
@@ -397,6 +405,39 @@ func (w *world) live(id string, during []interruption, nested bool) {
 	w.unreported = w.unreported || w.ref.forged[id] // what its block kept out is reported again
 	if err := env.GetWorkflowError(); err != nil {
 		w.breaks("a contact's life fails", err)
+	}
+}
+
+// page runs the contacts that wait as some of many together, as the relay does: here two
+// are enough. Nothing happens to it meanwhile: its calls have no order.
+func (w *world) page(nested bool) {
+	in := workflows.ContactBatchInput{ConnectionID: w.connection.ID}
+	for _, id := range slices.Sorted(maps.Keys(w.mail)) {
+		if w.living[id] || !w.bulk[id] {
+			continue
+		}
+		heard := activities.HeardContact{ContactID: id}
+		for _, hints := range w.mail[id] {
+			heard.Hints = heard.Hints.Merge(hints)
+		}
+		in.Contacts = append(in.Contacts, heard)
+	}
+	if len(in.Contacts) < 2 {
+		return
+	}
+	for _, c := range in.Contacts {
+		w.living[c.ContactID] = true
+		delete(w.mail, c.ContactID)
+	}
+	w.lab.seen.pages.Add(1)
+	env := w.environment(nested)
+	w.arm(nil, nested)
+	w.execute(env, nested, workflows.ContactBatchName, in)
+	for _, c := range in.Contacts {
+		delete(w.living, c.ContactID)
+	}
+	if err := env.GetWorkflowError(); err != nil {
+		w.breaks("a page of contacts fails", err)
 	}
 }
 
