@@ -306,8 +306,13 @@ func TestRecordContinuedHistories(t *testing.T) {
 		s.editContact(t, id, map[string]string{bridge.PropReferredByCode: fmt.Sprintf("CODE%d", i)})
 	}
 	record("contact_continued", "contact/"+s.ConnectionID+"/"+id, "CONTINUED_AS_NEW")
+
+	// A reconcile looks at the length of its history between two steps that repair. One
+	// that finds nothing to write has none.
+	s.editContact(t, id, map[string]string{bridge.PropReferralCode: "overwritten"})
 	s.must(t, "reconcile", "start", "--wait")
-	record("reconcile_continued", "reconcile/", "CONTINUED_AS_NEW")
+	record("reconcile_continued", "reconcile/", `"Compare"`, "CONTINUED_AS_NEW")
+	record("reconcile_continued_to_its_end", "reconcile/", `"FinishReconcile"`, `"compared":true`)
 }
 
 // recordTriggers records what triggers do: a deal that is won, one that waits,
