@@ -8,6 +8,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/standin/fault"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -185,7 +186,7 @@ func TestTrackEvent_anOddDealIsReadOrParkedAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			contact := buyer(t, s, ann)
 			odd, other := record(t, s, "deals", won(), contact), record(t, s, "deals", won(), contact)
 			s.HubSpot.Inject(hubspottest.Fault{Route: tt.route, Contains: odd, Times: -1, Answer: fault.Answer{Alter: []fault.Edit{fault.Set("results.0."+tt.path, tt.value)}}})

@@ -18,14 +18,15 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 	"advocatesync/workflows"
 )
 
-// dealReversed is wiringtest.DealWon that takes back what was lost again.
+// dealReversed is triggertest.DealWon that takes back what was lost again.
 var dealReversed = strings.NewReplacer("conversion:", `reverse_when: deal.dealstage == "closedlost"
 conversion:
-  disposition_code: ITEM_RETURNED`).Replace(wiringtest.DealWon)
+  disposition_code: ITEM_RETURNED`).Replace(triggertest.DealWon)
 
 // apply makes a definition count, checked against the portal as it is.
 func apply(t *testing.T, s *wiringtest.System, source string) {
@@ -190,7 +191,7 @@ func sha1Of(email string) string {
 func TestTrackEvent_aDealThatIsWonBecomesOneConversion(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	deal := record(t, s, "deals", won(), contact)
 
@@ -226,7 +227,7 @@ func TestTrackEvent_theSameChangeNeverCountsTwice(t *testing.T) {
 		t.Run("once per "+once, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon+"once: "+once+"\n")
+			apply(t, s, triggertest.DealWon+"once: "+once+"\n")
 			deal := record(t, s, "deals", won(), buyer(t, s, ann))
 			change := stageChanged()
 			heard(t, s, bridge.ObjectDeal, deal, change, change, change)
@@ -247,7 +248,7 @@ func TestTrackEvent_aStageThatFlapsCountsAsConfigured(t *testing.T) {
 		t.Run("once per "+once, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon+"once: "+once+"\n")
+			apply(t, s, triggertest.DealWon+"once: "+once+"\n")
 			deal := record(t, s, "deals", won(), buyer(t, s, ann))
 			first := stageChanged()
 			heard(t, s, bridge.ObjectDeal, deal, first)
@@ -284,7 +285,7 @@ func orderIDs(s *wiringtest.System) []string {
 func TestTrackEvent_whatDoesNotMatchIsNoEvent(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deal := record(t, s, "deals", won(), buyer(t, s, ann))
 	s.HubSpot.ResetCounts()
 	heard(t, s, bridge.ObjectDeal, deal, stage(t, s, deal, "contractsent"))
@@ -297,7 +298,7 @@ func TestTrackEvent_whatDoesNotMatchIsNoEvent(t *testing.T) {
 func TestTrackEvent_anAnswerThatWasLostIsNotSentTwiceUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deal := record(t, s, "deals", won(), buyer(t, s, ann))
 	s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteConversion, DropAfter: true, Times: 2})
 	heard(t, s, bridge.ObjectDeal, deal, stageChanged())
@@ -320,7 +321,7 @@ func TestTrackEvent_anAnswerThatWasLostIsNotSentTwiceUnderAnotherName(t *testing
 func TestTrackEvent_outlastsAnOutageOfImpact(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deal := record(t, s, "deals", won(), buyer(t, s, ann))
 	s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteConversion, Status: 503, Times: 5})
 	s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteConversion, Status: 429})
@@ -360,7 +361,7 @@ func TestTrackEvent_aDealWaitsForAMappedContact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			deal := record(t, s, "deals", won())
 			tt.before(t, s, deal)
 			heard(t, s, bridge.ObjectDeal, deal, stageChanged())
@@ -377,7 +378,7 @@ func TestTrackEvent_aDealWaitsForAMappedContact(t *testing.T) {
 func TestTrackEvent_aDealThatHasWaitedLongEnoughIsSkippedWithTheReason(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"wait_for_contact: 1h\n")
+	apply(t, s, triggertest.DealWon+"wait_for_contact: 1h\n")
 	deal := record(t, s, "deals", won())
 	long := time.Now().Add(-2 * time.Hour)
 	heard(t, s, bridge.ObjectDeal, deal, bridge.ObjectHints{Changed: map[string]time.Time{"dealstage": long}})
@@ -404,7 +405,7 @@ func TestTrackEvent_creditsTheFirstReferralElseTheFirstContact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			code := s.Join(t, "ben@shop.example", "Ben", "Baker").ReferralCodes[wiringtest.Program]
 			deal := record(t, s, "deals", won(), s.CreateContact(t, map[string]string{"email": "unmapped@shop.example"}))
 			var emails []string
@@ -433,7 +434,7 @@ func TestTrackEvent_creditsTheFirstReferralElseTheFirstContact(t *testing.T) {
 func TestTrackEvent_sendsTheEmailThatAdvocateKnows(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	s.EditContact(t, contact, map[string]string{"email": "ann@new.example"})
 	live(t, s, contact, updated())
@@ -453,7 +454,7 @@ func TestTrackEvent_refusalsAreParkedAndTriedAgainOnDemand(t *testing.T) {
 		mend       func(*testing.T, *wiringtest.System, string)
 	}{
 		"what cannot be sent": {
-			wiringtest.DealWon, map[string]string{"deal_currency_code": ""}, bridge.CauseEventBlocked,
+			triggertest.DealWon, map[string]string{"deal_currency_code": ""}, bridge.CauseEventBlocked,
 			func(t *testing.T, s *wiringtest.System, deal string) {
 				if err := s.Portal.Person(1).Edit("deals", deal, map[string]string{"deal_currency_code": "EUR"}); err != nil {
 					t.Fatal(err)
@@ -461,12 +462,12 @@ func TestTrackEvent_refusalsAreParkedAndTriedAgainOnDemand(t *testing.T) {
 			},
 		},
 		"what the vendor refuses at once": {
-			strings.Replace(wiringtest.DealWon, "fields:", "customer_email: raw\n  fields:", 1), nil, bridge.CauseEventRefused,
-			func(t *testing.T, s *wiringtest.System, _ string) { apply(t, s, wiringtest.DealWon) },
+			strings.Replace(triggertest.DealWon, "fields:", "customer_email: raw\n  fields:", 1), nil, bridge.CauseEventRefused,
+			func(t *testing.T, s *wiringtest.System, _ string) { apply(t, s, triggertest.DealWon) },
 		},
 		"what the vendor's verdict is against": {
-			strings.Replace(wiringtest.DealWon, "action_tracker_id: 30101", "action_tracker_id: 30201", 1), nil, bridge.CauseEventRefused,
-			func(t *testing.T, s *wiringtest.System, _ string) { apply(t, s, wiringtest.DealWon) },
+			strings.Replace(triggertest.DealWon, "action_tracker_id: 30101", "action_tracker_id: 30201", 1), nil, bridge.CauseEventRefused,
+			func(t *testing.T, s *wiringtest.System, _ string) { apply(t, s, triggertest.DealWon) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -541,7 +542,7 @@ func TestTrackEvent_whatIsLostAgainIsReversedOnce(t *testing.T) {
 func TestTrackEvent_nothingIsSentForSomebodyWhoWasErased(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	deal := record(t, s, "deals", won(), contact)
 	if err := s.Portal.Person(1).Erase(contact); err != nil {
@@ -558,7 +559,7 @@ func TestTrackEvent_nothingIsSentForSomebodyWhoWasErased(t *testing.T) {
 func TestTrackEvent_aRecordThatHubSpotDoesNotShowYetIsLookedForAgain(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deal := record(t, s, "deals", won(), buyer(t, s, ann))
 	if err := s.Portal.Person(1).Archive("deals", deal); err != nil {
 		t.Fatal(err)
@@ -580,7 +581,7 @@ func TestTrackEvent_aRecordThatHubSpotDoesNotShowYetIsLookedForAgain(t *testing.
 func TestTrackEvent_aRecordThatNeverShowsIsRecordedAsSkipped(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	if result := heard(t, s, bridge.ObjectDeal, "4711", stageChanged()); !result.Missing {
 		t.Errorf("result %+v", result)
 	}
@@ -618,7 +619,7 @@ func replaced(text string, pairs ...string) string {
 func TestTrackEvent_aDealWithoutACurrencyIsInThePortals(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, replaced(wiringtest.DealWon, "deal.deal_currency_code", "deal.?deal_currency_code.orValue(portal.currency)"))
+	apply(t, s, replaced(triggertest.DealWon, "deal.deal_currency_code", "deal.?deal_currency_code.orValue(portal.currency)"))
 	values := won()
 	delete(values, "deal_currency_code")
 	values["amount"] = "12345678901234567.89"

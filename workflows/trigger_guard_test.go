@@ -10,6 +10,7 @@ import (
 
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/store"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -75,7 +76,7 @@ func wantConversions(t *testing.T, s *wiringtest.System, want int) {
 func TestTriggerGuard_whatAnImportMatchesWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	const many = 12
 	manyWon(t, s, contact, many, byImport)
@@ -93,7 +94,7 @@ func TestTriggerGuard_whatAnImportMatchesWaitsForAPerson(t *testing.T) {
 func TestTriggerGuard_moreThanAtOnceWaitHoweverManyCome(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"at_once: 5\n")
+	apply(t, s, triggertest.DealWon+"at_once: 5\n")
 	contact := buyer(t, s, ann)
 	manyWon(t, s, contact, 12, byHand)
 	wantConversions(t, s, 5)
@@ -107,7 +108,7 @@ func TestTriggerGuard_moreThanAtOnceWaitHoweverManyCome(t *testing.T) {
 func TestTriggerGuard_whatWaitsToBeSentWaitsWithItsBurst(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"at_once: 5\n")
+	apply(t, s, triggertest.DealWon+"at_once: 5\n")
 	contact := buyer(t, s, ann)
 	link, err := s.Connections.Open(t.Context(), s.Connection.ID)
 	if err != nil {
@@ -123,7 +124,7 @@ func TestTriggerGuard_whatWaitsToBeSentWaitsWithItsBurst(t *testing.T) {
 func TestTriggerGuard_aBoundOfZeroLetsAnyNumberPass(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"at_once: 0\n")
+	apply(t, s, triggertest.DealWon+"at_once: 0\n")
 	manyWon(t, s, buyer(t, s, ann), 3, byImport)
 	wantConversions(t, s, 3)
 }
@@ -131,7 +132,7 @@ func TestTriggerGuard_aBoundOfZeroLetsAnyNumberPass(t *testing.T) {
 func TestTriggerGuard_whatIsSkippedIsNeverSent(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	deal := record(t, s, "deals", won(), contact)
 	change := byImport(stageChanged())
@@ -152,7 +153,7 @@ func TestTriggerGuard_whatIsSkippedIsNeverSent(t *testing.T) {
 func TestTriggerGuard_whatMatchesNoMoreIsNotSentWhenItIsApproved(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	deals := manyWon(t, s, contact, 2, byImport)
 	stage(t, s, deals[0], "closedlost")
@@ -164,7 +165,7 @@ func TestTriggerGuard_whatMatchesNoMoreIsNotSentWhenItIsApproved(t *testing.T) {
 func TestTriggerGuard_anEditOfWhatWaitsAsksNoSecondQuestion(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deals := manyWon(t, s, buyer(t, s, ann), 1, byImport)
 	heard(t, s, bridge.ObjectDeal, deals[0], stage(t, s, deals[0], "closedwon"))
 	wantConversions(t, s, 0)
@@ -174,7 +175,7 @@ func TestTriggerGuard_anEditOfWhatWaitsAsksNoSecondQuestion(t *testing.T) {
 func TestTriggerGuard_anImportedDealThatWaitsForItsBuyerStillAsks(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := s.CreateContact(t, map[string]string{"email": ann})
 	deals := manyWon(t, s, contact, 1, byImport)
 	wantTracked(t, s, "deal-won: waiting")
@@ -206,8 +207,8 @@ func TestTriggerGuard_takingBackAsksNobody(t *testing.T) {
 func TestTriggerGuard_oneTriggerHoldsNoOtherUp(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"at_once: 1\n")
-	apply(t, s, strings.Replace(wiringtest.DealWon, "deal-won", "deal-too", 1))
+	apply(t, s, triggertest.DealWon+"at_once: 1\n")
+	apply(t, s, strings.Replace(triggertest.DealWon, "deal-won", "deal-too", 1))
 	manyWon(t, s, buyer(t, s, ann), 3, byHand)
 	wantConversions(t, s, 1+3)
 	wantApprovals(t, s, store.TriggerApproval{TriggerID: "deal-won", Guarded: store.GuardedAtOnce, Waiting: 2})
@@ -216,7 +217,7 @@ func TestTriggerGuard_oneTriggerHoldsNoOtherUp(t *testing.T) {
 func TestTriggerGuard_forgetsWhoIsErased(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	manyWon(t, s, contact, 2, byImport)
 	erase(t, s, contact)
@@ -229,7 +230,7 @@ func TestTriggerGuard_forgetsWhoIsErased(t *testing.T) {
 func TestTriggerGuard_switchedOff_asksNobodyAnyMore(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deals := manyWon(t, s, buyer(t, s, ann), 1, byImport)
 	if err := s.Store.EnableTrigger(t.Context(), s.Connection.ID, "deal-won", false); err != nil {
 		t.Fatal(err)

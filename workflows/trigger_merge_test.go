@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"advocatesync/internal/bridge"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -156,7 +157,7 @@ func withEvent(event string) string {
 func TestTrackEvent_whatIsHeardOfAMergedDealIsItsSurvivors(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	waiting := record(t, s, "deals", won())
 	heard(t, s, bridge.ObjectDeal, waiting, stageChanged())
 	wantTracked(t, s, "deal-won: waiting")
@@ -170,7 +171,7 @@ func TestTrackEvent_whatIsHeardOfAMergedDealIsItsSurvivors(t *testing.T) {
 func TestTrackEvent_twoDealsThatWaitAndAreMergedCountOnce(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	var deals []string
 	for range 2 {
 		deal := record(t, s, "deals", won())
@@ -197,7 +198,7 @@ func TestTrackEvent_aDealGoesOnWithTheContactThatItsBuyerWasMergedInto(t *testin
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			nameless := s.CreateContact(t, map[string]string{"firstname": "Ann"})
 			deal := record(t, s, "deals", won(), nameless)
 			heard(t, s, bridge.ObjectDeal, deal, stageChanged())
@@ -230,7 +231,7 @@ func TestTrackEvent_aDealGoesOnWithTheContactThatItsBuyerWasMergedInto(t *testin
 func TestTrackEvent_aDealWithoutAContactIsEvaluatedEveryDay(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	contact := buyer(t, s, ann)
 	deal := record(t, s, "deals", won(), contact)
 	person := s.Portal.Person(1)

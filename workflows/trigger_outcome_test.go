@@ -11,6 +11,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -49,7 +50,7 @@ func TestTrackEvent_anAccountThatIsRefusedHoldsConversionsAndNothingElse(t *test
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			s.Advocate.Order(refuse)
 			wonDeals(t, s, 3)
 			look(t, s)
@@ -91,7 +92,7 @@ func TestTrackEvent_whatWasGivenUpWithoutAnAnswerIsAskedForAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			deal := record(t, s, "deals", won(), buyer(t, s, ann))
 			heardOnly(t, s, deal)
 			id := events(t, s)[0].ID
@@ -147,7 +148,7 @@ func heardOnly(t *testing.T, s *wiringtest.System, deal string) {
 func TestSendEvent_whatIsTooOldIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, strings.Replace(wiringtest.DealWon, "fields:", "fields:\n    EventDate: = deal.closedate", 1))
+	apply(t, s, strings.Replace(triggertest.DealWon, "fields:", "fields:\n    EventDate: = deal.closedate", 1))
 	values := won()
 	values["closedate"] = time.Now().Add(-100 * 24 * time.Hour).UTC().Format(time.RFC3339)
 	deal := record(t, s, "deals", values, buyer(t, s, ann))
@@ -161,7 +162,7 @@ func TestSendEvent_whatIsTooOldIsNotSent(t *testing.T) {
 func TestPollVerdicts_aSubmissionThatIsNotShownYetIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	s.Advocate.Tune(func(k *advocatetest.Knobs) { k.VerdictHidden = advocatetest.Span(time.Hour) })
 	wonDeals(t, s, 1)
 	look(t, s)
@@ -188,7 +189,7 @@ func TestPollVerdicts_oneThatCannotBeHadHoldsUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			wonDeals(t, s, 3)
 			receipt := events(t, s)[2].Receipt // that is asked for first
 			odd.Route, odd.Contains, odd.Times = advocatetest.RouteSubmission, receipt, -1
@@ -230,7 +231,7 @@ func TestPollVerdicts_saysWhatTheVendorSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := wiringtest.New(t)
-			apply(t, s, wiringtest.DealWon)
+			apply(t, s, triggertest.DealWon)
 			wonDeals(t, s, 1)
 			tt.verdict.OrderID = events(t, s)[0].OrderID
 			s.Tenant.OrderVerdict(tt.verdict)

@@ -12,6 +12,7 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/standin/fault"
 	"advocatesync/internal/store"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/internal/wiring/wiringtest"
 )
 
@@ -166,7 +167,7 @@ func TestTrackRound_submissionsOfNobodyComeToNothing(t *testing.T) {
 func TestTrackRound_waitsWhereTheVendorGrantsNoMoreCalls(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	heard(t, s, bridge.ObjectDeal, record(t, s, "deals", won(), buyer(t, s, ann)), stageChanged())
 	s.Advocate.Order(advocatetest.Fault{Route: advocatetest.RouteSubmission, Status: 429, RetryAfter: "3600"})
 	look(t, s)
@@ -181,7 +182,7 @@ func TestTrackRound_waitsWhereTheVendorGrantsNoMoreCalls(t *testing.T) {
 func TestTrackRound_aPausedConnectionWaitsAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon)
+	apply(t, s, triggertest.DealWon)
 	deal := record(t, s, "deals", won(), buyer(t, s, ann))
 	if err := s.Store.SetPaused(t.Context(), s.Connection.ID, true); err != nil {
 		t.Fatal(err)
@@ -201,7 +202,7 @@ func TestTrackRound_aPausedConnectionWaitsAndGoesOn(t *testing.T) {
 func TestTrackRound_whatIsSkippedIsForgottenAfterALongTime(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
-	apply(t, s, wiringtest.DealWon+"wait_for_contact: 1h\n")
+	apply(t, s, triggertest.DealWon+"wait_for_contact: 1h\n")
 	old := bridge.ObjectHints{Changed: map[string]time.Time{"dealstage": time.Now().Add(-2 * time.Hour)}}
 	heard(t, s, bridge.ObjectDeal, record(t, s, "deals", won()), old)
 	heard(t, s, bridge.ObjectDeal, record(t, s, "deals", won(), buyer(t, s, ann)), stageChanged())

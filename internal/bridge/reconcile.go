@@ -68,9 +68,6 @@ const (
 	RepairNone         Repair = "none"     // none: it waits for a person already
 )
 
-// Hint reports whether the repair is a hint to the contact's workflow.
-func (r Repair) Hint() bool { return r != RepairPage && r != RepairPark && r != RepairNone }
-
 // Finding is one difference, and how to repair it.
 type Finding struct {
 	Class  Class

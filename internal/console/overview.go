@@ -305,37 +305,34 @@ func driftViews(drift []api.Drift) []driftView {
 
 // askPause says in numbers what a pause holds up, and asks.
 func (c *Console) askPause(v *visit) (answer, error) {
-	s, err := v.client.ConnectionStatus(v.ctx(), v.connection())
-	if err != nil {
-		return nil, err
-	}
-	q := quantitiesOf(s, c.now())
-	view := &askView{
-		Lines: []string{
+	return c.askInNumbers(v, "pause", "Pause all work", func(q quantities) []string {
+		return []string{
 			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " no longer kept in step, in either direction, until somebody resumes.",
 			"New contacts and new participants wait as well, and so does a mass sync or reconcile that is under way.",
 			"HubSpot's webhooks are kept meanwhile. Nothing is lost.",
-		},
-		Action: v.path("pause"), Button: "Pause all work", Back: v.path(),
-	}
-	return page{name: "ask", title: "Pause all work", view: view}, nil
+		}
+	})
 }
 
 // askResume says in numbers what was kept, and asks.
 func (c *Console) askResume(v *visit) (answer, error) {
+	return c.askInNumbers(v, "resume", "Resume all work", func(q quantities) []string {
+		return []string{
+			sentenceStart(q.Events.Of("event that was kept is", "events that were kept are")) + " acted on, and what changed in Advocate is fetched.",
+			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " kept in step again, and a mass sync or reconcile that waits goes on.",
+		}
+	})
+}
+
+// askInNumbers asks about an act on the connection, with lines made of its numbers.
+func (c *Console) askInNumbers(v *visit, act, title string, lines func(quantities) []string) (answer, error) {
 	s, err := v.client.ConnectionStatus(v.ctx(), v.connection())
 	if err != nil {
 		return nil, err
 	}
-	q := quantitiesOf(s, c.now())
-	view := &askView{
-		Lines: []string{
-			sentenceStart(q.Events.Of("event that was kept is", "events that were kept are")) + " acted on, and what changed in Advocate is fetched.",
-			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " kept in step again, and a mass sync or reconcile that waits goes on.",
-		},
-		Action: v.path("resume"), Button: "Resume", Back: v.path(),
-	}
-	return page{name: "ask", title: "Resume all work", view: view}, nil
+	return page{name: "ask", title: title, view: &askView{
+		Lines: lines(quantitiesOf(s, c.now())), Action: v.path(act), Button: title, Back: v.path(),
+	}}, nil
 }
 
 func (c *Console) pauseConnection(v *visit) (answer, error) {

@@ -11,7 +11,7 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/store"
 	"advocatesync/internal/trigger"
-	"advocatesync/internal/wiring/wiringtest"
+	"advocatesync/internal/trigger/triggertest"
 	"advocatesync/workflows"
 )
 
@@ -22,7 +22,7 @@ type deal struct {
 	untold bool   // some news of it were lost for good
 }
 
-// dealSchema is what the stand-in's portal has of what wiringtest.DealWon reads.
+// dealSchema is what the stand-in's portal has of what triggertest.DealWon reads.
 var dealSchema = trigger.Schema{bridge.ObjectDeal: {
 	"dealstage": {Type: "enumeration"}, "amount": {Type: "number"}, "deal_currency_code": {Type: "enumeration"},
 }}
@@ -50,7 +50,7 @@ func (w *world) winDeal(s step) {
 }
 
 func (w *world) applyTrigger() {
-	compiled, err := trigger.Load([]byte(wiringtest.DealWon), dealSchema)
+	compiled, err := trigger.Load([]byte(triggertest.DealWon), dealSchema)
 	if err != nil {
 		w.t.Fatalf("load the trigger: %v", err)
 	}
@@ -58,7 +58,7 @@ func (w *world) applyTrigger() {
 	if err != nil {
 		w.t.Fatalf("%v", err)
 	}
-	definition := store.Trigger{ConnectionID: w.connection.ID, ID: compiled.Definition().ID, Source: wiringtest.DealWon, Schema: types}
+	definition := store.Trigger{ConnectionID: w.connection.ID, ID: compiled.Definition().ID, Source: triggertest.DealWon, Schema: types}
 	if _, _, err := w.lab.store.ApplyTrigger(w.ctx, definition, nil); err != nil {
 		w.t.Fatalf("apply the trigger: %v", err)
 	}

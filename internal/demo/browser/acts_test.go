@@ -199,9 +199,9 @@ var acts = []act{
 		tab.Says("mapped contacts are no longer kept in step")
 		tab.Follow("Pause all work")
 		tab.Says("Paused by an operator")
-		tab.Follow("Resume …")
+		tab.Follow("Resume all work …")
 		tab.Says("kept in step again")
-		tab.Follow("Resume")
+		tab.Follow("Resume all work")
 		tab.Says("Resumed.")
 	}},
 	{"ask for consent again", []string{"POST /connections/{connection}/consent", "GET /connect/{intent}", "GET /connect/{intent}/live"}, func(_ *testing.T, _ *scene, tab *browser.Tab) {

@@ -19,6 +19,7 @@ import (
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/demo/stack"
 	"advocatesync/internal/hubspot/hubspottest"
+	"advocatesync/internal/trigger/triggertest"
 )
 
 const (
@@ -178,26 +179,13 @@ func (t *teller) lostWebhooksAreHeard(ctx context.Context) error {
 	})
 }
 
-// wonDeals is the trigger of the story. docs/triggers.md explains what it says.
-const wonDeals = `id: won-deals
-object: deal
-event: {type: property_changed, property: dealstage}
-when: deal.dealstage == "closedwon"
-conversion:
-  campaign_id: 47255
-  action_tracker_id: 30101
-  fields:
-    Amount: = deal.amount
-    CurrencyCode: = deal.deal_currency_code
-`
-
 // dealBecomesConversion: a trigger turns a change in HubSpot into a conversion.
 func (t *teller) dealBecomesConversion(ctx context.Context) error {
 	t.say("Marketing has won deals count as sales at impact.com, by a trigger:")
-	for line := range strings.Lines(wonDeals) {
+	for line := range strings.Lines(triggertest.DealWon) {
 		fmt.Fprint(t.out, "    ", line)
 	}
-	if err := t.applyTrigger(ctx, wonDeals); err != nil {
+	if err := t.applyTrigger(ctx, triggertest.DealWon); err != nil {
 		return err
 	}
 	t.say("Annika's deal is won.")

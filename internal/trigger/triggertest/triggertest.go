@@ -1,8 +1,8 @@
-package wiringtest
+// Package triggertest holds the trigger that tests and the demo's story apply.
+package triggertest
 
 // DealWon is a trigger file that makes one conversion of each deal that is won.
-const DealWon = `
-id: deal-won
+const DealWon = `id: deal-won
 object: deal
 event: {type: property_changed, property: dealstage}
 when: deal.dealstage == "closedwon"
