@@ -67,6 +67,7 @@ func syncTogether(t *testing.T, s *wiringtest.System, graceElapsed bool) {
 func TestDeletionGuard_approvedDeletionsTakeThreeCallsAHundred(t *testing.T) {
 	t.Parallel()
 	s := wiringtest.New(t)
+	s.KeepGaps(t)
 	const many = 400
 	ids := mappedByReport(t, s, many)
 	s.HubSpot.Webhooks().Take()

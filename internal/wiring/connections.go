@@ -30,7 +30,7 @@ type Connections struct {
 	vendors *vendors.Vendors
 	store   connections
 	budget  *store.Budget
-	metrics *portal.Metrics
+	portal  []portal.Option
 	log     *slog.Logger
 	written Written // nil: nothing is counted
 
@@ -58,9 +58,11 @@ type dependencies struct {
 	contactIDField string
 }
 
-// NewConnections opens connections of the store. All workers share the budget.
-func NewConnections(v *vendors.Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger) *Connections {
-	return &Connections{vendors: v, store: s, budget: budget, metrics: portal.NewMetrics(metrics), log: log, open: map[string]*clients{}}
+// NewConnections opens connections of the store. All workers share the budget. opts are
+// for every portal.
+func NewConnections(v *vendors.Vendors, s connections, budget *store.Budget, metrics prometheus.Registerer, log *slog.Logger, opts ...portal.Option) *Connections {
+	opts = append(opts, portal.WithMetrics(portal.NewMetrics(metrics)))
+	return &Connections{vendors: v, store: s, budget: budget, portal: opts, log: log, open: map[string]*clients{}}
 }
 
 // CountInto counts successful writes in w. Call it before the first Open.
@@ -114,7 +116,7 @@ func (l *Connections) clients(ctx context.Context, c bridge.Connection) (*client
 		go open.close() // lets the calls under way finish
 	}
 	made := &clients{of: of, all: l.vendors.Connected(c, credentials)}
-	made.portal = portal.New(c.PortalID, made.all.HubSpot, l.budget, portal.WithMetrics(l.metrics))
+	made.portal = portal.New(c.PortalID, made.all.HubSpot, l.budget, l.portal...)
 	made.tenant = tenant.New(made.all.Advocate)
 	l.open[c.ID] = made
 	return made, nil

@@ -23,6 +23,7 @@ import (
 	"advocatesync/internal/hubspot"
 	"advocatesync/internal/hubspot/hubspottest"
 	"advocatesync/internal/operator"
+	"advocatesync/internal/portal"
 	"advocatesync/internal/seal"
 	"advocatesync/internal/store"
 	"advocatesync/internal/store/storetest"
@@ -65,6 +66,7 @@ type System struct {
 	// Inferred is what contacts that are gone without a trace mean; empty: ask.
 	Inferred bridge.InferredErasure
 
+	keepsGaps  bool
 	hubspotURL *url.URL
 	vendors    operator.Vendors
 	dsn        string
@@ -107,6 +109,15 @@ func (s *System) Behind(t *testing.T, front func(vendor http.Handler) http.Handl
 	s.connect(t, behind(s.hubspotURL), behind(address(t, s.Advocate.URL)))
 }
 
+// KeepGaps has single calls to HubSpot keep their gaps, as a worker does, for tests that
+// count the calls of many at once. Other tests make them one after the other, and have
+// nothing to gather.
+func (s *System) KeepGaps(t *testing.T) {
+	t.Helper()
+	s.keepsGaps = true
+	s.connect(t, s.hubspotURL, address(t, s.Advocate.URL))
+}
+
 func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	t.Helper()
 	s.hubspotURL = crm
@@ -119,8 +130,12 @@ func (s *System) connect(t *testing.T, crm, referrals *url.URL) {
 	s.Reconnect(t)
 	s.HubSpot.ResetCounts()
 	budget := store.NewBudget(s.Store, store.BudgetOptions{Limit: RatePer10s})
+	var opts []portal.Option
+	if !s.keepsGaps {
+		opts = append(opts, portal.WithoutGaps())
+	}
 	s.Connections = wiring.NewConnections(vendors.New(cfg, s.Store, slog.New(slog.DiscardHandler)), s.Store, budget,
-		prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		prometheus.NewRegistry(), slog.New(slog.DiscardHandler), opts...)
 	t.Cleanup(s.Connections.Close)
 }
 
