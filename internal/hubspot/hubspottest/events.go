@@ -58,11 +58,11 @@ func (p *Portal) raise(k *kind, action string, e Event) {
 
 // announceCreation also tells the initial values, at the same time of occurrence.
 func (p *Portal) announceCreation(s *store, r *record, by author) {
-	p.record(s.kind, r.id, journalCreate, func() map[string]string { return s.named(r) })
+	e := p.event(by)
+	p.record(s.kind, r.id, journalCreate, e.OccurredAt, func() map[string]string { return s.named(r) })
 	if !p.host.hooks.listening() {
 		return
 	}
-	e := p.event(by)
 	e.ObjectID, e.ChangeFlag = r.id, "CREATED"
 	p.raise(s.kind, "creation", e)
 	e.ChangeFlag = ""
@@ -88,7 +88,8 @@ func (s *store) named(r *record) map[string]string {
 }
 
 func (p *Portal) announceChanges(s *store, r *record, changes []change, by author) {
-	p.record(s.kind, r.id, journalUpdate, func() map[string]string {
+	e := p.event(by)
+	p.record(s.kind, r.id, journalUpdate, e.OccurredAt, func() map[string]string {
 		set := make(map[string]string, len(changes))
 		for _, c := range changes {
 			set[s.schema.byKey[c.key].Name] = c.value
@@ -98,7 +99,6 @@ func (p *Portal) announceChanges(s *store, r *record, changes []change, by autho
 	if !p.host.hooks.listening() {
 		return
 	}
-	e := p.event(by)
 	e.ObjectID = r.id
 	for _, c := range changes {
 		e.PropertyName, e.PropertyValue = s.schema.byKey[c.key].Name, &c.value
@@ -107,8 +107,8 @@ func (p *Portal) announceChanges(s *store, r *record, changes []change, by autho
 }
 
 func (p *Portal) announceDeletion(s *store, id int64, by author) {
-	p.record(s.kind, id, journalDelete, nil)
 	e := p.event(by)
+	p.record(s.kind, id, journalDelete, e.OccurredAt, nil)
 	e.ObjectID, e.ChangeFlag = id, "DELETED"
 	p.raise(s.kind, "deletion", e)
 }
@@ -116,8 +116,8 @@ func (p *Portal) announceDeletion(s *store, id int64, by author) {
 // announceErasure sends deletion and privacyDeletion in any order (HubSpot
 // docs: both fire, maybe in separate batches). The event carries no email.
 func (p *Portal) announceErasure(s *store, id int64, alsoDeleted bool, by author) {
-	p.record(s.kind, id, journalErase, nil)
 	e := p.event(by)
+	p.record(s.kind, id, journalErase, e.OccurredAt, nil)
 	e.ObjectID, e.ChangeFlag = id, "DELETED"
 	first := p.rng.IntN(2) == 0
 	if alsoDeleted && first {
@@ -130,8 +130,8 @@ func (p *Portal) announceErasure(s *store, id int64, alsoDeleted bool, by author
 }
 
 func (p *Portal) announceRestore(s *store, r *record, by author) {
-	p.record(s.kind, r.id, journalRestore, nil)
 	e := p.event(by)
+	p.record(s.kind, r.id, journalRestore, e.OccurredAt, nil)
 	e.ObjectID = r.id
 	p.raise(s.kind, "restore", e)
 }
@@ -139,8 +139,8 @@ func (p *Portal) announceRestore(s *store, r *record, by author) {
 // announceMerge sends the merge and the deletion of every id that went. No
 // propertyChange tells the values that moved.
 func (p *Portal) announceMerge(s *store, merged merge, by author) {
-	p.record(s.kind, merged.survivor, journalMerge, nil)
 	e := p.event(by)
+	p.record(s.kind, merged.survivor, journalMerge, e.OccurredAt, nil)
 	e.ObjectID, e.PrimaryObjectID, e.NewObjectID = merged.survivor, merged.primary, merged.survivor
 	e.MergedObjectIDs = []int64{merged.other}
 	e.NumberOfPropertiesMoved = &merged.moved

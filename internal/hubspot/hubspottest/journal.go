@@ -147,11 +147,11 @@ func (j *Journal) Subscriptions() []JournalSubscription {
 	return out
 }
 
-// record notes an event of one record if a subscription asks for it; set tells
-// the properties that it set, nil for none.
-func (p *Portal) record(k *kind, id int64, action string, set func() map[string]string) {
+// record notes an event of one record if a subscription asks for it, at the time that
+// webhooks tell; set tells the properties that it set, nil for none.
+func (p *Portal) record(k *kind, id int64, action string, at int64, set func() map[string]string) {
 	e := journalEvent{
-		Type: "crmObject", PortalID: p.id, OccurredAt: timestamp(p.nowMilli()), Action: action, ObjectTypeID: k.typeID, ObjectID: id,
+		Type: "crmObject", PortalID: p.id, OccurredAt: timestamp(at), Action: action, ObjectTypeID: k.typeID, ObjectID: id,
 	}
 	if action == journalErase {
 		e.Type = "gdprPrivacyDeletion"

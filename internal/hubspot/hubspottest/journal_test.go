@@ -145,6 +145,52 @@ func TestJournal_tellsWhatWasSubscribedTo(t *testing.T) {
 	}
 }
 
+// A fact that is heard both ways counts once by its time, whatever a machine does
+// between two readings of the clock.
+func TestJournal_tellsTheTimesThatWebhooksTell(t *testing.T) {
+	t.Parallel()
+	r := newReader(t)
+	r.clock.tick(time.Millisecond)
+	r.crm.Host().Webhooks().Hold()
+	person := r.crm.Person(9)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := person.Create("contacts", map[string]string{"email": "ada@example.test"})
+	must(err)
+	must(person.Edit("contacts", id, map[string]string{"email": "lace@example.test"}))
+	must(person.Archive("contacts", id))
+	must(person.Restore("contacts", id))
+	other, err := person.Create("contacts", map[string]string{"email": "bob@example.test"})
+	must(err)
+	merged, err := person.Merge("contacts", id, other)
+	must(err)
+	must(person.Erase(merged))
+
+	type fact struct{ id, ms int64 }
+	told := map[fact]bool{}
+	for _, e := range r.crm.Host().Webhooks().Take() {
+		told[fact{e.ObjectID, e.OccurredAt}] = true
+	}
+	r.clock.tick(0)
+	file := r.download(r.call("GET", journalPath+"/earliest", "").body)
+	rows := file.body["journalEvents"].([]any)
+	if len(rows) != 10 {
+		t.Errorf("%d rows, want 10", len(rows))
+	}
+	for _, row := range rows {
+		row := row.(map[string]any)
+		at, err := time.Parse(time.RFC3339, row["occurredAt"].(string))
+		must(err)
+		if !told[fact{int64(row["objectId"].(float64)), at.UnixMilli()}] {
+			t.Errorf("no webhook tells what the journal tells: %v", row)
+		}
+	}
+}
+
 func TestJournal_filesAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newReader(t)

@@ -12,10 +12,11 @@ import (
 	"advocatesync/internal/hubspot/hubspottest"
 )
 
-// clock is a clock that moves when told.
+// clock is a clock that moves when told, or when read.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	ticks time.Duration // with every reading
 }
 
 func newClock() *clock { return &clock{at: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)} }
@@ -23,7 +24,15 @@ func newClock() *clock { return &clock{at: time.Date(2026, 11, 2, 9, 0, 0, 0, ti
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.at = c.at.Add(c.ticks)
 	return c.at
+}
+
+// tick has time pass with every reading from now on.
+func (c *clock) tick(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ticks = d
 }
 
 func (c *clock) pass(d time.Duration) {
