@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+
 	"advocatesync/internal/advocate/advocatetest"
 	"advocatesync/internal/bridge"
 	"advocatesync/internal/hubspot/hubspottest"
@@ -226,9 +229,15 @@ func TestContactLifecycle_countsTimeNotNewsUntilAContactShows(t *testing.T) {
 	s.Portal.Tune(func(k *hubspottest.Knobs) { k.ReadLagReads = 14 })
 	id := s.CreateContact(t, map[string]string{"email": ann})
 	env := environment(s)
-	for i := range 10 { // all within the second before the first pause ends
-		env.RegisterDelayedCallback(func() { env.SignalWorkflow("hints", updated()) }, time.Duration(i)*50*time.Millisecond)
-	}
+	hear := func() { env.SignalWorkflow("hints", updated()) }
+	env.RegisterDelayedCallback(hear, 0)
+	more := 9 // each heard in the pause after a sync, so that each causes another
+	env.SetOnActivityCompletedListener(func(is *activity.Info, _ converter.EncodedValue, _ error) {
+		if is.ActivityType.Name == "SyncContact" && more > 0 {
+			more--
+			env.RegisterDelayedCallback(hear, time.Millisecond)
+		}
+	})
 	runLife(t, env, s, id)
 
 	s.InStep(t, id, ann, ann)
