@@ -43,9 +43,9 @@ func TestPages_standWhileOneTableDoesNotAnswer(t *testing.T) {
 	tests := map[string]struct{ table, overview, state string }{
 		"parked items": {"parked_item", "the database does not answer in time", "the numbers of contacts, problems, events and calls"},
 		"agreement":    {"agreement", "Agreement", "whether both sides agree"},
-		"deletions":    {"due_deletion", "not all of it answers", "the deletions that wait"},
-		"the journal":  {"journal_portal", "not all of it answers", "the journal"},
-		"runs":         {"sync_run", "not all of it answers", "the latest mass sync"},
+		"deletions":    {"due_deletion", "some parts do not answer", "the deletions that wait"},
+		"the journal":  {"journal_portal", "some parts do not answer", "the journal"},
+		"runs":         {"sync_run", "some parts do not answer", "the latest mass sync"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestPages_standWhileOneTableDoesNotAnswer(t *testing.T) {
 			s.Trace(t, &storetest.Queries{}) // opens the database again
 			handler := s.Handler(t, s.URL)
 			defer s.Lock(t, "LOCK TABLE "+c.table)()
-			for path, says := range map[string][]string{"/": {c.overview, s.Connection.Tenant}, s.path(""): {"Not all of this page is known", c.state}} {
+			for path, says := range map[string][]string{"/": {c.overview, s.Connection.Tenant}, s.path(""): {"Parts of this page are missing", c.state}} {
 				w := b.serve(t, handler, path)
 				shown{w.Code, w.Header(), w.Body.String()}.says(t, http.StatusOK, says...)
 			}
@@ -73,8 +73,8 @@ func TestPages_standWhileBothVendorsAreAway(t *testing.T) {
 	for _, path := range s.everyPage() {
 		b.get(t, path).says(t, http.StatusOK)
 	}
-	b.get(t, s.path("/program")).says(t, http.StatusOK, "Advocate does not tell its programs", "Connected is program "+wiringtest.Program)
-	b.get(t, s.path("/triggers/new")).says(t, http.StatusOK, "The text can be written without", "closedwon")
+	b.get(t, s.path("/program")).says(t, http.StatusOK, "Advocate does not list its programs", "Program "+wiringtest.Program+" is connected")
+	b.get(t, s.path("/triggers/new")).says(t, http.StatusOK, "You can write the text without them", "closedwon")
 	b.get(t, s.path("/program/plan?program=4711&way=in_place")).says(t, http.StatusServiceUnavailable, "No answer")
 }
 

@@ -54,7 +54,7 @@ func (c *Console) findContact(v *visit) (answer, error) {
 	case len(ids) == 1:
 		return see{path: v.path("contacts", ids[0])}, nil
 	case len(ids) == 0:
-		view.Problem = "No contact of this portal had this email when we last saw it. If HubSpot has the contact, look it up by its id and have it synced."
+		view.Problem = "No contact of this portal had this email when we last saw it. If HubSpot has the contact, look it up by its id and sync it again."
 	default:
 		view.Problem, view.Found = "", ids
 	}
@@ -104,7 +104,7 @@ func (c *Console) contactPage(v *visit, person *api.Person) (answer, error) {
 	id := v.PathValue("contact")
 	contact, err := v.client.Contact(v.ctx(), v.connection(), id)
 	if p, refused := problemOf(err); refused && p.Code == "unknown_contact" {
-		view := &contactView{ID: id, Unknown: true, InHubSpot: c.recordPage(v, id), Person: person, State: warn("Nothing is known of this contact: HubSpot told us nothing of it, and no participant matched it.")}
+		view := &contactView{ID: id, Unknown: true, InHubSpot: c.recordPage(v, id), Person: person, State: warn("Nothing is known of this contact: HubSpot has not reported it, and no participant matched it.")}
 		return page{name: "contact", title: "Contact " + id, view: view}, nil
 	}
 	if err != nil {
@@ -163,10 +163,10 @@ type nextStep struct {
 }
 
 var nextSteps = map[bridge.Reason]nextStep{
-	bridge.ReasonNoEmail:   {Text: "Give the contact an email in HubSpot. It is synced by itself then, and gets its code within seconds."},
+	bridge.ReasonNoEmail:   {Text: "Give the contact an email in HubSpot. It then syncs by itself, and gets its code within seconds."},
 	bridge.ReasonRuleOff:   {Text: "If it should have one, turn the rule on, and then sync the contact again.", Page: "rules", Name: "See the sharing rules"},
 	bridge.ReasonGuarded:   {Text: "Delete or keep the participant.", Page: "deletions", Name: "See the deletions that wait"},
-	bridge.ReasonSuspended: {Text: "It goes on once the connection's work does.", Page: "", Name: "See the connection's state"},
+	bridge.ReasonSuspended: {Text: "It continues once the connection's work does.", Page: "", Name: "See the connection's state"},
 }
 
 // contactState answers "is it in step, and if not, why?" in one sentence or two.
@@ -226,8 +226,8 @@ func (c *Console) askResync(v *visit) (answer, error) {
 	}
 	view := &askView{
 		Lines: []string{
-			"1 contact and its participant are read as they are now. What differs is brought in step, as the sharing rules say.",
-			"Its problems go away as far as they are corrected. If HubSpot shows the contact no longer, that counts as its deletion, and the guard counts it, too.",
+			"1 contact and its participant are read as they are now. Differences are brought in step, as the sharing rules say.",
+			"Problems that were corrected go away. If HubSpot no longer shows the contact, that counts as a deletion, also for the guard.",
 		},
 		Action: v.path("contacts", id, "resync"), Button: "Sync again", Back: v.path("contacts", id),
 	}
@@ -247,8 +247,8 @@ func (c *Console) askErase(v *visit) (answer, error) {
 	id := v.PathValue("contact")
 	view := &askView{
 		Lines: []string{
-			"1 person will be erased: the participant is deleted in Advocate with do-not-track, and everything that we keep of the person is forgotten.",
-			"Nothing makes a participant of this person again, in either direction.",
+			"1 person will be erased: the participant is deleted in Advocate with do-not-track, and everything that we store about the person is deleted.",
+			"Nothing makes this person a participant again, in either direction.",
 			"This cannot be undone. It is refused while HubSpot still shows the contact: delete it there for privacy first.",
 		},
 		Action: v.path("contacts", id, "erase"), Button: "Erase this person", Danger: true, Back: v.path("contacts", id),
@@ -261,7 +261,7 @@ func (c *Console) eraseContact(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return see{path: fmt.Sprintf("/erasures/%d", erasure.ErasureID), notice: "The erasure has begun. This page follows it, and offers the receipt at its end."}, nil
+	return see{path: fmt.Sprintf("/erasures/%d", erasure.ErasureID), notice: "The erasure has begun. This page follows it, and offers the receipt when it is done."}, nil
 }
 
 // askView is a page that says what will happen, and asks.

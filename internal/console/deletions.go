@@ -59,11 +59,11 @@ var guards = []guarded{
 		one:     "participant", many: "participants",
 		approve: []string{
 			"will be deleted in Advocate, with all referral history. This cannot be undone.",
-			"Each contact is looked for once more: the participant of one that was restored stays.",
+			"Each contact is checked once more: if it was restored, its participant stays.",
 		},
-		reject: []string{"will stay in Advocate, with all history, and will have no contact any more."},
+		reject: []string{"will stay in Advocate with all history, and will no longer have a contact."},
 		done: map[string]string{
-			"approve": "will be deleted within a minute, unless the contact was restored meanwhile.", "reject": "will stay in Advocate.",
+			"approve": "will be deleted within a minute, unless the contact was restored in the meantime.", "reject": "will stay in Advocate.",
 		},
 		held: func(d api.Deletions) guardView {
 			return guardView{Waiting: d.Waiting, Since: d.Since, Guard: d.Guard, Contacts: firstContacts(d.ContactIDs)}
@@ -77,11 +77,11 @@ var guards = []guarded{
 	},
 	{
 		Kind: "erasures", Role: bridge.RolePrivacy, Title: "Unconfirmed privacy deletions", Counted: "Privacy deletions",
-		Why:     "HubSpot told of these privacy deletions, but its records do not confirm them.",
-		What:    "The people are blocked meanwhile: nothing makes participants of them.",
+		Why:     "HubSpot reported these privacy deletions, but its records do not confirm them.",
+		What:    "Meanwhile the people are blocked: nothing makes them participants.",
 		Default: "Empty: 20.",
 		one:     "person", many: "people",
-		approve: []string{"will be erased: deleted in Advocate with do-not-track, and forgotten here. This cannot be undone.", "Whom HubSpot shows again is not erased."},
+		approve: []string{"will be erased: deleted in Advocate with do-not-track, and forgotten here. This cannot be undone.", "People whom HubSpot shows again are not erased."},
 		reject:  []string{"will not be erased, and will no longer be blocked."},
 		done: map[string]string{
 			"approve": "will be erased. The page Erasures follows each, and has the receipts.", "reject": "will not be erased.",
@@ -201,12 +201,12 @@ func (g guarded) change(v *visit) (answer, error) {
 	if _, err := g.set(v.client)(v.ctx(), v.connection(), api.DeletionGuard{Guard: guard}); err != nil {
 		return nil, err
 	}
-	notice := "From now on, the default counts. What waits already goes on waiting."
+	notice := "From now on, the default applies. What already waits keeps waiting."
 	switch {
 	case guard != nil && *guard == 0:
-		notice = "The guard is off: from now on, any number goes through. What waits already goes on waiting."
+		notice = "The guard is off: from now on, any number goes through. What already waits keeps waiting."
 	case guard != nil:
-		notice = fmt.Sprintf("From now on, more than %s within an hour wait for you. What waits already goes on waiting.", count(*guard))
+		notice = fmt.Sprintf("From now on, more than %s within an hour wait for you. What already waits keeps waiting.", count(*guard))
 	}
 	return see{path: v.path("deletions"), notice: notice}, nil
 }

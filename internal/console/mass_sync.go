@@ -68,7 +68,7 @@ func massSyncViewOf(m api.MassSync) massSyncView {
 		{"Matched to a contact", func(c api.MassSyncCounts) int64 { return c.Matched }},
 		{"Contacts updated", func(c api.MassSyncCounts) int64 { return c.Updated }},
 		{"Unchanged", func(c api.MassSyncCounts) int64 { return c.Unchanged }},
-		{"Kept out by a rule, an erasure, or for want of an email", func(c api.MassSyncCounts) int64 { return c.Blocked }},
+		{"Kept out by a rule, an erasure, or a missing email", func(c api.MassSyncCounts) int64 { return c.Blocked }},
 		{"Parked", func(c api.MassSyncCounts) int64 { return c.Parked }},
 		{"HubSpot calls", func(c api.MassSyncCounts) int64 { return c.HubSpotCalls }},
 		{"Advocate calls", func(c api.MassSyncCounts) int64 { return c.AdvocateCalls }},
@@ -181,7 +181,7 @@ func (c *Console) askMassSync(v *visit) (answer, error) {
 			fmt.Sprintf("By dry run %d, %s will be read.", dry.Run, plural(dry.Total, "participant", "participants")),
 			fmt.Sprintf("%s will be created in HubSpot, %s matched, %s updated, %s left as they are.",
 				plural(dry.Created, "contact", "contacts"), count(dry.Matched), count(dry.Updated), count(dry.Unchanged)),
-			fmt.Sprintf("%s will be kept out by a rule, an erasure, or for want of an email; %s parked.", count(dry.Blocked), count(dry.Parked)),
+			fmt.Sprintf("%s will be kept out by a rule, an erasure, or a missing email; %s parked.", count(dry.Blocked), count(dry.Parked)),
 			fmt.Sprintf("It takes %s and %s. It can be paused, resumed and stopped.", plural(dry.HubSpotCalls, "HubSpot call", "HubSpot calls"), dry.ETA),
 		}
 	} else {
@@ -227,12 +227,12 @@ func (c *Console) askCancelMassSync(v *visit) (answer, error) {
 // stopLines say what the end of a mass sync leaves done and undone.
 func stopLines(done, total int64) []string {
 	if total == 0 {
-		return []string{"It still reads and plans: nothing was written.", "A run that was stopped cannot be resumed. To go on with this one later, go back and pause it."}
+		return []string{"It is still reading and planning: nothing was written.", "A run that was stopped cannot be resumed. To continue this one later, go back and pause it."}
 	}
 	return []string{
 		fmt.Sprintf("%s of %s are done. What is done stays.", count(done), plural(total, "participant", "participants")),
 		plural(max(0, total-done), "participant is", "participants are") + " left as before.",
-		"A run that was stopped cannot be resumed, but the next one does the rest. To go on with this one later, go back and pause it.",
+		"A run that was stopped cannot be resumed, but the next one does the rest. To continue this one later, go back and pause it.",
 	}
 }
 

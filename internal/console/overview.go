@@ -69,7 +69,7 @@ func (c *Console) card(v *visit, connection api.Connection) connectionCard {
 	s, err := v.client.ConnectionStatus(v.ctx(), connection.ConnectionID)
 	if err != nil {
 		c.log.WarnContext(v.ctx(), "console overview lacks a connection", "request_id", v.id, "connection", connection.ConnectionID, "err", err)
-		return connectionCard{ID: connection.ConnectionID, Portal: connection.PortalID, Tenant: connection.Tenant, State: warn("How it is doing is not known at the moment: its status does not answer.")}
+		return connectionCard{ID: connection.ConnectionID, Portal: connection.PortalID, Tenant: connection.Tenant, State: warn("Its state is unknown at the moment: its status does not answer.")}
 	}
 	card := cardOf(s, c.now())
 	card.Plot = c.lastDay(v, connection.ConnectionID)
@@ -118,7 +118,7 @@ func stateOf(s api.ConnectionStatus) state {
 	stuck := slices.IndexFunc(s.Stuck, func(w api.StuckWork) bool { return w.Work != bridge.WorkDeletionApprovals }) // those have their own sentence
 	switch {
 	case unknownPart(s, operator.PartCounts):
-		return warn("How it is doing is not known at the moment: the database does not answer in time.")
+		return warn("Its state is unknown at the moment: the database does not answer in time.")
 	case s.Status.Stopped():
 		at := slices.IndexFunc(s.Refusals, func(r api.Refusal) bool { return r.Capability == "" && r.System != bridge.SystemImpact })
 		if at < 0 { // stopped by a release that kept no refusals
@@ -137,15 +137,15 @@ func stateOf(s api.ConnectionStatus) state {
 	case s.Paused:
 		return warn("Paused by an operator: all work waits, and nothing is lost.")
 	case stuck >= 0:
-		return bad(fmt.Sprintf("%s: nothing moves, for it waits for %s.", workName(string(s.Stuck[stuck].Work)), s.Stuck[stuck].WaitsFor))
+		return bad(fmt.Sprintf("%s: nothing moves, because it waits for %s.", workName(string(s.Stuck[stuck].Work)), s.Stuck[stuck].WaitsFor))
 	case unknownPart(s, operator.PartSchedule):
-		return bad("Temporal does not answer: work waits, and nothing is lost. It goes on by itself when Temporal is back.")
+		return bad("Temporal does not answer: work waits, and nothing is lost. It continues by itself when Temporal is back.")
 	case s.DeletionsWaiting > 0:
 		return warn(plural(s.DeletionsWaiting, "deletion waits", "deletions wait") + " for your approval.")
 	case s.ParkedItems > 0:
 		return warn("In step, but " + plural(s.ParkedItems, "item needs", "items need") + " a person.")
 	case len(s.Unknown) > 0:
-		return warn("Nothing is known to be wrong, but not all of it answers.")
+		return warn("No problem is known, but some parts do not answer.")
 	case s.ReportedUntil.IsZero():
 		return warn("Connected. The first report has not been read yet.")
 	default:
@@ -307,9 +307,9 @@ func driftViews(drift []api.Drift) []driftView {
 func (c *Console) askPause(v *visit) (answer, error) {
 	return c.askInNumbers(v, "pause", "Pause all work", func(q quantities) []string {
 		return []string{
-			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " no longer kept in step, in either direction, until somebody resumes.",
+			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " no longer kept in step, in either direction, until somebody resumes the work.",
 			"New contacts and new participants wait as well, and so does a mass sync or reconcile that is under way.",
-			"HubSpot's webhooks are kept meanwhile. Nothing is lost.",
+			"Meanwhile, HubSpot's webhooks are kept. Nothing is lost.",
 		}
 	})
 }
@@ -318,8 +318,8 @@ func (c *Console) askPause(v *visit) (answer, error) {
 func (c *Console) askResume(v *visit) (answer, error) {
 	return c.askInNumbers(v, "resume", "Resume all work", func(q quantities) []string {
 		return []string{
-			sentenceStart(q.Events.Of("event that was kept is", "events that were kept are")) + " acted on, and what changed in Advocate is fetched.",
-			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " kept in step again, and a mass sync or reconcile that waits goes on.",
+			sentenceStart(q.Events.Of("event that was kept is", "events that were kept are")) + " processed, and what changed in Advocate is fetched.",
+			sentenceStart(q.Contacts.Of("mapped contact is", "mapped contacts are")) + " kept in step again, and a mass sync or reconcile that waits continues.",
 		}
 	})
 }
@@ -346,7 +346,7 @@ func (c *Console) resumeConnection(v *visit) (answer, error) {
 	if _, err := v.client.ResumeConnection(v.ctx(), v.connection()); err != nil {
 		return nil, err
 	}
-	return see{path: v.path(), notice: "Resumed. What was kept is acted on within a minute."}, nil
+	return see{path: v.path(), notice: "Resumed. What was kept is processed within a minute."}, nil
 }
 
 // path is the address of a page of the visited connection, below the public one.

@@ -51,25 +51,25 @@ func TestPages_ofAConnection(t *testing.T) {
 	reconcile := b.post(t, s.path("/reconciles"), url.Values{"dry_run": {"1"}}).header.Get("Location")
 	for path, says := range map[string][]string{
 		s.path("/numbers?span=day"):           {"Events heard", "<svg class=\"chart\"", "over the last day", "The numbers"},
-		s.path("/rules"):                      {"New participant → contact", "No mass sync or dry run has counted yet", "0 contacts have no participant"},
+		s.path("/rules"):                      {"New participant → contact", "No mass sync or dry run has yet counted", "0 contacts have no participant"},
 		s.path("/rules/contact_updated?on=1"): {"Turn it on", "0 contacts have no participant"},
 		s.path("/program"):                    {"connected", "In place"},
-		s.path("/triggers"):                   {"There is none yet"},
+		s.path("/triggers"):                   {"None yet. A new trigger starts"},
 		s.path("/triggers/new"):               {"closedwon", "deal.dealstage", "A contact's "},
-		s.path("/events?state=error"):         {"No such event"},
+		s.path("/events?state=error"):         {"No event matches"},
 		s.path("/disconnect"):                 {"0 mappings, 1 parked item"},
-		"/connect":                            {"Check and connect", "Leave it empty: the next page leads to HubSpot"},
+		"/connect":                            {"Check and connect", "The next page leads to HubSpot"},
 		"/erasures":                           {"None yet"},
 		"/audit":                              {"Sign in", "Start mass sync"},
 		"/tokens":                             {"Make the token", "live"},
 		"/":                                   {"1 problem", s.Connection.Tenant, "Records written in the last day", "<svg class=\"chart\""},
 		s.path(""):                            {"1 item needs a person", "not compared yet", "Pause all work"},
 		s.path("/pause"):                      {"0 mapped contacts are no longer kept in step", "Nothing is lost"},
-		s.path("/resume"):                     {"0 events that were kept are acted on"},
-		s.path("/contacts/101/resync"):        {"1 contact and its participant are read", "that counts as its deletion"},
+		s.path("/resume"):                     {"0 events that were kept are processed"},
+		s.path("/contacts/101/resync"):        {"1 contact and its participant are read", "that counts as a deletion"},
 		dryRun + "/cancel":                    {"Stop the dry run", "Nothing was written"},
 		reconcile + "/cancel":                 {"Stop the dry run", "Nothing was repaired"},
-		s.path("/contacts"):                   {"neither kept nor logged"},
+		s.path("/contacts"):                   {"neither stored nor logged"},
 		s.path("/contacts/101"):               {fmt.Sprintf("https://app.hubspot.com/contacts/%d/record/0-1/101", s.Connection.PortalID), "HubSpot refuses a value", "the value is too long", "Reveal the person"},
 		s.path("/contacts/404"):               {"Nothing is known of this contact", "Sync again"},
 		s.path("/contacts/101/erase"):         {"1 person will be erased", "cannot be undone"},
@@ -167,7 +167,7 @@ func TestProblems_areRetriedAndDiscardedOneSomeOrAll(t *testing.T) {
 	if got := b.post(t, s.path("/problems/discard"), url.Values{"id": {"4"}, "contact": {"104"}}).header.Get("Location"); got != s.path("/contacts/104") {
 		t.Errorf("who decides on the page of a contact is led to %s", got)
 	}
-	b.submit(t, s.path("/problems/discard"), url.Values{"all": {"1"}}).says(t, http.StatusOK, "1 item was given up", "Nothing waits for a person")
+	b.submit(t, s.path("/problems/discard"), url.Values{"all": {"1"}}).says(t, http.StatusOK, "1 item was given up", "Nothing needs a person")
 }
 
 func TestRules_sayWhomTheyTouchAndChange(t *testing.T) {
@@ -191,7 +191,7 @@ func TestContact_tellsAllEvents(t *testing.T) {
 	 SELECT $1, '101', 'updated', 'field' || n, now() - n * interval '1 minute', n, false FROM generate_series(1, 130) AS n`, s.Connection.ID)
 	b := s.signedIn(t, bridge.RoleViewer)
 	entries := func(p shown) int { return strings.Count(p.body, "<b>HubSpot</b>") }
-	if n := entries(b.get(t, s.path("/contacts/101")).says(t, http.StatusOK, "All events that were heard")); n != 20 {
+	if n := entries(b.get(t, s.path("/contacts/101")).says(t, http.StatusOK, ">All events<")); n != 20 {
 		t.Errorf("the page tells %d events, want the latest 20", n)
 	}
 	first := b.get(t, s.path("/contacts/101?page=")).says(t, http.StatusOK, "Next page")
@@ -284,7 +284,7 @@ func TestReveal_isOnRecord(t *testing.T) {
 	s := newSite(t)
 	id := s.CreateContact(t, map[string]string{"email": "ann@shop.example", "firstname": "Annika"})
 	b := s.signedIn(t, bridge.RolePrivacy)
-	b.post(t, s.path("/contacts/"+id+"/reveal"), nil).says(t, http.StatusOK, "Annika", "on record")
+	b.post(t, s.path("/contacts/"+id+"/reveal"), nil).says(t, http.StatusOK, "Annika", "The audit log records that you looked")
 	entries, err := s.Access.AuditLog(t.Context(), store.AuditFilter{Operation: "revealContact"}, 0, 10)
 	if err != nil || len(entries) != 1 || entries[0].Subject != "contact:"+id || entries[0].Outcome.Result != store.AuditDone {
 		t.Errorf("on record: %v, %v", entries, err)

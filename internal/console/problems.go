@@ -147,7 +147,7 @@ func (c *Console) askProblems(v *visit) (answer, error) {
 	switch v.URL.Query().Get("act") {
 	case "retry":
 		view.Lines = []string{
-			items + " will be tried again: the contacts, participants and events are read anew and acted on.",
+			items + " will be tried again: the contacts, participants and events are read again and synced.",
 			"What fails again is parked again.",
 		}
 		view.Action, view.Button = v.path("problems", "retry"), "Retry "+items

@@ -37,7 +37,7 @@ func programSwitchViewOf(s api.ProgramSwitch) programSwitchView {
 	case !s.Ended() && !s.Stopped:
 		view.Progress = busy(sentence(s.Meaning))
 	case s.Stopped:
-		view.Progress = warn("It stopped: begin the same switch again to take it up.")
+		view.Progress = warn("It stopped: start the same switch again to continue it.")
 	}
 	return view
 }
@@ -95,7 +95,7 @@ func (c *Console) askSwitch(v *visit) (answer, error) {
 		}
 	}
 	if in.InPlace {
-		view.Lines = append(view.Lines, fmt.Sprintf("%s will be kept, so forms, lists and emails that use them go on working; the values of %s will be replaced.",
+		view.Lines = append(view.Lines, fmt.Sprintf("%s will be kept, so forms, lists and emails that use them keep working; the values of %s will be replaced.",
 			plural(len(plan.Properties)-missing, "property", "properties"), contacts))
 	} else {
 		view.Lines = append(view.Lines,
@@ -110,7 +110,7 @@ func (c *Console) askSwitch(v *visit) (answer, error) {
 		view.Lines = append(view.Lines, "Participants of the program without a contact are synced as well, as the sharing rules say.")
 	}
 	if plan.UnderWay {
-		view.Lines = append(view.Lines, "This switch is under way already, and is taken up where it stands.")
+		view.Lines = append(view.Lines, "This switch is already under way, and continues where it stands.")
 	}
 	return page{name: "ask", title: "Switch to " + plan.To.Name, view: view}, nil
 }
@@ -121,7 +121,7 @@ func (c *Console) startSwitch(v *visit) (answer, error) {
 	}
 	started, err := v.client.StartProgramSwitch(v.ctx(), v.connection(), switchRequest(v.PostForm))
 	if p, refused := problemOf(err); refused && p.Code == "no_worker" { // it was taken, and has not begun
-		return see{path: v.path("program"), notice: "The switch is requested. It begins as soon as a worker takes it up. This page shows it then."}, nil
+		return see{path: v.path("program"), notice: "The switch is requested. It starts as soon as a worker is available, and then appears on this page."}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (c *Console) askReconcile(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.Lines = []string{"Every contact in HubSpot and everybody in Advocate is read and compared. What differs is repaired by the ordinary paths."}
+	view.Lines = []string{"Every contact in HubSpot and everybody in Advocate is read and compared. Differences are repaired by the ordinary paths."}
 	if len(runs) > 0 && runs[0].DryRun && runs[0].Ended() {
 		dry := runs[0]
 		view.Lines = append(view.Lines, fmt.Sprintf("Dry run %d compared %s and found %s.", dry.Run, plural(dry.Pairs, "pair", "pairs"), plural(dry.Found, "difference", "differences")))
@@ -109,7 +109,7 @@ func (c *Console) askReconcile(v *visit) (answer, error) {
 	} else {
 		view.Lines = append(view.Lines, "No dry run has said how many differences there are. Go back and run one to know the numbers first.")
 	}
-	view.Lines = append(view.Lines, "Deletions in numbers wait for your approval, as always. Live work goes first.")
+	view.Lines = append(view.Lines, "As always, many deletions at once wait for your approval. Live work goes first.")
 	return page{name: "ask", title: "Start a reconcile", view: view}, nil
 }
 
@@ -130,7 +130,7 @@ func (c *Console) askCancelReconcile(v *visit) (answer, error) {
 	view := &askView{Action: below + "/cancel", Button: "Stop the reconcile", Danger: true, Back: below, Lines: []string{
 		fmt.Sprintf("%s compared so far, and %s found. %s repaired; that stays.",
 			plural(r.Pairs, "pair was", "pairs were"), plural(r.Found, "difference was", "differences were"), plural(r.Repaired, "was", "were")),
-		"The agreement of both sides is not established by a run that is stopped. The next one runs within a day, or when somebody starts it.",
+		"A stopped run does not establish that both sides agree. The next one runs within a day, or when somebody starts it.",
 	}}
 	if r.DryRun {
 		view.Button, view.Lines = "Stop the dry run", []string{"Nothing was repaired, and nothing will be. What was counted so far stays on its page."}

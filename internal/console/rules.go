@@ -36,12 +36,12 @@ type rule struct {
 var allRules = []rule{
 	{
 		"participant_created", "New participant → contact", "Somebody who joins the program becomes a HubSpot contact, or is matched to one by email.",
-		"Who joins stays in Advocate alone. A mass sync creates and matches no contacts either.",
+		"New participants stay in Advocate only. A mass sync creates and matches no contacts either.",
 		func(r api.Rules) bool { return r.ParticipantCreated }, func(c *api.RuleChanges, on *bool) { c.ParticipantCreated = on }, participantsKeptOut,
 	},
 	{
 		"participant_updated", "Changed participant → contact", "A participant without a contact becomes one, or is matched, when something about them changes in Advocate.",
-		"A change in Advocate makes and matches no contact. Contacts that are mapped already are kept up to date all the same.",
+		"A change in Advocate creates and matches no contact. Mapped contacts are still kept up to date.",
 		func(r api.Rules) bool { return r.ParticipantUpdated }, func(c *api.RuleChanges, on *bool) { c.ParticipantUpdated = on }, participantsKeptOut,
 	},
 	{
@@ -49,12 +49,12 @@ var allRules = []rule{
 		"A new contact gets no participant.",
 		func(r api.Rules) bool { return r.ContactCreated }, func(c *api.RuleChanges, on *bool) { c.ContactCreated = on },
 		func(api.RuleEffects, time.Time) string {
-			return "It touches nobody now: it counts for contacts that are created from now on."
+			return "It affects nobody now, only contacts that are created from now on."
 		},
 	},
 	{
 		"contact_updated", "Changed contact → participant", "A contact without a participant gets one, or is matched, when its email, code, cookie or Advocate ids change.",
-		"A change of a contact makes and matches no participant. Contacts that are mapped already go on.",
+		"A change of a contact creates and matches no participant. Mapped contacts are still kept in step.",
 		func(r api.Rules) bool { return r.ContactUpdated }, func(c *api.RuleChanges, on *bool) { c.ContactUpdated = on },
 		func(e api.RuleEffects, now time.Time) string {
 			return sentenceStart(quantityOf(e.ContactsKeptOut, e.CountsAge, now).Of("contact has", "contacts have")) + " no participant because a rule was off: each would get one when it next changes."
@@ -72,7 +72,7 @@ var allRules = []rule{
 
 func participantsKeptOut(e api.RuleEffects, now time.Time) string {
 	if e.CountedAt.IsZero() {
-		return "No mass sync or dry run has counted yet whom it touches."
+		return "No mass sync or dry run has yet counted whom it affects."
 	}
 	return fmt.Sprintf("%s kept out when a mass sync or dry run last counted, %s ago.",
 		plural(e.ParticipantsKeptOut, "participant was", "participants were"), shortDuration(now.Sub(e.CountedAt)))
@@ -118,11 +118,11 @@ func (c *Console) askRule(v *visit) (answer, error) {
 	}
 	on := v.URL.Query().Get("on") != ""
 	view := &askView{
-		Lines:  []string{r.off, "Nothing that is there already is changed or deleted: the rule counts for what is decided from now on."},
+		Lines:  []string{r.off, "Nothing that exists is changed or deleted: the change applies from now on."},
 		Action: v.path("rules", r.name), Button: "Turn it off", Back: v.path("rules"),
 	}
 	if on {
-		view.Lines = []string{r.on, r.now(effects, c.now()), "The rule counts for what is decided from now on."}
+		view.Lines = []string{r.on, r.now(effects, c.now()), "The rule applies from now on."}
 		view.Button, view.Hidden = "Turn it on", []field{{"on", "1"}}
 	}
 	return page{name: "ask", title: r.title, view: view}, nil
@@ -139,5 +139,5 @@ func (c *Console) changeRule(v *visit) (answer, error) {
 	if _, err := v.client.ChangeRules(v.ctx(), v.connection(), changes); err != nil {
 		return nil, err
 	}
-	return see{path: v.path("rules"), notice: fmt.Sprintf("“%s” is %s. It counts for what is decided from now on.", r.title, map[bool]string{true: "on", false: "off"}[on])}, nil
+	return see{path: v.path("rules"), notice: fmt.Sprintf("“%s” is %s. This applies from now on.", r.title, map[bool]string{true: "on", false: "off"}[on])}, nil
 }

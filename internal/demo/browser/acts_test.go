@@ -48,7 +48,7 @@ var acts = []act{
 	}},
 	{"reveal the person", []string{"POST /connections/{connection}/contacts/{contact}/reveal"}, func(_ *testing.T, _ *scene, tab *browser.Tab) {
 		tab.Follow("Reveal the person")
-		tab.Says("ann@shop.example", "Archer", "that you looked is on record")
+		tab.Says("ann@shop.example", "Archer", "The audit log records that you looked")
 	}},
 	{"retry an item", []string{"POST /connections/{connection}/problems/retry"}, func(_ *testing.T, _ *scene, tab *browser.Tab) {
 		tab.Follow("Retry")
@@ -220,11 +220,11 @@ var acts = []act{
 		tab.Fill("Tenant alias", freshTenant)
 		tab.Fill("API key", "wrong")
 		tab.Fill("Program id", "47255")
-		tab.Fill("Access token (may be empty)", freshToken)
+		tab.Fill("Access token (optional)", freshToken)
 		tab.Follow("Check and connect")
 		tab.Says("Nothing was connected")
 		tab.Fill("API key", freshKey)
-		tab.Fill("Access token (may be empty)", freshToken)
+		tab.Fill("Access token (optional)", freshToken)
 		tab.Follow("Check and connect")
 		tab.Says("Connected. The first report runs within a minute")
 	}},

@@ -42,11 +42,11 @@ func TestOperator_findsTheWayByWhatIsVisible(t *testing.T) {
 	}{
 		{"connect another portal", func() {
 			tab.Follow("Connect another portal")
-			tab.Fill("Portal id (may be empty)", fmt.Sprint(anotherPortal))
+			tab.Fill("Portal id (optional)", fmt.Sprint(anotherPortal))
 			tab.Fill("Tenant alias", anotherTenant)
 			tab.Fill("API key", anotherKey)
 			tab.Fill("Program id", "47255")
-			tab.Fill("Access token (may be empty)", anotherToken)
+			tab.Fill("Access token (optional)", anotherToken)
 			tab.Follow("Check and connect")
 			tab.Says("Connected. The first report runs within a minute", fmt.Sprintf("Portal %d and %s", anotherPortal, anotherTenant))
 		}},
