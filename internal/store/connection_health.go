@@ -30,7 +30,7 @@ SELECT EXISTS (SELECT FROM hubspot_token t WHERE t.connection_id = c.id),
                 interval '0'),
        s.sampled_at, s.backlog, s.parked, s.counted_at, s.mapped
   FROM connection c` + lastSample + `
- CROSS JOIN LATERAL` + waitingIn("inbox") + ` waiting
+ CROSS JOIN LATERAL` + waitingIn(contactInbox) + ` waiting
  WHERE c.id = $1 AND` + connected
 
 // ConnectionHealth returns a connection's health, or a not_found error.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,9 +17,9 @@ var selectOpenWork = `
 SELECT c.id, w.work, w.step, w.n, greatest(clock_timestamp() - w.moved_at, interval '0'), w.reason
   FROM connection c
  CROSS JOIN LATERAL (
-       SELECT 'hubspot_events' AS work, '' AS step, i.n, i.oldest AS moved_at, '' AS reason FROM ` + waitingIn("inbox") + ` i
+       SELECT 'hubspot_events' AS work, '' AS step, i.n, i.oldest AS moved_at, '' AS reason FROM ` + waitingIn(contactInbox) + ` i
         UNION ALL
-       SELECT 'trigger_events', '', i.n, i.oldest, '' FROM ` + waitingIn("object_inbox") + ` i
+       SELECT 'trigger_events', '', i.n, i.oldest, '' FROM ` + waitingIn(objectInbox) + ` i
         UNION ALL
        SELECT 'report', coalesce((SELECT ` + runStep + ` FROM sync_run r
                                    WHERE r.connection_id = c.id AND r.kind = 'report' AND r.finished_at IS NULL), 'start'), 1,
@@ -62,14 +63,20 @@ const runStep = `CASE WHEN r.state = 'planned' OR r.kind = 'retry' THEN 'pages' 
 
 // waitingIn counts the events of a connection c that wait in an inbox, up to
 // exactUpTo, and finds the oldest: among the thousand whose turn is next, and the
-// thousand that wait longest for theirs, as those do that have failed.
-func waitingIn(inbox string) string {
-	rows := " FROM " + inbox + " WHERE connection_id = c.id AND relayed_at IS NULL "
+// thousand that wait longest for theirs, as those do that have failed. Each lane of
+// the inbox has thousands of its own, because its index leads with the lane.
+func waitingIn(from inbox) string {
+	rows := " FROM " + from.table + " i WHERE i.connection_id = c.id AND i.relayed_at IS NULL "
+	var firsts []string
+	for _, lane := range from.eachLane() {
+		for _, order := range []string{"i.not_before, i.id", "i.not_before DESC, i.id DESC"} {
+			firsts = append(firsts, "(SELECT i.received_at"+rows+lane+" ORDER BY "+order+" LIMIT 1000)")
+		}
+	}
 	return `
-       (SELECT few.n, least(next.oldest, last.oldest) AS oldest
+       (SELECT few.n, edges.oldest
           FROM (SELECT count(*) AS n FROM (SELECT` + rows + `LIMIT 10001) taken) few,
-               (SELECT min(received_at) AS oldest FROM (SELECT received_at` + rows + `ORDER BY not_before, id LIMIT 1000) taken) next,
-               (SELECT min(received_at) AS oldest FROM (SELECT received_at` + rows + `ORDER BY not_before DESC, id DESC LIMIT 1000) taken) last)`
+               (SELECT min(received_at) AS oldest FROM (` + strings.Join(firsts, " UNION ALL ") + `) taken) edges)`
 }
 
 // OpenWork returns the work of a connection that has begun, or is due, and has

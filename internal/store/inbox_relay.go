@@ -45,6 +45,14 @@ var (
 	objectInbox = inbox{table: "object_inbox", columns: objectColumns, order: "i.not_before, i.id"}
 )
 
+// eachLane are the conditions on events i, one of which selects each lane.
+func (i inbox) eachLane() []string {
+	if i.lanes == "" {
+		return []string{""}
+	}
+	return []string{" AND NOT i.bulk", " AND i.bulk"}
+}
+
 // RelayLease is how long a relay's claim on events lasts. After that, the events of
 // a process that died are claimed again.
 const RelayLease = 15 * time.Second
