@@ -677,7 +677,7 @@ func TestProgramSwitch_endsReportsOfTheOldProgram(t *testing.T) {
 func interruptedReport(t *testing.T, s *wiringtest.System, meanwhile func()) workflows.ReportSyncResult {
 	t.Helper()
 	env := environment(s)
-	env.SetWorkerOptions(workerOptions(&afterwards{hooks: []hook{once("PlanRun", func() error { meanwhile(); return nil })}}))
+	env.SetWorkerOptions(workerOptions(&afterwards{hooks: []hook{once("PrepareReport", func() error { meanwhile(); return nil })}}))
 	env.ExecuteWorkflow(workflows.ReportSyncName, workflows.ReportSyncInput{ConnectionID: s.Connection.ID})
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatalf("the report failed: %v", err)
