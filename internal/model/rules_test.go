@@ -135,7 +135,8 @@ func (w *world) checkGone(contact string, known store.Known) {
 		w.breaks("a contact that is gone is still mapped", contact, known.Ledger.State)
 	}
 	ended := []bridge.State{bridge.StateDeleted, bridge.StateMergedAway, bridge.StateErased}
-	if known.EmailHash != nil && !slices.Contains(ended, known.Ledger.State) {
+	// One that was parked before it went waits for a person, or for the next reconcile.
+	if known.EmailHash != nil && !slices.Contains(ended, known.Ledger.State) && len(w.parked(contact)) == 0 {
 		w.breaks("a contact that is gone counts as live", contact, known.Ledger.State)
 	}
 }
