@@ -135,8 +135,9 @@ func (w *world) checkGone(contact string, known store.Known) {
 		w.breaks("a contact that is gone is still mapped", contact, known.Ledger.State)
 	}
 	ended := []bridge.State{bridge.StateDeleted, bridge.StateMergedAway, bridge.StateErased}
-	// One that was parked before it went waits for a person, or for the next reconcile.
-	if known.EmailHash != nil && !slices.Contains(ended, known.Ledger.State) && len(w.parked(contact)) == 0 {
+	// A resync of one that HubSpot does not show asks a person whether it exists.
+	asks := slices.ContainsFunc(w.parked(contact), func(item bridge.ParkedItem) bool { return item.Cause == bridge.CauseNotReadable })
+	if known.EmailHash != nil && !slices.Contains(ended, known.Ledger.State) && !asks {
 		w.breaks("a contact that is gone counts as live", contact, known.Ledger.State)
 	}
 }
